@@ -1,0 +1,68 @@
+/* mscg/action.h: between the core, which decides, and an engine, which carries out.
+ *
+ * The core gives actions; an engine answers with reports, which are inputs of a later step. Every action is
+ * idempotent and none of them waits. Internal to mscgd, though plain data like everything in include/.
+ */
+#ifndef MSCG_ACTION_H
+#define MSCG_ACTION_H
+
+#include <mscg/job.h>
+
+enum mscg_action_kind {
+	MSCG_ACTION_START,  /* make the cgroup, set the limits, launch. grant is set */
+	MSCG_ACTION_RESIZE, /* bring limits and cpuset to `grant` */
+	MSCG_ACTION_SIGNAL, /* `signal` to the main process */
+	MSCG_ACTION_KILL,   /* cgroup.kill */
+	MSCG_ACTION_REMOVE, /* the end is committed: free the slot, remove the cgroup, write the last STATUS */
+	MSCG_ACTION_COUNT
+};
+
+struct mscg_action {
+	enum mscg_action_kind kind;
+	struct mscg_id id;
+	uint32_t attempt;
+	int      signal;
+	uint64_t resize_seq; /* RESIZE: names this one in the report, and what a START waits for */
+	bool     notify;     /* RESIZE: tell the job (control file always, SIGUSR1) */
+	bool     memory;     /* RESIZE: the memory limit changes too */
+	uint8_t  state;      /* REMOVE: enum mscg_state, the final one */
+	struct mscg_grant *grant; /* START, RESIZE: owned by the action */
+	/* START: resizes that must have been taken by the kernel first. If one of them fails, the engine reports
+	 * START_DEFERRED and has started nothing. Owned. */
+	uint64_t *after;
+	uint32_t  after_n;
+};
+void mscg_action_clear(struct mscg_action *action);
+
+enum mscg_report_kind {
+	MSCG_REPORT_STARTED,        /* exec seen; pid, cgroup_id, slot, time */
+	MSCG_REPORT_START_DEFERRED, /* not started, may succeed later: text, errno_value */
+	MSCG_REPORT_START_FAILED,   /* cannot be started: exit_code 126/127, text. Nothing runs, cgroup is gone or going */
+	MSCG_REPORT_EXITED,         /* main process ended; what it left behind is being killed: code, signal, time */
+	MSCG_REPORT_ENDED,          /* cgroup is empty, usage read: code, signal, time, usage */
+	MSCG_REPORT_RESIZED,        /* the kernel took it: grant as it is now */
+	MSCG_REPORT_RESIZE_DEFERRED,/* nothing changed: text */
+	MSCG_REPORT_LOST,           /* nothing shows how it ended (restart only): reason, text */
+	MSCG_REPORT_STUCK,          /* cannot be killed: keeps its resources, text */
+	MSCG_REPORT_COUNT
+};
+
+struct mscg_report {
+	enum mscg_report_kind kind;
+	struct mscg_id id;
+	uint32_t attempt;
+	int64_t  time_usec; /* wall clock, of the thing itself */
+	int32_t  exit_code, exit_signal;
+	uint8_t  reason; /* enum mscg_reason where the engine knows better than the code: SUPERVISOR_DIED, LAUNCH_FAILED, OUT_OF_MEMORY */
+	int      errno_value;
+	uint64_t cgroup_id;
+	uint32_t slot;
+	int32_t  pid;
+	uint64_t resize_seq;
+	struct mscg_grant *grant; /* RESIZED; owned */
+	struct mscg_usage  usage; /* ENDED */
+	char     text[160];
+};
+void mscg_report_clear(struct mscg_report *report);
+
+#endif

@@ -1,0 +1,275 @@
+/* mscg/job.h: what a job is. The types here are plain data that the client library, the daemon and its core share.
+ *
+ *   mscg_spec   what was asked; immutable once accepted
+ *   mscg_event  one thing that happened: the only truth, kept in the journal
+ *   mscg_job    the fold of a job's events: small, one for every job that the scheduler knows
+ *   mscg_run    what a job has only while it is granted, and its accounting
+ *
+ * Units: CPUs in thousandths (`_milli`), memory in bytes, points in time in microseconds since the epoch (`_usec`;
+ * 0 = not yet), limits in seconds. Tables below are the single source of every name: enums, tables of text, parsers
+ * and printers are made from them.
+ */
+#ifndef MSCG_JOB_H
+#define MSCG_JOB_H
+
+#include <mscg/cpuset.h>
+#include <mscg/error.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A job or one task of an array. `task` is MSCG_NO_TASK for a plain job and for an array as a whole.
+ * Text form: "12" or "12_3". */
+#define MSCG_NO_TASK UINT32_MAX
+struct mscg_id {
+	uint32_t job;
+	uint32_t task;
+};
+#define MSCG_ID_TEXT 24
+MSCG_PUBLIC bool  mscg_id_equal(struct mscg_id a, struct mscg_id b);
+MSCG_PUBLIC char *mscg_id_format(struct mscg_id id, char text[MSCG_ID_TEXT]);
+MSCG_PUBLIC int   mscg_id_parse(const char *text, struct mscg_id *ret, struct mscg_error *error);
+
+/*      name           short  final  what it means */
+#define MSCG_STATES(X) \
+	X(PENDING,       "PD",  0, "waits in the queue") \
+	X(RUNNING,       "R",   0, "holds its grant and runs (or is about to be started)") \
+	X(SUSPENDED,     "S",   0, "frozen, keeps its memory") \
+	X(COMPLETING,    "CG",  0, "its main process ended; what it left behind is being cleared away") \
+	X(COMPLETED,     "CD",  1, "ended with exit code 0") \
+	X(FAILED,        "F",   1, "ended with another exit code or a signal, or could not be started") \
+	X(CANCELLED,     "CA",  1, "cancelled by its user or an operator") \
+	X(TIMEOUT,       "TO",  1, "reached its time limit") \
+	X(OUT_OF_MEMORY, "OOM", 1, "the kernel's OOM killer ended it") \
+	X(PREEMPTED,     "PR",  1, "ended to make room for another job") \
+	X(DEADLINE,      "DL",  1, "its deadline passed") \
+	X(NODE_FAIL,     "NF",  1, "the machine went down under it") \
+	X(LOST,          "LO",  1, "was granted, and its outcome cannot be known")
+
+enum mscg_state {
+#define X(name, abbr, final, text) MSCG_STATE_##name,
+	MSCG_STATES(X)
+#undef X
+	MSCG_STATE_COUNT
+};
+MSCG_PUBLIC const char *mscg_state_name(enum mscg_state state);  /* "RUNNING"; "?" out of range */
+MSCG_PUBLIC const char *mscg_state_short(enum mscg_state state); /* "R" */
+MSCG_PUBLIC bool        mscg_state_is_final(enum mscg_state state);
+/* Long or short name, any case. */
+MSCG_PUBLIC int mscg_state_parse(const char *text, enum mscg_state *ret, struct mscg_error *error);
+
+/* Why a job waits, or why it ended as it did. Spelled as Slurm spells them. */
+#define MSCG_REASONS(X) \
+	X(NONE,             "None",            "") \
+	X(RESOURCES,        "Resources",       "waits for CPUs or memory to become free") \
+	X(PRIORITY,         "Priority",        "jobs of higher priority wait before it") \
+	X(INFEASIBLE,       "Infeasible",      "asks for more than this machine has") \
+	X(LAUNCH_RETRY,     "LaunchRetry",     "could not be started for want of a kernel resource; will be tried again") \
+	X(DRAINED,          "Drained",         "the machine is drained: nothing new is started") \
+	X(ARRAY_LIMIT,      "JobArrayTaskLimit", "the array's own limit of running tasks is reached") \
+	X(BEGIN_TIME,       "BeginTime",       "its begin time has not come") \
+	X(DEPENDENCY,       "Dependency",      "waits for another job") \
+	X(DEPENDENCY_NEVER, "DependencyNeverSatisfied", "what it waits for can not happen any more") \
+	X(HELD_USER,        "JobHeldUser",     "held by its user") \
+	X(HELD_ADMIN,       "JobHeldAdmin",    "held by an operator") \
+	X(LICENSES,         "Licenses",        "waits for a licence") \
+	X(RESERVATION,      "Reservation",     "waits for its reservation") \
+	X(NONZERO_EXIT,     "NonZeroExitCode", "ended with an exit code other than 0") \
+	X(SIGNALED,         "RaisedSignal",    "was ended by a signal") \
+	X(TIME_LIMIT,       "TimeLimit",       "reached its time limit") \
+	X(OUT_OF_MEMORY,    "OutOfMemory",     "went over its memory limit") \
+	X(LAUNCH_FAILED,    "JobLaunchFailure", "could not be started") \
+	X(CANCELLED,        "Cancelled",       "cancelled on request") \
+	X(SUPERVISOR_DIED,  "SupervisorDied",  "its supervisor was killed; the job was ended with it") \
+	X(NODE_DOWN,        "NodeDown",        "the machine was restarted under it") \
+	X(OUTCOME_UNKNOWN,  "OutcomeUnknown",  "was granted when mscgd stopped, and nothing shows how it ended")
+
+enum mscg_reason {
+#define X(name, label, text) MSCG_REASON_##name,
+	MSCG_REASONS(X)
+#undef X
+	MSCG_REASON_COUNT
+};
+MSCG_PUBLIC const char *mscg_reason_name(enum mscg_reason reason); /* "Resources" */
+MSCG_PUBLIC const char *mscg_reason_text(enum mscg_reason reason); /* a sentence for people */
+MSCG_PUBLIC int         mscg_reason_parse(const char *label, enum mscg_reason *ret);
+
+/* How a job gets its CPUs: cores of its own, or a share (cpu.max) of the cores set aside for sharing. */
+enum mscg_cpu_mode { MSCG_CPUS_EXCLUSIVE, MSCG_CPUS_QUOTA };
+
+/* Indices of an array: sorted, disjoint, {first, first+step, ..., <= last}. */
+struct mscg_range {
+	uint32_t first, last, step;
+};
+#define MSCG_ARRAY_TASKS_MAX  10000000u /* tasks in one array */
+#define MSCG_ARRAY_INDEX_MAX  4000000000u
+
+/* What was asked. All pointers are owned by the spec; NULL means "not given". */
+struct mscg_spec {
+	char  *name;
+	char **argv;        /* never empty; with `shell` exactly one, given to sh -c; with `script` the arguments */
+	char **env;         /* "NAME=value"; NULL: none but what mscg sets */
+	char  *script;      /* text of a batch script, first line "#!..." */
+	char  *workdir;     /* absolute */
+	char  *stdin_path;  /* patterns (%j ...) not yet expanded; relative to workdir */
+	char  *stdout_path; /* NULL: ~/.mscg_logs/job_<id>.out */
+	char  *stderr_path;
+	char  *account, *comment, *partition;
+	char  *submit_line; /* the command line as typed, for `history` */
+	bool   shell;
+	bool   append;    /* open output files for appending instead of truncating */
+	bool   elastic;
+	bool   slurm_env; /* set SLURM_* beside MSCG_* (default true) */
+	bool   requeue;   /* run again after NODE_FAIL or LOST */
+	bool   attached;  /* stdio are descriptors of the submitting client (`mscg run`), not files */
+	bool   pty;       /* attached stdin is a terminal of its own: make it the controlling one */
+	enum mscg_cpu_mode cpu_mode;
+	uint32_t cpus_milli, min_cpus_milli, max_cpus_milli; /* min = max = cpus unless elastic; max 0: the machine's */
+	uint64_t mem_bytes;    /* 0: the configured default */
+	uint32_t time_limit_s; /* 0: none */
+	uint32_t grace_s;      /* between SIGTERM and kill */
+	int32_t  priority;
+	uint32_t umask;
+	struct mscg_range *array; /* NULL: not an array */
+	uint32_t array_n;
+	uint32_t array_throttle; /* 0: none */
+	/* Set by the daemon from the kernel and the account database, never by a client. */
+	char    *user, *home;
+	uint32_t uid, gid;
+};
+MSCG_PUBLIC struct mscg_spec *mscg_spec_new(void); /* with defaults; the caller frees it */
+MSCG_PUBLIC void              mscg_spec_free(struct mscg_spec *spec);
+/* Parses "0-15:4%4" or "1,3,5-7" into spec->array and array_throttle. */
+MSCG_PUBLIC int mscg_array_parse(const char *text, struct mscg_spec *spec, struct mscg_error *error);
+MSCG_PUBLIC uint64_t mscg_ranges_count(const struct mscg_range *r, uint32_t n);
+/* Checks everything that needs no machine to check: counts, bounds, NULs, sizes. The daemon calls it on every request;
+ * a client may, to save the trip. Fills what is derived (min, max). */
+MSCG_PUBLIC int mscg_spec_check(struct mscg_spec *spec, struct mscg_error *error);
+
+/* Read from the kernel's own counters when the job's cgroup is empty (cpu.stat, memory.peak, memory.stat,
+ * memory.events, pids.peak, io.stat). UINT64_MAX: this kernel or machine does not tell. */
+#define MSCG_UNKNOWN UINT64_MAX
+struct mscg_usage {
+	uint64_t cpu_usec, cpu_user_usec, cpu_system_usec;
+	uint64_t cpu_held_usec; /* integral of held CPUs over time: what cpu_usec is measured against */
+	uint64_t nr_throttled, throttled_usec;
+	uint64_t memory_peak_bytes, memory_anon_bytes, memory_file_bytes, memory_shmem_bytes;
+	uint64_t oom_kills;
+	uint64_t pids_peak;
+	uint64_t io_read_bytes, io_write_bytes;
+};
+MSCG_PUBLIC void mscg_usage_init(struct mscg_usage *usage); /* everything MSCG_UNKNOWN, cpu_held_usec 0 */
+
+/* What one node gives to a job. A grant is a list of them, of length one on a single machine. */
+struct mscg_share {
+	char              *node; /* host name; owned */
+	struct mscg_cpuset cpus; /* exclusive: its own; quota: the shared pool */
+	struct mscg_cpuset mems; /* memory nodes that follow the CPUs; empty: all */
+	uint32_t           cpu_milli;
+	uint64_t           mem_bytes;
+	char              *gres; /* generic resources as "gpu:0,gpu:1"; owned, NULL: none */
+};
+struct mscg_grant {
+	uint32_t           n;
+	enum mscg_cpu_mode cpu_mode;
+	struct mscg_share  share[];
+};
+MSCG_PUBLIC struct mscg_grant *mscg_grant_new(uint32_t n);
+MSCG_PUBLIC struct mscg_grant *mscg_grant_copy(const struct mscg_grant *grant);
+MSCG_PUBLIC void               mscg_grant_free(struct mscg_grant *grant);
+
+/* A job's life beyond the queue: allocated with its first grant, kept until its row is final. */
+struct mscg_run {
+	struct mscg_grant *grant; /* owned; what it holds now; NULL once released */
+	uint64_t cgroup_id;       /* inode of its cgroup; 0: none yet */
+	uint32_t slot;            /* of its supervisor */
+	int32_t  pid;             /* of its main process: informational, never used to signal */
+	int64_t  held_since_usec; /* boot clock: cpu_held_usec is exact up to here */
+	char     fail_text[160];  /* why a launch failed, for people */
+	struct mscg_usage usage;
+};
+
+/* The fold of a job's events. */
+enum mscg_job_flag {
+	MSCG_JOB_ELASTIC     = 1 << 0,
+	MSCG_JOB_QUOTA       = 1 << 1, /* cpu_mode quota */
+	MSCG_JOB_STARTED     = 1 << 2, /* exec was seen in this attempt */
+	MSCG_JOB_CANCELLING  = 1 << 3,
+	MSCG_JOB_TIMED_OUT   = 1 << 4,
+	MSCG_JOB_REQUEUE     = 1 << 5,
+	MSCG_JOB_ARRAY       = 1 << 6, /* the record of a whole array, not a task */
+	MSCG_JOB_INFEASIBLE  = 1 << 7,
+	MSCG_JOB_ATTACHED    = 1 << 8, /* meaningless without its client: cancelled when that goes away */
+	MSCG_JOB_KILLED      = 1 << 9, /* cgroup.kill was ordered */
+};
+struct mscg_job {
+	struct mscg_id id;
+	uint32_t uid;
+	uint16_t flags;  /* enum mscg_job_flag */
+	uint8_t  state;  /* enum mscg_state */
+	uint8_t  reason; /* enum mscg_reason */
+	int32_t  priority;
+	uint32_t attempt; /* 0 before the first grant */
+	uint32_t cpus_milli, min_cpus_milli, max_cpus_milli;
+	uint32_t current_cpus_milli; /* held now; 0 when nothing is */
+	uint32_t time_limit_s, grace_s;
+	int32_t  exit_code, exit_signal; /* of the main process, once it ended; code -1: unknown */
+	uint64_t mem_bytes;              /* asked; while it runs: held */
+	int64_t  submit_usec, start_usec, end_usec;
+	struct mscg_run *run; /* owned; NULL before the first grant */
+};
+
+/* What the store keeps of a job: the fold, with its run, and for an array which of its tasks still wait. Owned whole:
+ * job.run is a copy that belongs to the row. */
+struct mscg_row {
+	struct mscg_job job;
+	char    *pending;    /* array record: index ranges that wait, as "5-15:2,20-30"; NULL for others */
+	uint32_t array_throttle, array_ended, array_worst; /* array record: tasks ended, highest exit status of them */
+	uint32_t array_failed; /* array record: tasks that ended in another state than COMPLETED */
+};
+MSCG_PUBLIC void mscg_row_clear(struct mscg_row *row);
+MSCG_PUBLIC struct mscg_run *mscg_run_copy(const struct mscg_run *run);
+MSCG_PUBLIC void             mscg_run_free(struct mscg_run *run);
+
+/* What happened. Payload text is owned by the event. */
+#define MSCG_EVENTS(X) \
+	X(SUBMITTED, "submitted")   /* accepted; for an array, the whole of it */ \
+	X(GRANTED,   "granted")     /* resources are its own; it will be started */ \
+	X(STARTED,   "started")     /* exec was seen */ \
+	X(DEFERRED,  "deferred")    /* the launch failed for want of something that may come: back to the queue */ \
+	X(EXITED,    "exited")      /* the main process ended; its cgroup is not empty yet */ \
+	X(ENDED,     "ended")       /* final state, with accounting */ \
+	X(CANCEL,    "cancel")      /* cancelling began */ \
+	X(TIMELIMIT, "timelimit")   /* the time limit was reached, SIGTERM is sent */ \
+	X(KILL,      "kill")        /* cgroup.kill was ordered */ \
+	X(RESIZING,  "resizing")    /* a resize was decided: InProgress */ \
+	X(RESIZED,   "resized")     /* the kernel took it */ \
+	X(RESIZE_DEFERRED, "resize-deferred") /* it did not, nothing changed */ \
+	X(REQUEUED,  "requeued")    /* back to the queue for another attempt */ \
+	X(UPDATED,   "updated")     /* priority, limits changed while pending; array tasks removed */
+
+enum mscg_event_kind {
+#define X(name, label) MSCG_EVENT_##name,
+	MSCG_EVENTS(X)
+#undef X
+	MSCG_EVENT_COUNT
+};
+MSCG_PUBLIC const char *mscg_event_name(enum mscg_event_kind kind);
+MSCG_PUBLIC int         mscg_event_parse(const char *label, enum mscg_event_kind *ret);
+
+struct mscg_event {
+	uint64_t       seq; /* 1, 2, 3 ... over the life of the state directory */
+	struct mscg_id id;
+	int64_t        time_usec;
+	uint8_t        kind;   /* enum mscg_event_kind */
+	uint8_t        state;  /* enum mscg_state after this event */
+	uint8_t        reason; /* enum mscg_reason */
+	uint32_t       attempt;
+	int32_t        exit_code, exit_signal;
+	uint32_t       cpus_milli; /* granted, resizing, resized: CPUs after it */
+	uint64_t       mem_bytes;
+	char          *cpus; /* granted, resizing, resized: the set, as text */
+	char          *text; /* for people: why it failed, why it was deferred */
+};
+MSCG_PUBLIC void mscg_event_clear(struct mscg_event *event);
+
+#endif

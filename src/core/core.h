@@ -1,0 +1,148 @@
+/* core.h: the scheduler's mind. Pure: no system call, no clock, no thread, no log. Given the same inputs at the same
+ * times it decides the same, so that it runs in virtual time and a recorded run can be replayed.
+ *
+ *     core_step(core, inputs, n, now, &out)  ->  events, rows, actions, answers
+ *
+ * The caller commits events and rows in one transaction, then hands the actions to an engine, then sends the answers.
+ * The core is ahead of the store while a commit is in flight; when a commit fails the core is thrown away and rebuilt
+ * by core_load.
+ *
+ * Invariants, checked by core_check in every test step:
+ *   - a CPU is held by one exclusive job at most; held = what the kernel was told last and not yet told to give up
+ *   - memory and shared CPUs granted never exceed what the machine has
+ *   - min <= current <= max for a running elastic job
+ *   - a job in the pending index is PENDING, and every PENDING job is in it
+ *
+ * Cost: a step costs what changed, not what waits. Pending jobs are indexed by shape (CPUs, memory, mode): whether
+ * anything of a shape fits is asked once for all of that shape.
+ */
+#ifndef CORE_CORE_H
+#define CORE_CORE_H
+
+#include <mscg/action.h>
+#include <mscg/job.h>
+
+struct core;
+
+/* One CPU of the machine, as the daemon read it from hwloc. Numbers are dense ids: CPUs with the same `core` are
+ * hyperthreads of one core, and so on outward. */
+struct core_cpu {
+	uint16_t cpu, core, cache, numa, package;
+};
+
+struct core_machine {
+	const char            *node; /* name in grants */
+	const struct core_cpu *cpus; /* every usable CPU, the pool for sharing included; copied by core_new */
+	uint32_t               ncpus;
+	struct mscg_cpuset     shared; /* CPUs set aside for --cpu-mode=quota; not given out exclusively */
+	uint64_t               mem_bytes;
+};
+
+struct core_policy {
+	bool     elastic;            /* false: elastic jobs stay at --cpus */
+	uint32_t elastic_threshold;  /* percent: grow only below this overall utilisation */
+	bool     infeasible_reject;  /* refuse what this machine can never satisfy, instead of queueing it with a warning */
+	uint64_t default_mem_per_cpu; /* for jobs that ask for no memory; at least 4 MiB */
+	uint32_t default_time_limit_s; /* 0: none */
+	uint32_t max_launch_retries;   /* deferred launches in a row before the job fails */
+};
+
+struct core_now {
+	int64_t real_usec; /* for people and rows */
+	int64_t boot_usec; /* for limits and delays */
+};
+
+enum core_input_kind {
+	CORE_SUBMIT,   /* spec (checked by mscg_spec_check), token */
+	CORE_CANCEL,   /* id; an array's id cancels every task; a pending task is taken out of its array */
+	CORE_SIGNAL,   /* id, signal: to a running job's main process */
+	CORE_RESIZE,   /* id, cpus_milli (0: keep), mem_bytes (0: keep), token */
+	CORE_DRAIN,    /* on: nothing new starts */
+	CORE_SHUTDOWN, /* cancel every job */
+	CORE_REPORT,   /* from the engine */
+	CORE_MACHINE,  /* the machine changed (CPU hot-plug, reload) */
+	CORE_POLICY,   /* the configuration changed */
+	CORE_TICK,     /* only time went on */
+	CORE_INPUT_COUNT
+};
+
+struct core_input {
+	enum core_input_kind kind;
+	uint64_t token; /* comes back in the answers; 0: nobody asks */
+	struct mscg_id id;
+	const struct mscg_spec *spec;       /* borrowed for the step */
+	int      signal;
+	uint32_t cpus_milli;
+	uint64_t mem_bytes;
+	bool     on;
+	const struct mscg_report  *report;  /* borrowed */
+	const struct core_machine *machine; /* borrowed */
+	const struct core_policy  *policy;  /* borrowed */
+};
+
+/* As Kubernetes spells them; DONE when the kernel has taken it. */
+enum core_resize { CORE_RESIZE_NONE, CORE_RESIZE_PROPOSED, CORE_RESIZE_INPROGRESS, CORE_RESIZE_DONE, CORE_RESIZE_DEFERRED, CORE_RESIZE_INFEASIBLE };
+
+struct core_answer {
+	uint64_t token;
+	int      code;  /* 0 or -errno: -ESRCH no such job, -EALREADY it has ended, -EINVAL, -ENOSPC refused */
+	bool     last;  /* no further answer to this token */
+	struct mscg_id   id;
+	enum mscg_reason reason; /* SUBMIT: INFEASIBLE as a warning */
+	enum core_resize resize;
+	char     text[160]; /* for people; "" when there is nothing to say */
+};
+
+/* Arrays grow and are reused: clear between steps, free at the end. Elements own what their types say. */
+struct core_output {
+	struct mscg_event  *events;  uint32_t events_n, events_cap;
+	struct mscg_row    *rows;    uint32_t rows_n, rows_cap; /* jobs that changed, each once, as they are after the step */
+	struct mscg_action *actions; uint32_t actions_n, actions_cap; /* in order */
+	struct core_answer *answers; uint32_t answers_n, answers_cap;
+	int64_t wake_boot_usec; /* call again by then even if nothing happens; USEC_NEVER: no need */
+};
+void core_output_clear(struct core_output *out);
+void core_output_free(struct core_output *out);
+
+struct core *core_new(const struct core_machine *machine, const struct core_policy *policy);
+void         core_free(struct core *core);
+
+/* Restart: the counters that the store kept, then every row that is not final, then one core_step with what the
+ * engine found. Jobs that were granted stay RUNNING with their CPUs held until a report says otherwise. A row that
+ * contradicts another (a CPU held twice) is -EBADMSG with text. */
+void core_restore(struct core *core, uint32_t next_job_id, uint64_t next_seq, bool drained);
+int  core_load(struct core *core, const struct mscg_row *row, struct core_now now, struct mscg_error *error);
+
+/* Appends to *out (which must be clear). Never fails: what cannot be done is in the answers. */
+void core_step(struct core *core, const struct core_input *inputs, uint32_t n, struct core_now now, struct core_output *out);
+
+/* Looking, between steps. Pointers are borrowed until the next step. */
+const struct mscg_job *core_find(const struct core *core, struct mscg_id id); /* NULL: unknown or final. A pending task that is
+                                                                                 not split off yet gives its array */
+bool core_task_waits(const struct core *core, struct mscg_id id); /* a task that is still only an index in its array */
+/* Why a pending job waits, worked out now. text (may be NULL) says it for people, with values. */
+enum mscg_reason core_why(const struct core *core, struct mscg_id id, struct core_now now, char text[160]);
+uint32_t core_next_job_id(const struct core *core);
+bool     core_drained(const struct core *core);
+/* Every job the core knows, in order of id. Return false from `each` to stop. */
+void core_each(const struct core *core, bool (*each)(const struct mscg_job *job, void *ctx), void *ctx);
+
+struct core_stats {
+	uint32_t cpus_total, cpus_held, cpus_lent;     /* exclusive ones; lent: above --cpus */
+	uint32_t shared_total_milli, shared_held_milli;
+	uint64_t mem_total, mem_held;
+	uint64_t pending, running, completing;         /* tasks of arrays counted one by one */
+	uint32_t utilisation_percent;                  /* mean of allocated shares of CPUs and memory */
+	bool     drained;
+};
+void core_get_stats(const struct core *core, struct core_stats *ret);
+const struct mscg_cpuset *core_free_cpus(const struct core *core);
+
+/* The invariants above. 0, or -EBADMSG with text. For tests: costs a walk of everything. */
+int core_check(const struct core *core, struct mscg_error *error);
+
+/* Fold of one event over a job; the table of states by events. -EBADMSG for an empty cell. Used by the core itself, by
+ * replay tests and by fsck. */
+int core_job_apply(struct mscg_job *job, const struct mscg_event *event, struct mscg_error *error);
+
+#endif

@@ -1,0 +1,54 @@
+/* engine.h: what a grant is carried out by. The daemon talks to one engine through this table; `local` runs jobs on
+ * this machine, `fake` pretends (tests of everything above). A cluster engine has the same face.
+ *
+ * start, resize, signal, kill and remove never block and never fail: what came of them is a report, delivered through
+ * `report` from within dispatch (never from within the call itself). They are idempotent for (id, attempt).
+ */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include <mscg/action.h>
+
+struct engine;
+
+/* What the kernel says of a running job now. MSCG_UNKNOWN where it does not tell. */
+struct engine_live {
+	struct mscg_usage usage;       /* cpu_held_usec is not filled */
+	uint64_t memory_current_bytes, memory_max_bytes;
+	double   cpu_pressure, memory_pressure, io_pressure; /* "some", avg10, percent; < 0: unknown */
+	uint64_t pids_current;
+	char     cpuset_effective[256]; /* cut with "..." when longer */
+	uint32_t pinned_threads;        /* that pinned themselves to less than the job has */
+};
+
+struct engine_ops {
+	const char *name;
+	/* `action` and `spec` are borrowed; the engine copies what it needs later. stdio: three fds of an attached client,
+	 * now the engine's, or NULL. */
+	void (*start)(struct engine *e, const struct mscg_action *action, const struct mscg_spec *spec, const int *stdio);
+	void (*resize)(struct engine *e, const struct mscg_action *action);
+	void (*signal)(struct engine *e, const struct mscg_action *action);
+	void (*kill)(struct engine *e, const struct mscg_action *action);
+	void (*remove)(struct engine *e, const struct mscg_action *action);
+	/* Restart: the store says that this job was granted. Answers with a report: STARTED (it runs), ENDED (it ended
+	 * meanwhile), START_DEFERRED (it never began), LOST. */
+	void (*adopt)(struct engine *e, const struct mscg_job *job, const struct mscg_spec *spec);
+	/* After all adopts: what is left over on the machine and belongs to no job is quarantined and named. */
+	void (*adopt_done)(struct engine *e);
+	int  (*live)(struct engine *e, struct mscg_id id, struct engine_live *ret);
+	/* Absolute path of the job's cgroup and control file while it has them; -ENOENT. */
+	int  (*paths)(struct engine *e, struct mscg_id id, char cgroup[512], char control[512]);
+	int  (*fd)(struct engine *e);       /* poll this */
+	void (*dispatch)(struct engine *e); /* delivers reports */
+	/* Jobs go on (local). */
+	void (*close)(struct engine *e);
+};
+
+struct engine {
+	const struct engine_ops *ops;
+	void (*report)(void *ctx, struct mscg_report *report); /* the callee takes what the report owns */
+	void (*log)(void *ctx, int priority, const char *text); /* syslog(3) priority; for quarantines and the like */
+	void *ctx;
+};
+
+#endif

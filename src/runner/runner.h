@@ -1,0 +1,114 @@
+/* runner.h: the daemon's side of launching. A pool of mscg-supervise processes, each the parent of one job at a time;
+ * and the slot file, which says what became of every launch and outlives every process (not the boot).
+ *
+ * The slot is the truth: ARMED -> CLONING -> RUNNING -> EXITED, or FAILED (died before exec), by compare-and-swap.
+ * Messages over the socket are only wake-ups. A supervisor listens on a named socket of its own
+ * (<dir>/supervisor.<slot>), so that a daemon that starts later can find it; one whose daemon went away finishes its
+ * job, records it in the slot, and exits.
+ *
+ * Ownership: the runner owns its supervisors' connections; cgroup fds given to runner_launch are borrowed.
+ * Nothing here blocks, but for runner_open and runner_adopt at start.
+ */
+#ifndef RUNNER_RUNNER_H
+#define RUNNER_RUNNER_H
+
+#include <mscg/job.h>
+
+struct runner;
+
+struct runner_config {
+	const char *runtime_dir;     /* holds the slot file and the sockets; ours alone (0700), on tmpfs */
+	const char *supervisor_path; /* mscg-supervise; NULL: beside our own executable, then libexec */
+	int         supervisors_cgroup_fd; /* where supervisors are cloned into; -1: our own cgroup */
+	uint32_t    slots;           /* most jobs that run at once; fixed when the file is made */
+	uint32_t    spare;           /* idle supervisors kept ready */
+};
+
+enum runner_slot_state { RUNNER_FREE, RUNNER_ARMED, RUNNER_CLONING, RUNNER_RUNNING, RUNNER_EXITED, RUNNER_FAILED, RUNNER_REVOKED };
+
+/* Where a launch got to: noted by the child in memory that it shares with its supervisor. */
+#define RUNNER_STAGES(X) \
+	X(CLONE,    "clone3")  X(SESSION, "setsid")   X(LIMITS,  "resource limits") X(GROUPS, "supplementary groups") \
+	X(GID,      "group")   X(UID,     "user")     X(PROVE,   "giving up root")  X(HOME,   "log directory") \
+	X(LINK,     "control link") X(WORKDIR, "working directory") X(STDIN, "standard input") X(STDOUT, "standard output") \
+	X(STDERR,   "standard error") X(TTY, "terminal") X(SIGNALS, "signals") X(EXEC, "exec")
+enum runner_stage {
+#define X(name, text) RUNNER_STAGE_##name,
+	RUNNER_STAGES(X)
+#undef X
+	RUNNER_STAGE_COUNT
+};
+const char *runner_stage_text(enum runner_stage stage);
+
+struct runner_slot_info {
+	uint32_t       slot;
+	enum runner_slot_state state;
+	struct mscg_id id;
+	uint32_t       attempt;
+	uint64_t       cgroup_id;
+	int32_t        pid;
+	int64_t        start_usec, end_usec; /* wall clock: exec seen, main process reaped */
+	int            wait_code;            /* CLD_EXITED, CLD_KILLED, CLD_DUMPED */
+	int            wait_status;          /* exit code or signal */
+	enum runner_stage stage;             /* FAILED: how far it got */
+	int            errno_value;
+	bool           supervised;           /* adoption: its supervisor answered */
+};
+
+/* Everything that a child needs, worked out beforehand. Borrowed for the call. */
+struct runner_launch {
+	struct mscg_id id;
+	uint32_t    attempt;
+	int         cgroup_fd; /* directory fd of the job's cgroup, O_RDONLY */
+	uint64_t    cgroup_id;
+	const char *exec_path; /* absolute, or a bare name to look up in `path` */
+	char *const *argv;     /* NULL ended */
+	char *const *env;
+	const char *path;      /* PATH to search, NULL: from env */
+	const char *workdir;
+	const char *stdin_path, *stdout_path, *stderr_path; /* absolute, expanded; NULL stdin: /dev/null; stderr equal to stdout: shared */
+	const char *make_dir;  /* made as the user (0755) before output is opened; NULL: none */
+	const char *link_path, *link_target; /* symlink made (replaced) as the user; NULL: none */
+	const char *script;    /* text to run as `exec_path /dev/fd/N args`, passed as a sealed memfd; NULL: none */
+	int         stdio[3];  /* attached: these instead of the paths; -1: not attached */
+	bool        append, pty;
+	uint32_t    uid, gid;
+	const uint32_t *groups;
+	uint32_t    ngroups;
+	bool        drop;      /* change user (daemon is root); false: already the user */
+	uint32_t    umask_;
+	int32_t     nice_;
+	int64_t     deadline_usec; /* boot clock: not at exec by then: the daemon kills the cgroup; informational for the supervisor */
+};
+
+/* Opens the runtime directory: makes the slot file or maps the one that is there (a file of another boot is discarded
+ * after `adopt` was asked; of another version it is -EPROTONOSUPPORT with both named), takes its lock. */
+int  runner_open(struct runner **ret, const struct runner_config *config, struct mscg_error *error);
+/* Idle supervisors are told to exit, busy ones go on without us. */
+void runner_close(struct runner *runner);
+
+/* Restart: what every slot says. ARMED slots are revoked first (swapped so that they cannot start any more) and are
+ * reported as REVOKED; RUNNING and CLONING ones are connected to (supervised says whether that worked). Then the
+ * caller decides, and frees what needs no more. */
+int runner_adopt(struct runner *runner, void (*each)(const struct runner_slot_info *info, void *ctx), void *ctx);
+
+/* An epoll fd that becomes readable when there is something for runner_dispatch. */
+int runner_fd(const struct runner *runner);
+/* Calls `event` for every slot whose state changed: RUNNING (exec seen), EXITED, FAILED; and, with supervised = false,
+ * for one whose supervisor died while its job was not known to have ended. */
+void runner_dispatch(struct runner *runner, void (*event)(const struct runner_slot_info *info, void *ctx), void *ctx);
+
+/* Arms a slot and hands the launch to an idle supervisor, or spawns one (clone3 into supervisors_cgroup_fd, vfork).
+ * 0 and the slot; -EAGAIN when all slots are taken; else -errno with text. Never blocks. */
+int runner_launch(struct runner *runner, const struct runner_launch *launch, uint32_t *ret_slot, struct mscg_error *error);
+/* Signal to the main process, by the supervisor's pidfd. -ESRCH when the slot is not RUNNING. */
+int runner_signal(struct runner *runner, uint32_t slot, int sig);
+/* The end is committed: the slot may be used again. */
+void runner_free_slot(struct runner *runner, uint32_t slot);
+
+struct runner_stats {
+	uint32_t slots, used, idle, busy;
+};
+void runner_get_stats(const struct runner *runner, struct runner_stats *ret);
+
+#endif
