@@ -28,12 +28,13 @@ struct mscg_control_state {
 MSCG_PUBLIC int  mscg_control_open(struct mscg_control **ret, const char *path);
 MSCG_PUBLIC void mscg_control_close(struct mscg_control *control);
 /* Reads the file if it changed since the last look (one stat(2) otherwise). Returns 1 and fills *state when something
- * changed, 0 when nothing did (and *state is filled all the same), -errno. */
+ * changed (the first look counts as a change), 0 when nothing did (and *state is filled all the same), -errno;
+ * -EBADMSG for a file that is not understood. */
 MSCG_PUBLIC int mscg_control_read(struct mscg_control *control, struct mscg_control_state *state);
 /* CPUs of this job now, at least 1; outside of a job, the CPUs that the process may use. `control` may be NULL. */
 MSCG_PUBLIC int mscg_control_cpus(struct mscg_control *control);
 /* A descriptor that polls readable when the file was replaced (inotify(7)); owned by `control`. After it fires call
- * mscg_control_read. */
+ * mscg_control_read, and once after this call too: what changed before it does not ring. */
 MSCG_PUBLIC int mscg_control_fd(struct mscg_control *control);
 
 #endif

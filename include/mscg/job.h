@@ -141,6 +141,9 @@ MSCG_PUBLIC void              mscg_spec_free(struct mscg_spec *spec);
 /* Parses "0-15:4%4" or "1,3,5-7" into spec->array and array_throttle. */
 MSCG_PUBLIC int mscg_array_parse(const char *text, struct mscg_spec *spec, struct mscg_error *error);
 MSCG_PUBLIC uint64_t mscg_ranges_count(const struct mscg_range *r, uint32_t n);
+/* Any order and overlaps are read; what comes out is sorted, disjoint and short. The caller frees *ret (NULL for ""). */
+MSCG_PUBLIC int   mscg_ranges_parse(const char *text, struct mscg_range **ret, uint32_t *ret_n, struct mscg_error *error);
+MSCG_PUBLIC char *mscg_ranges_format(const struct mscg_range *r, uint32_t n); /* "5-15:2,20-30"; the caller frees it */
 /* Checks everything that needs no machine to check: counts, bounds, NULs, sizes. The daemon calls it on every request;
  * a client may, to save the trip. Fills what is derived (min, max). */
 MSCG_PUBLIC int mscg_spec_check(struct mscg_spec *spec, struct mscg_error *error);

@@ -82,9 +82,9 @@ size_t strv_length(char *const *v);
 char **strv_copy(char *const *v); /* NULL gives NULL */
 void   strv_free(char **v);
 void   cleanup_strv(char ***v);
-/* Adds a copy at the end; *v may be NULL. */
+/* Adds a copy at the end; *v may be NULL. Walks the vector: make one of thousands with xcalloc instead. */
 void strv_add(char ***v, const char *s);
-/* "NAME=value" lists: the value of NAME or NULL; set replaces or adds. */
+/* "NAME=value" lists: the value of NAME or NULL; set replaces or adds, and removes when value is NULL. */
 const char *env_get(char *const *env, const char *name);
 void        env_set(char ***env, const char *name, const char *value);
 #define _cleanup_strv_ _cleanup_(cleanup_strv)
