@@ -21,7 +21,7 @@ TABLE = (
     tasklib.number("NUM_FEATURES", 30, 1, "columns of the dataset", python=10),
     tasklib.number("NUM_SERIES", 4000, 1, "time series", python=60),
     tasklib.number("SERIES_LENGTH", 10000, WINDOW, "values of a series", python=10000),
-    tasklib.number("NUM_ELEMENTS", 30000000, 1, "numbers to sort", python=1500000),
+    tasklib.number("NUM_ELEMENTS", 20000000, 1, "numbers to sort", python=1500000),
     tasklib.number("SEED", 1, 0, "random seed"),
 )
 MISSING = -1  # a value that was not measured; the others are 0 to 999
@@ -128,7 +128,7 @@ def sort(options):
     """Sorted in four runs and merged: in order, and the same numbers as before by sum and exclusive or."""
     np, count = options.np, options.num_elements
     if np:
-        values = np.random.default_rng(options.seed).integers(0, 1 << 40, count)
+        values = np.random.default_rng(options.seed).integers(0, 1 << 32, count)
         before = int(values.sum()), int(np.bitwise_xor.reduce(values))
         quarter = -(-count // 4)
         for number in range(4):
@@ -141,7 +141,7 @@ def sort(options):
     else:
         import heapq
         rng = random.Random(options.seed)
-        values = [rng.getrandbits(40) for _ in range(count)]
+        values = [rng.getrandbits(32) for _ in range(count)]
         before = sum(values), exclusive_or(values)
         runs = []
         for number in range(4):
