@@ -91,6 +91,9 @@ $(BUILD)/obj/%.o: %.c
 	@echo "  CC    $<"
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# Compiled in as they are.
+$(BUILD)/obj/src/wire/interface.o: $(wildcard src/wire/*.varlink)
+
 $(BUILD)/obj/%.o: %.S
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<

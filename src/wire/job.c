@@ -1,0 +1,349 @@
+/* What is told of jobs: Job, Accounting and Event objects, with exactly the keys of io.mscg.varlink. */
+#include "src/base/base.h"
+#include "src/base/clock.h"
+#include "src/base/parse.h"
+#include "src/wire/submit.h"
+
+/* -- single values: null is what is not known -------------------------------------------------------------------- */
+
+/* What the kernel or an account database gave need not be text. */
+static json_t *text_or_null(const char *text)
+{
+	json_t *json = text ? json_string(text) : json_null();
+	struct mscg_error one_line;
+
+	if (json)
+		return json;
+	mscg_error_set(&one_line, -EINVAL, "%s", text);
+	return json_string(one_line.text);
+}
+
+static json_t *known_or_null(uint64_t v)
+{
+	return v > INT64_MAX ? json_null() : json_integer((json_int_t)v);
+}
+
+static json_t *positive_or_null(uint64_t v)
+{
+	return v ? known_or_null(v) : json_null();
+}
+
+static json_t *ratio_or_null(uint64_t a, uint64_t b)
+{
+	return a == MSCG_UNKNOWN || b == MSCG_UNKNOWN || b == 0 ? json_null() : json_real((double)a / (double)b);
+}
+
+static json_t *cpuset_or_null(const struct mscg_cpuset *set)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t n;
+
+	if (mscg_cpuset_empty(set))
+		return json_null();
+	n = mscg_cpuset_format(set, NULL, 0);
+	text = xmalloc(n + 1);
+	mscg_cpuset_format(set, text, n + 1);
+	return json_string(text);
+}
+
+static json_t *seconds_json(int64_t usec)
+{
+	/* The wall clock may have been set back. */
+	return json_real((double)MAX_OF(usec, 0) / (double)USEC_PER_SEC);
+}
+
+json_t *wire_time_json(int64_t usec)
+{
+	char text[64];
+
+	return usec ? json_string(format_rfc3339(usec, text, sizeof text)) : json_null();
+}
+
+json_t *wire_cpus_json(uint32_t milli)
+{
+	return milli % 1000 ? json_real(milli / 1000.0) : json_integer(milli / 1000);
+}
+
+static json_t *id_json(struct mscg_id id)
+{
+	char text[MSCG_ID_TEXT];
+
+	return json_string(mscg_id_format(id, text));
+}
+
+static json_t *reason_json(uint8_t reason)
+{
+	return reason == MSCG_REASON_NONE ? json_null() : json_string(mscg_reason_name(reason));
+}
+
+/* Keys are literals: no need to look at them as text. */
+static void set(json_t *o, const char *key, json_t *value)
+{
+	json_object_set_new_nocheck(o, key, value);
+}
+
+static void set_text(json_t *o, const char *key, const char *text)
+{
+	set(o, key, text_or_null(text));
+}
+
+/* -- Accounting ------------------------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *key;
+	size_t      offset;
+} counters[] = {
+#define COUNTER(name) {#name, offsetof(struct mscg_usage, name)}
+	COUNTER(cpu_usec),
+	COUNTER(cpu_held_usec),
+	COUNTER(cpu_user_usec),
+	COUNTER(cpu_system_usec),
+	COUNTER(nr_throttled),
+	COUNTER(throttled_usec),
+	COUNTER(memory_peak_bytes),
+	COUNTER(memory_anon_bytes),
+	COUNTER(memory_file_bytes),
+	COUNTER(memory_shmem_bytes),
+	COUNTER(oom_kills),
+	COUNTER(pids_peak),
+	COUNTER(io_read_bytes),
+	COUNTER(io_write_bytes),
+};
+_Static_assert(sizeof(struct mscg_usage) == ARRAY_SIZE(counters) * sizeof(uint64_t), "every counter has its key");
+
+json_t *wire_usage_json(const struct mscg_usage *usage, uint64_t mem_bytes)
+{
+	json_t *o = json_object();
+
+	for (size_t i = 0; i < ARRAY_SIZE(counters); i++)
+		set(o, counters[i].key, known_or_null(*(const uint64_t *)((const char *)usage + counters[i].offset)));
+	set(o, "cpu_efficiency", ratio_or_null(usage->cpu_usec, usage->cpu_held_usec));
+	set(o, "memory_efficiency", ratio_or_null(usage->memory_peak_bytes, mem_bytes));
+	return o;
+}
+
+int wire_usage_parse(const json_t *accounting, struct mscg_usage *ret, struct mscg_error *error)
+{
+	struct mscg_usage usage;
+
+	mscg_usage_init(&usage);
+	for (size_t i = 0; i < ARRAY_SIZE(counters); i++) {
+		int64_t v;
+		int r = wire_get_int(accounting, counters[i].key, 0, INT64_MAX, &v, error);
+
+		if (r < 0)
+			return r;
+		if (r > 0)
+			*(uint64_t *)(void *)((char *)&usage + counters[i].offset) = (uint64_t)v;
+	}
+	*ret = usage;
+	return 0;
+}
+
+/* -- Job -------------------------------------------------------------------------------------------------------- */
+
+static void set_identity(json_t *o, const struct mscg_row *row, const struct mscg_spec *spec)
+{
+	const struct mscg_job *job = &row->job;
+	bool array = job->flags & MSCG_JOB_ARRAY;
+
+	set(o, "id", id_json(job->id));
+	set(o, "job_id", json_integer(job->id.job));
+	set(o, "array_task_id", job->id.task == MSCG_NO_TASK ? json_null() : json_integer(job->id.task));
+	set_text(o, "array_pending", array ? (row->pending ? row->pending : "") : NULL);
+	set(o, "array_tasks", array ? known_or_null(mscg_ranges_count(spec->array, spec->array_n)) : json_null());
+	set(o, "array_ended", array ? json_integer(row->array_ended) : json_null());
+	set(o, "array_failed", array ? json_integer(row->array_failed) : json_null());
+	set(o, "array_throttle", array ? positive_or_null(row->array_throttle) : json_null());
+	set_text(o, "name", spec->name);
+	set_text(o, "user", spec->user ? spec->user : "");
+	set(o, "uid", json_integer(job->uid));
+	set_text(o, "account", spec->account);
+	set_text(o, "partition", spec->partition);
+	set_text(o, "comment", spec->comment);
+}
+
+static void set_command(json_t *o, const struct mscg_spec *spec)
+{
+	_cleanup_free_ char *line = wire_command_line(spec);
+	json_t *argv = json_array();
+
+	for (size_t i = 0; spec->argv && spec->argv[i]; i++)
+		json_array_append_new(argv, text_or_null(spec->argv[i]));
+	set_text(o, "command", line);
+	set(o, "argv", argv);
+	set_text(o, "submit_line", spec->submit_line);
+	set_text(o, "workdir", spec->workdir);
+}
+
+/* Of the main process. For an array as a whole the highest of its tasks. */
+static json_t *exit_code_json(const struct mscg_row *row)
+{
+	const struct mscg_job *job = &row->job;
+
+	if (job->flags & MSCG_JOB_ARRAY)
+		return mscg_state_is_final(job->state) ? json_integer(row->array_worst) : json_null();
+	if (job->attempt == 0 || job->exit_code < 0)
+		return json_null();
+	return mscg_state_is_final(job->state) || job->state == MSCG_STATE_COMPLETING ? json_integer(job->exit_code) : json_null();
+}
+
+static void set_state(json_t *o, const struct mscg_row *row, const struct wire_job_extra *extra)
+{
+	const struct mscg_job *job = &row->job;
+
+	set_text(o, "state", mscg_state_name(job->state));
+	set(o, "reason", reason_json(job->reason));
+	set_text(o, "reason_text", extra->reason_text);
+	set(o, "attempt", json_integer(job->attempt));
+	set(o, "priority", json_integer(job->priority));
+	set(o, "exit_code", exit_code_json(row));
+	set(o, "signal", job->exit_signal > 0 ? json_integer(job->exit_signal) : json_null());
+}
+
+static void set_resources(json_t *o, const struct mscg_job *job, const struct wire_job_extra *extra)
+{
+	const struct mscg_grant *grant = job->run ? job->run->grant : NULL;
+	const struct mscg_share *share = grant && grant->n ? &grant->share[0] : NULL;
+	uint32_t max = job->max_cpus_milli ? job->max_cpus_milli : extra->max_cpus_machine_milli;
+
+	set_text(o, "cpu_mode", wire_cpu_modes[job->flags & MSCG_JOB_QUOTA ? MSCG_CPUS_QUOTA : MSCG_CPUS_EXCLUSIVE]);
+	set(o, "cpus", wire_cpus_json(job->cpus_milli));
+	set(o, "min_cpus", wire_cpus_json(job->min_cpus_milli));
+	set(o, "max_cpus", wire_cpus_json(max));
+	set(o, "current_cpus", wire_cpus_json(job->current_cpus_milli));
+	set(o, "cpuset", share ? cpuset_or_null(&share->cpus) : json_null());
+	set(o, "mems", share ? cpuset_or_null(&share->mems) : json_null());
+	set_text(o, "node", share ? share->node : NULL);
+	set(o, "mem_bytes", known_or_null(job->mem_bytes));
+	set(o, "elastic", json_boolean(job->flags & MSCG_JOB_ELASTIC));
+	set(o, "time_limit", positive_or_null(job->time_limit_s));
+	set(o, "grace", json_integer(job->grace_s));
+}
+
+static void set_times(json_t *o, const struct mscg_job *job, int64_t now)
+{
+	int64_t end = job->end_usec ? job->end_usec : now;
+	/* A requeued job waits again. */
+	int64_t started = job->start_usec && job->state != MSCG_STATE_PENDING ? job->start_usec : end;
+
+	set(o, "submit_time", wire_time_json(job->submit_usec));
+	set(o, "start_time", wire_time_json(job->start_usec));
+	set(o, "end_time", wire_time_json(job->end_usec));
+	set(o, "wait_seconds", seconds_json(started - job->submit_usec));
+	set(o, "run_seconds", seconds_json(end - started));
+}
+
+static void set_places(json_t *o, const struct mscg_job *job, const struct wire_job_extra *extra)
+{
+	bool active = !mscg_state_is_final(job->state) && job->state != MSCG_STATE_PENDING;
+
+	set(o, "pid", active && job->run && job->run->pid > 0 ? json_integer(job->run->pid) : json_null());
+	set_text(o, "cgroup", extra->cgroup);
+	set_text(o, "stdin_path", extra->stdin_path);
+	set_text(o, "stdout_path", extra->stdout_path);
+	set_text(o, "stderr_path", extra->stderr_path);
+	set_text(o, "control_file", extra->control_file);
+}
+
+json_t *wire_job_json(const struct mscg_row *row, const struct mscg_spec *spec, const struct wire_job_extra *extra)
+{
+	struct mscg_usage unknown;
+	json_t *o = json_object();
+
+	mscg_usage_init(&unknown);
+	set_identity(o, row, spec);
+	set_state(o, row, extra);
+	set_command(o, spec);
+	set_resources(o, &row->job, extra);
+	set_times(o, &row->job, extra->now_usec);
+	set_places(o, &row->job, extra);
+	set(o, "accounting", wire_usage_json(row->job.run ? &row->job.run->usage : &unknown, row->job.mem_bytes));
+	set(o, "live", json_null());
+	return o;
+}
+
+/* -- Event ------------------------------------------------------------------------------------------------------ */
+
+json_t *wire_event_json(const struct mscg_event *event)
+{
+	bool ended = event->kind == MSCG_EVENT_EXITED || event->kind == MSCG_EVENT_ENDED;
+	json_t *o = json_object();
+
+	set(o, "seq", known_or_null(event->seq));
+	set(o, "time", wire_time_json(event->time_usec));
+	set(o, "id", id_json(event->id));
+	set_text(o, "kind", mscg_event_name(event->kind));
+	set_text(o, "state", mscg_state_name(event->state));
+	set(o, "reason", reason_json(event->reason));
+	set(o, "attempt", json_integer(event->attempt));
+	set(o, "exit_code", ended && event->attempt && event->exit_code >= 0 ? json_integer(event->exit_code) : json_null());
+	set(o, "signal", event->exit_signal > 0 ? json_integer(event->exit_signal) : json_null());
+	set(o, "cpus", event->cpus_milli ? wire_cpus_json(event->cpus_milli) : json_null());
+	set_text(o, "cpuset", event->cpus);
+	set(o, "mem_bytes", positive_or_null(event->mem_bytes));
+	set_text(o, "text", event->text);
+	return o;
+}
+
+/* Names that this version does not know are not an error of the sender. */
+static int parse_names(const json_t *o, struct mscg_event *event, struct mscg_error *error)
+{
+	const char *text;
+	enum mscg_event_kind kind;
+	enum mscg_state state;
+	enum mscg_reason reason;
+	int r = wire_need(wire_get_string(o, "kind", &text, error), "kind", error);
+
+	if (r > 0)
+		event->kind = mscg_event_parse(text, &kind) == 0 ? (uint8_t)kind : MSCG_EVENT_COUNT;
+	if (r >= 0)
+		r = wire_need(wire_get_string(o, "state", &text, error), "state", error);
+	if (r > 0)
+		event->state = mscg_state_parse(text, &state, NULL) == 0 ? (uint8_t)state : MSCG_STATE_COUNT;
+	if (r >= 0)
+		r = wire_get_string(o, "reason", &text, error);
+	if (r > 0)
+		event->reason = mscg_reason_parse(text, &reason) == 0 ? (uint8_t)reason : MSCG_REASON_COUNT;
+	return r < 0 ? r : 0;
+}
+
+int wire_event_parse(const json_t *o, struct mscg_event *ret, struct mscg_error *error)
+{
+	struct mscg_event event = {.exit_code = -1};
+	int64_t seq = 0, attempt = 0, code = -1, signal = 0, mem = 0;
+	const char *cpus = NULL, *text = NULL;
+	int r = parse_names(o, &event, error);
+
+	if (r >= 0)
+		r = wire_need(wire_get_int(o, "seq", 0, INT64_MAX, &seq, error), "seq", error);
+	if (r >= 0)
+		r = wire_need(wire_get_id(o, "id", &event.id, error), "id", error);
+	if (r >= 0)
+		r = wire_get_time(o, "time", &event.time_usec, error);
+	if (r >= 0)
+		r = wire_get_int(o, "attempt", 0, UINT32_MAX, &attempt, error);
+	if (r >= 0)
+		r = wire_get_int(o, "exit_code", -1, INT32_MAX, &code, error);
+	if (r >= 0)
+		r = wire_get_int(o, "signal", 0, 128, &signal, error);
+	if (r >= 0)
+		r = wire_get_milli(o, "cpus", &event.cpus_milli, error);
+	if (r >= 0)
+		r = wire_get_int(o, "mem_bytes", 0, INT64_MAX, &mem, error);
+	if (r >= 0)
+		r = wire_get_string(o, "cpuset", &cpus, error);
+	if (r >= 0)
+		r = wire_get_string(o, "text", &text, error);
+	if (r < 0)
+		return r;
+	event.seq = (uint64_t)seq;
+	event.attempt = (uint32_t)attempt;
+	event.exit_code = (int32_t)code;
+	event.exit_signal = (int32_t)signal;
+	event.mem_bytes = (uint64_t)mem;
+	event.cpus = xstrdup(cpus);
+	event.text = xstrdup(text);
+	*ret = event;
+	return 0;
+}
