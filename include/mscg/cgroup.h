@@ -305,15 +305,15 @@ MSCG_PUBLIC int mscg_cgroup_set_io_weight(const struct mscg_cgroup *cgroup, unsi
 
 /* ---- cpuset (the guide, "Cpuset") ---- */
 
-enum mscg_cgroup_set {
+enum mscg_cgroup_list {
 	MSCG_CGROUP_CPUS,           /* cpuset.cpus: what was asked; empty: as the parent */
 	MSCG_CGROUP_MEMS,           /* cpuset.mems */
 	MSCG_CGROUP_CPUS_EFFECTIVE, /* cpuset.cpus.effective: what it has */
 	MSCG_CGROUP_MEMS_EFFECTIVE, /* cpuset.mems.effective */
 	MSCG_CGROUP_CPUS_EXCLUSIVE, /* cpuset.cpus.exclusive, 6.7 */
-	MSCG_CGROUP_SET_COUNT
+	MSCG_CGROUP_LIST_COUNT
 };
-MSCG_PUBLIC int mscg_cgroup_get_set(const struct mscg_cgroup *cgroup, enum mscg_cgroup_set which, struct mscg_cpuset *ret,
+MSCG_PUBLIC int mscg_cgroup_get_list(const struct mscg_cgroup *cgroup, enum mscg_cgroup_list which, struct mscg_cpuset *ret,
                                     struct mscg_error *error);
 /* Writes cpuset.cpus and reads back what came of it. An empty set clears it (the parent's then). Threads that run
  * outside a smaller set have left when this returns; it can take some milliseconds. *ret_effective (may be NULL) is
@@ -345,8 +345,9 @@ struct mscg_cgroup_events {
 };
 /* Opens cgroup.events, for poll(2) with POLLPRI or epoll(7) with EPOLLPRI. It is ready at once until it was read the first
  * time, and then after every change until it is read again: read after every wake-up. A wake-up may bring no change. The
- * removal of the cgroup wakes it too (reads are -ENODEV then). Take it out of an epoll before closing it. The caller
- * closes *ret_fd. */
+ * kernel lets at least 10 ms (plus a tick or two) pass between two wake-ups of one cgroup: who knows already that
+ * something ended (a pidfd, a message) reads at once instead of waiting to be woken. The removal of the cgroup wakes
+ * it too (reads are -ENODEV then). Take it out of an epoll before closing it. The caller closes *ret_fd. */
 MSCG_PUBLIC int mscg_cgroup_events_open(const struct mscg_cgroup *cgroup, int *ret_fd, struct mscg_error *error);
 /* Reads that descriptor. */
 MSCG_PUBLIC int mscg_cgroup_events_read(int fd, struct mscg_cgroup_events *ret);
@@ -401,11 +402,12 @@ struct mscg_cgroup_resized {
 	bool     done;          /* memory.max is the target now; false: deferred, nothing has changed */
 	uint64_t current_bytes; /* memory.current at the last look */
 	uint64_t anon_bytes;    /* of which anonymous and shared memory: what cannot be reclaimed without swap */
+	char     why[160];      /* deferred: the reason, with the figures; "" when done */
 };
 /* Sets memory.max without killing. Upwards it is one write. Downwards: memory.reclaim in steps of at most 32 MiB, then, at or
  * below the target, memory.high at the target and the cgroup frozen for the moment of a last look (10 ms at most; where
  * it will not freeze a margin is asked for instead), and only if it still fits memory.max; memory.high and freezer
- * are put back. Otherwise it is deferred: 0 is returned with done = false, and *error (if not NULL) says why, with the figures.
+ * are put back. Otherwise it is deferred, which is no error: 0 is returned with done = false and `why` filled.
  * Blocks the calling thread, up to the deadline and one step more (0.2 s): not for an event loop's. A caller that dies
  * in between may leave memory.high at the target: who adopts the cgroup writes memory.high anew. Without
  * memory.reclaim (before 5.19) it is done when it fits by itself. Two callers on one cgroup at once are not allowed. */

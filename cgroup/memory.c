@@ -1,0 +1,144 @@
+/* memory.c: lowering memory.max under a running process. The kernel never refuses a limit that is too low: it kills. So
+ * what does not fit is driven out first, and the limit is written only when a look has shown that it fits, at a moment
+ * when nothing can be allocated. */
+#include "cgroup/internal.h"
+
+#include <inttypes.h>
+
+#define STEP_BYTES  (UINT64_C(32) << 20)
+#define SPARE_BYTES (UINT64_C(256) << 10) /* driven out beyond the target, so that the last look finds room */
+#define HOLD_USEC   10000
+#define WRITES_WITHOUT_GAIN 3
+
+static uint64_t look(const struct mscg_cgroup *cgroup, const char *file)
+{
+	char text[64];
+	uint64_t v;
+
+	if (cg_read(cgroup, file, text, sizeof text, NULL) < 0 || cg_parse_number(text, &v) < 0)
+		return MSCG_CGROUP_UNKNOWN;
+	return v;
+}
+
+int mscg_cgroup_reclaim(const struct mscg_cgroup *cgroup, uint64_t bytes, struct mscg_error *error)
+{
+	char text[24];
+	struct mscg_error e;
+
+	snprintf(text, sizeof text, "%" PRIu64, bytes);
+	int r = cg_write(cgroup, "memory.reclaim", text, &e);
+	if (r == -EAGAIN)
+		return cg_error(cgroup, r, error, "memory.reclaim: less than %" PRIu64 " bytes could be given back", bytes);
+	return r < 0 ? mscg_error_set(error, r, "%s", e.text) : 0;
+}
+
+/* Brings memory.current down to the goal, or as far as it goes by the deadline; the caller looks. */
+static int drive_out(const struct mscg_cgroup *cgroup, uint64_t goal, int64_t deadline_usec, struct mscg_error *error)
+{
+	uint64_t current = look(cgroup, "memory.current");
+
+	for (int idle = 0; current > goal && idle < WRITES_WITHOUT_GAIN && clock_boot_usec() < deadline_usec;) {
+		uint64_t step = MIN_OF(current - goal, STEP_BYTES);
+		struct mscg_error e;
+		int r = mscg_cgroup_reclaim(cgroup, step, &e);
+
+		if (r == -EOPNOTSUPP)
+			return 0;
+		if (r < 0 && r != -EAGAIN)
+			return mscg_error_set(error, r, "%s", e.text);
+		uint64_t before = current;
+		current = look(cgroup, "memory.current");
+		/* EAGAIN with a gain is a partial success: the rest may be cache too. */
+		if (r == -EAGAIN && (current >= before || before - current < step / 8))
+			break;
+		idle = current < before ? 0 : idle + 1;
+	}
+	return 0;
+}
+
+struct moment {
+	bool     fits;
+	uint64_t current;
+	int      code; /* of the write to memory.max */
+	struct mscg_error error;
+};
+
+/* memory.high at the target makes those that allocate reclaim what they add instead of growing; frozen nobody
+ * allocates at all. Where it will not freeze in time (a task waits in the kernel), room for what may be added between the look and the
+ * write is asked for. */
+static void try_at_rest(const struct mscg_cgroup *cgroup, uint64_t target, struct moment *m)
+{
+	uint64_t high = MSCG_CGROUP_UNKNOWN;
+	bool thaw = false;
+
+	m->code = mscg_cgroup_get(cgroup, MSCG_CGROUP_MEMORY_HIGH, &high, &m->error);
+	if (m->code == 0 && high > target)
+		m->code = mscg_cgroup_set(cgroup, MSCG_CGROUP_MEMORY_HIGH, target, &m->error);
+	if (m->code < 0)
+		return;
+	int held = cg_hold(cgroup, clock_boot_usec() + HOLD_USEC, &thaw, NULL);
+	uint64_t spare = held == 0 ? 0 : MAX_OF(target / 32, SPARE_BYTES);
+	m->current = look(cgroup, "memory.current");
+	m->fits    = m->current != MSCG_CGROUP_UNKNOWN && spare < target && m->current <= target - spare;
+	if (m->fits)
+		m->code = mscg_cgroup_set(cgroup, MSCG_CGROUP_MEMORY_MAX, target, &m->error);
+	if (held == 0)
+		cg_unhold(cgroup, thaw);
+	if (high > target) {
+		int r = mscg_cgroup_set(cgroup, MSCG_CGROUP_MEMORY_HIGH, high, m->code < 0 ? NULL : &m->error);
+		m->code = m->code < 0 ? m->code : r;
+	}
+}
+
+static uint64_t anonymous(const struct mscg_cgroup *cgroup)
+{
+	struct mscg_cgroup_stat st;
+
+	if (mscg_cgroup_read_stat(cgroup, MSCG_CGROUP_STAT_DETAIL, &st, NULL) < 0 ||
+	    st.memory_anon == MSCG_CGROUP_UNKNOWN || st.memory_shmem == MSCG_CGROUP_UNKNOWN)
+		return MSCG_CGROUP_UNKNOWN;
+	return st.memory_anon + st.memory_shmem;
+}
+
+#define MIB(bytes) ((double)(bytes) / (1u << 20))
+
+int mscg_cgroup_resize_memory(const struct mscg_cgroup *cgroup, uint64_t target_bytes, int64_t deadline_usec,
+                              struct mscg_cgroup_resized *ret, struct mscg_error *error)
+{
+	/* The kernel counts pages: a target is rounded down as it does, or the look would not see what it will enforce. */
+	uint64_t page   = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t target = target_bytes == MSCG_CGROUP_MAX ? target_bytes : target_bytes - target_bytes % page;
+	struct mscg_cgroup_resized got = { 0 };
+	uint64_t limit = 0;
+	int r = mscg_cgroup_get(cgroup, MSCG_CGROUP_MEMORY_MAX, &limit, error);
+
+	if (r < 0)
+		return r;
+	if (target == 0)
+		return mscg_error_set(error, -ERANGE, "0 is no memory limit for a running process");
+	if (target >= limit) {
+		r = mscg_cgroup_set(cgroup, MSCG_CGROUP_MEMORY_MAX, target, error);
+		got.done = true;
+	} else {
+		struct moment m = { 0 };
+		r = drive_out(cgroup, target > 2 * SPARE_BYTES ? target - SPARE_BYTES : target, deadline_usec, error);
+		if (r < 0)
+			return r;
+		if (look(cgroup, "memory.current") <= target)
+			try_at_rest(cgroup, target, &m);
+		if (m.code < 0)
+			return mscg_error_set(error, m.code, "%s", m.error.text);
+		got.done = m.fits;
+	}
+	if (r < 0)
+		return r;
+	got.current_bytes = look(cgroup, "memory.current");
+	got.anon_bytes    = anonymous(cgroup);
+	if (!got.done) {
+		bool late = clock_boot_usec() >= deadline_usec;
+		snprintf(got.why, sizeof got.why, "%.1f MiB in use, %.1f of them anonymous, do not fit into %.1f MiB%s",
+		         MIB(got.current_bytes), MIB(got.anon_bytes), MIB(target), late ? " (time is over)" : "");
+	}
+	*ret = got;
+	return 0;
+}

@@ -1,0 +1,228 @@
+/* process.c: who is in a cgroup. A pid is only a number: a pidfd is opened first, and then the number has to be in the
+ * cgroup still, before anything is done to it. */
+#include "cgroup/internal.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <src/base/fd.h>
+#include <sys/syscall.h>
+
+#define BATCH 128 /* pidfds that are open at once */
+#define STATUS_MAX (1u << 20) /* /proc/PID/status: groups and CPU masks make it long */
+
+struct pids {
+	pid_t *v;
+	size_t n, cap;
+	const char *file;
+	struct mscg_error *error;
+};
+
+static int add_pids(void *ctx, const struct mscg_cgroup *cgroup)
+{
+	struct pids *p = ctx;
+	_cleanup_free_ char *text = NULL;
+	struct mscg_error e;
+	int r = cg_read_all(cgroup, p->file, &text, &e);
+
+	/* A threaded cgroup lists no processes: its domain above does, for all of them. */
+	if (r == -EOPNOTSUPP || r == -ENODEV)
+		return 0;
+	if (r < 0)
+		return mscg_error_set(p->error, r, "%s", e.text);
+	cg_parse_pids(text, &p->v, &p->n, &p->cap);
+	return 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Sorted, each once: the kernel's list is neither. */
+static int list(const struct mscg_cgroup *cgroup, const char *file, pid_t **ret, size_t *ret_n, struct mscg_error *error)
+{
+	struct pids p = { .file = file, .error = error };
+	size_t n = 0;
+	int r = mscg_cgroup_exists(cgroup) ? cg_walk(cgroup, add_pids, &p, error) : cg_fail(cgroup, NULL, NULL, ENODEV, error);
+
+	if (r < 0) {
+		free(p.v);
+		return r;
+	}
+	if (p.n > 0)
+		qsort(p.v, p.n, sizeof *p.v, by_number);
+	for (size_t i = 0; i < p.n; i++)
+		if (i == 0 || p.v[i] != p.v[n - 1])
+			p.v[n++] = p.v[i];
+	*ret   = p.v;
+	*ret_n = n;
+	return 0;
+}
+
+int mscg_cgroup_processes(const struct mscg_cgroup *cgroup, pid_t **ret, size_t *ret_n, struct mscg_error *error)
+{
+	return list(cgroup, "cgroup.procs", ret, ret_n, error);
+}
+
+/* One batch: `fds` were opened for `pids`; only those that are in the cgroup still are told of. */
+static int each_of_batch(const struct mscg_cgroup *cgroup, const pid_t *pids, const int *fds, size_t n,
+                         int (*each)(void *ctx, pid_t pid, int pidfd), void *ctx, struct mscg_error *error)
+{
+	_cleanup_free_ pid_t *now = NULL;
+	size_t now_n = 0;
+	int r = mscg_cgroup_processes(cgroup, &now, &now_n, error);
+
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		if (fds[i] >= 0 && now_n > 0 && bsearch(&pids[i], now, now_n, sizeof *now, by_number))
+			r = each(ctx, pids[i], fds[i]);
+	return r;
+}
+
+int cg_each_pidfd(const struct mscg_cgroup *cgroup, int (*each)(void *ctx, pid_t pid, int pidfd), void *ctx,
+                  struct mscg_error *error)
+{
+	_cleanup_free_ pid_t *pids = NULL;
+	size_t n = 0;
+	int fds[BATCH];
+	int r = mscg_cgroup_processes(cgroup, &pids, &n, error);
+
+	for (size_t from = 0; r >= 0 && from < n; from += BATCH) {
+		size_t batch = MIN_OF(n - from, (size_t)BATCH);
+		for (size_t i = 0; i < batch; i++) {
+			fds[i] = (int)syscall(SYS_pidfd_open, pids[from + i], 0);
+			if (fds[i] < 0 && errno != ESRCH && r == 0)
+				r = cg_error(cgroup, -errno, error, "cannot open a pidfd of process %d: %s", (int)pids[from + i],
+				             strerror(errno));
+		}
+		if (r >= 0)
+			r = each_of_batch(cgroup, pids + from, fds, batch, each, ctx, error);
+		for (size_t i = 0; i < batch; i++)
+			if (fds[i] >= 0)
+				close(fds[i]);
+	}
+	return MIN_OF(r, 0);
+}
+
+/* ---- notification ---- */
+
+struct masks {
+	uint64_t caught, blocked;
+};
+
+/* Of a process (its leader's) or of one thread, by its directory below /proc. False when it is gone. */
+static bool read_masks(int dir, struct masks *ret)
+{
+	_cleanup_free_ char *text = NULL;
+
+	return fd_read_file_at(dir, "status", STATUS_MAX, &text, NULL) == 0 &&
+	       cg_parse_sigmask(text, "SigCgt", &ret->caught) && cg_parse_sigmask(text, "SigBlk", &ret->blocked);
+}
+
+/* A signal to a process is taken by any thread that does not block it. */
+static bool some_thread_takes(int proc, uint64_t bit)
+{
+	int fd = openat(proc, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	bool takes = false;
+
+	if (!dir) {
+		cleanup_close(&fd);
+		return false;
+	}
+	for (struct dirent *d; !takes && (d = readdir(dir));) {
+		_cleanup_close_ int task = *d->d_name == '.' ? -1 : openat(fd, d->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		struct masks m;
+		takes = task >= 0 && read_masks(task, &m) && !(m.blocked & bit);
+	}
+	closedir(dir);
+	return takes;
+}
+
+struct notification {
+	int sig;
+	struct mscg_cgroup_notified count;
+};
+
+static int notify_one(void *ctx, pid_t pid, int pidfd)
+{
+	struct notification *n = ctx;
+	uint64_t bit = UINT64_C(1) << (n->sig - 1);
+	char path[32];
+	struct masks m;
+
+	snprintf(path, sizeof path, "/proc/%d", (int)pid);
+	_cleanup_close_ int proc = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (proc < 0 || !read_masks(proc, &m))
+		return 0;
+	n->count.processes++;
+	if (!(m.caught & bit))
+		n->count.without_handler++;
+	else if ((m.blocked & bit) && !some_thread_takes(proc, bit))
+		n->count.blocking++;
+	else if (syscall(SYS_pidfd_send_signal, pidfd, n->sig, NULL, 0) == 0)
+		n->count.signalled++;
+	return 0;
+}
+
+int mscg_cgroup_notify(const struct mscg_cgroup *cgroup, int sig, int64_t deadline_usec,
+                       struct mscg_cgroup_notified *ret, struct mscg_error *error)
+{
+	struct notification n = { .sig = sig };
+	bool thaw = false;
+	int r;
+
+	if (sig < 1 || sig > 64)
+		return mscg_error_set(error, -EINVAL, "%d is no signal", sig);
+	r = cg_hold(cgroup, deadline_usec, &thaw, error);
+	if (r < 0)
+		return r;
+	r = cg_each_pidfd(cgroup, notify_one, &n, error);
+	cg_unhold(cgroup, thaw);
+	if (r < 0)
+		return r;
+	if (ret)
+		*ret = n.count;
+	return 0;
+}
+
+/* ---- affinity ---- */
+
+/* False when the thread is gone. */
+static bool thread_covers(pid_t tid, const struct mscg_cpuset *effective, bool *ret)
+{
+	struct mscg_cpuset mask;
+
+	mscg_cpuset_zero(&mask);
+	/* Not sched_getaffinity(3): cpu_set_t ends at 1024 CPUs. The words are the kernel's own form. */
+	if (syscall(SYS_sched_getaffinity, tid, sizeof mask.word, mask.word) < 0)
+		return false;
+	*ret = mscg_cpuset_subset(effective, &mask);
+	return true;
+}
+
+int mscg_cgroup_pinned(const struct mscg_cgroup *cgroup, const struct mscg_cpuset *effective, uint32_t *ret,
+                       struct mscg_error *error)
+{
+	_cleanup_free_ pid_t *tids = NULL;
+	struct mscg_cpuset own;
+	uint32_t pinned = 0;
+	size_t n = 0;
+	int r = 0;
+
+	if (!effective) {
+		r = mscg_cgroup_get_list(cgroup, MSCG_CGROUP_CPUS_EFFECTIVE, &own, error);
+		effective = &own;
+	}
+	if (r == 0)
+		r = list(cgroup, "cgroup.threads", &tids, &n, error);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		bool covers;
+		pinned += thread_covers(tids[i], effective, &covers) && !covers;
+	}
+	*ret = pinned;
+	return 0;
+}
