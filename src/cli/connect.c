@@ -1,0 +1,85 @@
+/* Asking the daemon. */
+#include "cli.h"
+
+#include <poll.h>
+
+#include "src/base/clock.h"
+
+int cli_try_connect(const struct cli *cli, unsigned flags, struct mscg **ret, struct mscg_error *error)
+{
+	if (flags & CONNECT_ONCE)
+		return mscg_connect_or_once(ret, cli->socket, cli->state_dir, error);
+	return mscg_connect(ret, cli->socket, error);
+}
+
+int cli_connect(const struct cli *cli, unsigned flags, struct mscg **ret)
+{
+	struct mscg_error error = {0};
+
+	return cli_try_connect(cli, flags, ret, &error) < 0 ? cli_fail(&error) : 0;
+}
+
+int cli_ask(const struct cli *cli, unsigned flags, const char *method, json_t *parameters, json_t **ret)
+{
+	struct mscg_error error = {0};
+	struct mscg *m;
+	int r = cli_connect(cli, flags, &m);
+
+	if (r) {
+		json_decref(parameters);
+		return r;
+	}
+	r = mscg_call_json(m, method, parameters, ret, &error) < 0 ? cli_fail(&error) : 0;
+	mscg_close(m);
+	return r;
+}
+
+bool cli_is_lost(int code)
+{
+	return code == -ECONNREFUSED || code == -ECONNRESET || code == -EPIPE || code == -ENOTCONN;
+}
+
+int cli_reconnect(const struct cli *cli, int64_t deadline_boot_usec, struct mscg **ret)
+{
+	/* A socket can not be watched for the moment when somebody listens on it: this tries, first often, then seldom. */
+	int64_t delay = 10 * USEC_PER_MSEC, start = clock_boot_usec();
+	struct mscg_error error = {0};
+	bool told = false;
+
+	for (;;) {
+		int64_t now;
+
+		if (cli_try_connect(cli, 0, ret, &error) == 0)
+			return 0;
+		now = clock_boot_usec();
+		if (!cli_is_lost(error.code) && error.code != -ENOENT)
+			return cli_fail(&error);
+		if (now >= deadline_boot_usec)
+			return cli_fail(&error);
+		if (!told && now - start > USEC_PER_SEC) {
+			cli_error("mscgd went away; waiting until it is back (jobs go on)");
+			told = true;
+		}
+		poll(NULL, 0, (int)(MIN_OF(delay, deadline_boot_usec - now) / USEC_PER_MSEC) + 1);
+		delay = MIN_OF(delay * 2, USEC_PER_SEC);
+	}
+}
+
+json_t *cli_job_ids(const struct cli *cli, char *const *words)
+{
+	json_t *ids = json_array();
+
+	for (; *words; words++) {
+		struct mscg_error error;
+		struct mscg_id id;
+		char text[MSCG_ID_TEXT];
+
+		if (mscg_id_parse(*words, &id, &error) < 0) {
+			cli_usage(cli, "%s: %s", cli->verb->name, error.text);
+			json_decref(ids);
+			return NULL;
+		}
+		json_array_append_new(ids, json_string(mscg_id_format(id, text)));
+	}
+	return ids;
+}

@@ -1,0 +1,14 @@
+/* verbs.h: the verbs that there are, in the order of `mscg --help`. Each is defined in the file of its name. */
+#ifndef CLI_VERBS_H
+#define CLI_VERBS_H
+
+#include "cli.h"
+
+#define CLI_VERBS(X) \
+	X(ping)
+
+#define X(name) extern const struct verb verb_##name;
+CLI_VERBS(X)
+#undef X
+
+#endif
