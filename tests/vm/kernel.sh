@@ -95,7 +95,7 @@ extract_vmlinux() { # BZIMAGE
 	sects=$(od -An -tu1 -j 497 -N 1 "$image")
 	read -r offset length < <(od -An -tu4 -j 584 -N 8 "$image")
 	start=$(((sects + 1) * 512 + offset))
-	tail -c +$((start + 1)) "$image" | head -c $((length - 4)) >"$image.payload"
+	head -c $((start + length - 4)) "$image" | tail -c +$((start + 1)) >"$image.payload"
 	case $(od -An -tx1 -N 4 "$image.payload") in
 	' fd 37 7a 58') xz -dc --single-stream <"$image.payload" ;;
 	' 28 b5 2f fd') zstd -qdc <"$image.payload" ;;
@@ -106,11 +106,14 @@ extract_vmlinux() { # BZIMAGE
 }
 
 build_initrd() { # DIRECTORY
-	local to=$1 root=$1/initrd.root release ko
+	local to=$1 root=$1/initrd.root release applet ko
 	release=$(cat "$to/release")
 	rm -rf "$root"
 	mkdir -p "$root"/{bin,dev,proc,sys,root,modules}
 	cp "$(command -v busybox)" "$root/bin/busybox"
+	for applet in $(busybox --list); do
+		[ "$applet" = busybox ] || ln -s busybox "$root/bin/$applet"
+	done
 	cp "$here/init.sh" "$root/init"
 	gcc -std=c17 -O2 -Wall -Wextra -static -o "$root/bin/relay" "$here/relay.c"
 	strip "$root/bin/relay"

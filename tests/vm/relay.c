@@ -176,7 +176,7 @@ static void control_line(int control, int terminal)
 
 struct child {
 	pid_t pid;
-	int in, out, err; // our ends; -1 where there is none. With a terminal in and out are the same fd
+	int in, out, err; // our ends; -1 where there is none. With a terminal in and out are the same fd, and err is none
 };
 
 static _Noreturn void child_exec(char **argv, char **env, const int fds[3])
@@ -184,6 +184,7 @@ static _Noreturn void child_exec(char **argv, char **env, const int fds[3])
 	sigset_t none;
 
 	sigemptyset(&none);
+	signal(SIGPIPE, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	setsid();
 	for (int i = 0; i < 3; i++)
@@ -200,6 +201,26 @@ static _Noreturn void child_exec(char **argv, char **env, const int fds[3])
 	int e = errno;
 	dprintf(2, "tests/vm: %s: %s\n", argv[0], strerror(e));
 	_exit(e == ENOENT ? 127 : 126);
+}
+
+// Standard input gets a process of its own: it may block for ever on a command that does not read.
+static void feed(int to)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		fatal("fork");
+	if (pid > 0)
+		return;
+	int port = open_port(PORT_IN, O_RDONLY);
+	// A port reads as ended until the host's side of it has opened, which may be a moment after ours.
+	for (int ended = 0; ended < 100; ended++) {
+		if (copy(port, to))
+			ended = 0;
+		else
+			usleep(10000);
+	}
+	_exit(0);
 }
 
 static struct child start(char **argv, char **env)
@@ -234,6 +255,12 @@ static struct child start(char **argv, char **env)
 		child_exec(argv, env, theirs);
 	for (int i = 0; i < (conf.tty ? 1 : 3); i++)
 		close(theirs[i]);
+	if (conf.tty || conf.with_stdin)
+		feed(c.in);
+	if (!conf.tty && conf.with_stdin) {
+		close(c.in); // only the feeder may hold it, so that its end is the end of the input
+		c.in = -1;
+	}
 	return c;
 }
 
@@ -255,7 +282,6 @@ static bool reap(pid_t command, int *ret_code)
 static int relay(struct child c, int control)
 {
 	int port_out = open_port(PORT_OUT, O_WRONLY), port_err = open_port(PORT_ERR, O_WRONLY);
-	int port_in = c.in >= 0 ? open_port(PORT_IN, O_RDONLY | O_NONBLOCK) : -1;
 	int code = 0;
 	sigset_t mask;
 
@@ -268,7 +294,6 @@ static int relay(struct child c, int control)
 			{ .fd = signals, .events = POLLIN },
 			{ .fd = c.out, .events = POLLIN },
 			{ .fd = c.err, .events = POLLIN },
-			{ .fd = port_in, .events = POLLIN },
 			{ .fd = control, .events = POLLIN },
 		};
 		// A child may have ended before the signalfd was there: look before waiting.
@@ -289,14 +314,9 @@ static int relay(struct child c, int control)
 			close(c.err);
 			c.err = -1;
 		}
-		if (p[3].revents && !copy(port_in, c.in)) {
-			if (!conf.tty)
-				close(c.in);
-			port_in = -1;
-		}
-		if (p[4].revents & POLLIN)
+		if (p[3].revents & POLLIN)
 			control_line(control, conf.tty ? c.in : -1);
-		else if (p[4].revents)
+		else if (p[3].revents)
 			control = -1;
 	}
 	if (c.out >= 0)
@@ -304,6 +324,23 @@ static int relay(struct child c, int control)
 	if (c.err >= 0)
 		drain(c.err, port_err);
 	return code;
+}
+
+// What was written must be on the host before the host is told that the command has ended.
+static void unmount(void)
+{
+	bool busy = true;
+
+	if (chdir("/") < 0)
+		fatal("chdir");
+	for (int tries = 0; busy && tries < 200; tries++) {
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			;
+		busy = umount2("/mnt/disk", 0) < 0 && errno == EBUSY;
+		if (busy)
+			usleep(10000);
+	}
+	sync();
 }
 
 int main(void)
@@ -320,11 +357,7 @@ int main(void)
 	int code = relay(start(read_strings("/run/vm/argv"), read_strings("/run/vm/env")), control);
 
 	kill(-1, SIGKILL);
-	if (chdir("/") < 0)
-		fatal("chdir");
-	umount2("/mnt/disk", MNT_DETACH);
-	umount2("/mnt/out", MNT_DETACH);
-	sync();
+	unmount();
 	char line[32];
 	snprintf(line, sizeof(line), "exit %d\n", code);
 	write_all(control, line, strlen(line));
