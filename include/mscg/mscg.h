@@ -32,7 +32,8 @@ MSCG_PUBLIC int  mscg_connect(struct mscg **ret, const char *socket, struct mscg
  * one by one by `mscgd --once`. `state_dir` NULL: $MSCG_STATE_DIR or the default. */
 MSCG_PUBLIC int  mscg_connect_or_once(struct mscg **ret, const char *socket, const char *state_dir, struct mscg_error *error);
 MSCG_PUBLIC void mscg_close(struct mscg *m);
-MSCG_PUBLIC void mscg_set_timeout(struct mscg *m, int milliseconds); /* of one answer; -1 (default): none */
+/* Of one answer; -1 (default): none. mscg_wait and mscg_events wait as long as they are told, whatever this says. */
+MSCG_PUBLIC void mscg_set_timeout(struct mscg *m, int milliseconds);
 MSCG_PUBLIC const char *mscg_socket_path(const struct mscg *m); /* where it is (or would be) connected to */
 MSCG_PUBLIC bool mscg_is_once(const struct mscg *m);
 

@@ -12,10 +12,22 @@ int mscg_call_json(struct mscg *m, const char *method, json_t *parameters, json_
  * then, and the handle has reconnected or is unusable for further calls: open another). */
 int mscg_call_more(struct mscg *m, const char *method, json_t *parameters, bool (*each)(json_t *parameters, void *ctx), void *ctx,
                    struct mscg_error *error);
+/* mscg_call_more that gives up at a point of the boot clock (-ETIMEDOUT; USEC_NEVER: never), and not before: the timeout
+ * of mscg_set_timeout is for answers that are due. */
+int mscg_call_until(struct mscg *m, const char *method, json_t *parameters, int64_t deadline_boot_usec,
+                    bool (*each)(json_t *parameters, void *ctx), void *ctx, struct mscg_error *error);
 /* As mscg_call_json with descriptors that travel along (Submit with attached). */
 int mscg_call_fds(struct mscg *m, const char *method, json_t *parameters, const int *fds, int nfds, json_t **ret, struct mscg_error *error);
+/* Submit, checked first by mscg_spec_check: *ret is the reply ({"jobs": [{"id", "warning", ...}]}), with as many jobs as
+ * specs. Descriptors as for mscg_call_fds. */
+int mscg_submit_json(struct mscg *m, struct mscg_spec *const *specs, uint32_t n, const int *fds, int nfds, json_t **ret,
+                     struct mscg_error *error);
+/* A Job object, as Show and List give it, to what mscg_show gives. -EIO with text when it is none. */
+int mscg_info_from_json(const json_t *job, struct mscg_info **ret, struct mscg_error *error);
+
 /* The socket itself, to poll beside other things (`mscg run`), and then to read one reply without blocking:
- * 1 and a new reference, 0 nothing yet, -errno. */
+ * 1 and a new reference, 0 nothing yet, -errno (an error reply too). Between calls it may change: ask again after
+ * mscg_send_call, which blocks until all is sent. -EBADF: not connected. */
 int mscg_handle_fd(struct mscg *m);
 int mscg_send_call(struct mscg *m, const char *method, json_t *parameters, bool more, struct mscg_error *error);
 int mscg_next_reply(struct mscg *m, json_t **ret, bool *ret_continues, struct mscg_error *error);
