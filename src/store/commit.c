@@ -1,0 +1,63 @@
+/* One transaction. What costs here is paid by every job: an fsync for all of it, then a few microseconds a row. */
+#include "src/store/internal.h"
+
+static int write_counters(struct store *store, const struct store_batch *batch, struct mscg_error *error)
+{
+	struct kept *kept = &store->kept;
+	int r = 0;
+
+	if (batch->next_job_id && batch->next_job_id != kept->next_job_id) {
+		r = meta_set_int(store, "next_job_id", batch->next_job_id, error);
+		kept->next_job_id = batch->next_job_id;
+	}
+	if (r == 0 && batch->drained >= 0 && (batch->drained != 0) != kept->drained) {
+		r = meta_set_int(store, "drained", batch->drained != 0, error);
+		kept->drained = batch->drained != 0;
+	}
+	if (r == 0 && batch->boot_id && !streq(batch->boot_id, store->boot_id))
+		r = meta_set_text(store, "boot_id", batch->boot_id, error);
+	return r;
+}
+
+static int write_batch(struct store *store, const struct store_batch *batch, struct mscg_error *error)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < batch->specs_n && r == 0; i++)
+		r = spec_write(store, batch->specs[i].job, batch->specs[i].spec, error);
+	for (uint32_t i = 0; i < batch->rows_n && r == 0; i++)
+		r = row_write(store, &batch->rows[i], error);
+	for (uint32_t i = 0; i < batch->events_n && r == 0; i++)
+		r = event_write(store, &batch->events[i], error);
+	if (r == 0)
+		r = write_counters(store, batch, error);
+	if (r == 0)
+		r = text_flush(store, error);
+	if (r == 0)
+		r = total_flush(store, error);
+	return r;
+}
+
+int store_commit(struct store *store, const struct store_batch *batch, struct mscg_error *error)
+{
+	int r;
+
+	if ((r = store_ready(store, error)) < 0)
+		return r;
+	if (batch->events_n == 0 && batch->rows_n == 0 && batch->specs_n == 0 && batch->next_job_id == 0 &&
+	    batch->drained < 0 && !batch->boot_id)
+		return 0;
+
+	struct kept before = store->kept;
+	if ((r = sql_begin(store, error)) < 0)
+		return r;
+	r = sql_end(store, write_batch(store, batch, error), error);
+	if (r < 0) {
+		store->kept = before;
+		text_forget(store);
+		return r;
+	}
+	if (batch->boot_id)
+		snprintf(store->boot_id, sizeof(store->boot_id), "%s", batch->boot_id);
+	return 0;
+}
