@@ -47,63 +47,88 @@ struct runner_slot_info {
 	uint32_t       attempt;
 	uint64_t       cgroup_id;
 	int32_t        pid;
+	uint32_t       uid;
 	int64_t        start_usec, end_usec; /* wall clock: exec seen, main process reaped */
+	int64_t        start_boot_usec, end_boot_usec; /* the same by the boot clock: what time limits count from */
 	int            wait_code;            /* CLD_EXITED, CLD_KILLED, CLD_DUMPED */
 	int            wait_status;          /* exit code or signal */
 	enum runner_stage stage;             /* FAILED: how far it got */
 	int            errno_value;
-	bool           supervised;           /* adoption: its supervisor answered */
+	bool           supervised;           /* a supervisor is there for it */
+	bool           other_boot;           /* adoption: it is of another boot; nothing of it runs any more */
 };
 
-/* Everything that a child needs, worked out beforehand. Borrowed for the call. */
+/* Everything that a child needs, worked out beforehand. Borrowed for the call. Start from RUNNER_LAUNCH_INIT: zero is
+ * a valid descriptor. */
+#define RUNNER_LAUNCH_INIT { .cgroup_fd = -1, .stdio = { -1, -1, -1 }, .umask_ = 022 }
 struct runner_launch {
 	struct mscg_id id;
 	uint32_t    attempt;
 	int         cgroup_fd; /* directory fd of the job's cgroup, O_RDONLY */
 	uint64_t    cgroup_id;
-	const char *exec_path; /* absolute, or a bare name to look up in `path` */
-	char *const *argv;     /* NULL ended */
+	const char *exec_path; /* absolute, or a bare name to look up in `path`; one with a slash is relative to workdir */
+	char *const *argv;     /* NULL ended; a program that no format is known for is given to /bin/sh, as shells do */
 	char *const *env;
-	const char *path;      /* PATH to search, NULL: from env */
-	const char *workdir;
-	const char *stdin_path, *stdout_path, *stderr_path; /* absolute, expanded; NULL stdin: /dev/null; stderr equal to stdout: shared */
+	const char *path;      /* PATH to search, NULL: from env, else /usr/local/bin:/usr/bin:/bin */
+	const char *workdir;   /* absolute; NULL: / */
+	/* Absolute, expanded; NULL: /dev/null; stderr equal to stdout: shared. Opened as the user and without ever waiting.
+	 * Regular files, FIFOs and character devices: a FIFO for output needs a reader by then (ENXIO otherwise), one for
+	 * input is at its end until somebody writes. For output a symbolic link in the last place is refused (ELOOP), as
+	 * are links of /proc everywhere. */
+	const char *stdin_path, *stdout_path, *stderr_path;
 	const char *make_dir;  /* made as the user (0755) before output is opened; NULL: none */
 	const char *link_path, *link_target; /* symlink made (replaced) as the user; NULL: none */
-	const char *script;    /* text to run as `exec_path /dev/fd/N args`, passed as a sealed memfd; NULL: none */
+	bool        link_optional; /* neither make_dir nor the link fails the launch */
+	/* Text of a script, passed as a sealed memfd; NULL: none. Run as `exec_path /dev/fd/N argv[1]...`, or, with
+	 * exec_path NULL, by the interpreter that its #! line names, else by /bin/sh. argv[0] is not used. */
+	const char *script;
 	int         stdio[3];  /* attached: these instead of the paths; -1: not attached */
-	bool        append, pty;
+	bool        append;    /* output files are added to; otherwise emptied first */
+	bool        pty;       /* stdin is a terminal: it becomes the controlling one */
 	uint32_t    uid, gid;
 	const uint32_t *groups;
 	uint32_t    ngroups;
-	bool        drop;      /* change user (daemon is root); false: already the user */
+	bool        drop;      /* change user (daemon is root); false: already the user, else EPERM */
 	uint32_t    umask_;
 	int32_t     nice_;
 	int64_t     deadline_usec; /* boot clock: not at exec by then: the daemon kills the cgroup; informational for the supervisor */
 };
 
-/* Opens the runtime directory: makes the slot file or maps the one that is there (a file of another boot is discarded
- * after `adopt` was asked; of another version it is -EPROTONOSUPPORT with both named), takes its lock. */
+/* Opens the runtime directory (made if missing): makes the slot file or maps the one that is there (a file of another boot is discarded
+ * after `adopt` was asked; of another version it is -EPROTONOSUPPORT with both named), takes its lock (-EBUSY). A file
+ * that has another number of slots keeps it while one of them is in use. Call runner_adopt next, always. */
 int  runner_open(struct runner **ret, const struct runner_config *config, struct mscg_error *error);
-/* Idle supervisors are told to exit, busy ones go on without us. */
+/* Idle supervisors are told to exit, and waited for (a second at most); busy ones go on without us. */
 void runner_close(struct runner *runner);
 
 /* Restart: what every slot says. ARMED slots are revoked first (swapped so that they cannot start any more) and are
- * reported as REVOKED; RUNNING and CLONING ones are connected to (supervised says whether that worked). Then the
- * caller decides, and frees what needs no more. */
+ * reported as REVOKED; RUNNING and CLONING ones are connected to (supervised says whether that worked). The caller
+ * decides, and frees what needs no more, there and then or later. FREE slots are not reported. Slots of another boot
+ * are reported with other_boot, once, and are gone afterwards: there is nothing to free. Ends by spawning the spare
+ * supervisors. -errno when the new slot file cannot be made. */
 int runner_adopt(struct runner *runner, void (*each)(const struct runner_slot_info *info, void *ctx), void *ctx);
 
 /* An epoll fd that becomes readable when there is something for runner_dispatch. */
 int runner_fd(const struct runner *runner);
 /* Calls `event` for every slot whose state changed: RUNNING (exec seen), EXITED, FAILED; and, with supervised = false,
- * for one whose supervisor died while its job was not known to have ended. */
+ * for one (CLONING or RUNNING) whose supervisor died while its job was not known to have ended. Each comes once, and
+ * RUNNING always before EXITED. `event` may call anything below. A START that its supervisor died with, unread, is
+ * FAILED at stage CLONE with EAGAIN. */
 void runner_dispatch(struct runner *runner, void (*event)(const struct runner_slot_info *info, void *ctx), void *ctx);
 
 /* Arms a slot and hands the launch to an idle supervisor, or spawns one (clone3 into supervisors_cgroup_fd, vfork).
- * 0 and the slot; -EAGAIN when all slots are taken; else -errno with text. Never blocks. */
+ * 0 and the slot; -EAGAIN when all slots are taken or its socket is full; -E2BIG, -EINVAL for a launch that cannot be;
+ * else -errno with text. Waits for nobody (a spawn takes as long as the exec of mscg-supervise). */
 int runner_launch(struct runner *runner, const struct runner_launch *launch, uint32_t *ret_slot, struct mscg_error *error);
-/* Signal to the main process, by the supervisor's pidfd. -ESRCH when the slot is not RUNNING. */
+/* Signal to the main process, by the supervisor's pidfd. -ESRCH when the slot is not RUNNING, -ENOTCONN when its
+ * supervisor is gone. */
 int runner_signal(struct runner *runner, uint32_t slot, int sig);
-/* The end is committed: the slot may be used again. */
+/* An ARMED launch: 0, and it will never start (the slot is REVOKED, to be freed); -EBUSY when it has begun. */
+int runner_revoke(struct runner *runner, uint32_t slot);
+/* What a slot says now; -ENOENT for a free one. */
+int runner_look(const struct runner *runner, uint32_t slot, struct runner_slot_info *ret);
+/* The end is committed: the slot may be used again. An ARMED one is revoked. Nothing happens to one that is CLONING or
+ * RUNNING under a living supervisor: kill the job's cgroup first. */
 void runner_free_slot(struct runner *runner, uint32_t slot);
 
 struct runner_stats {

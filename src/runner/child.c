@@ -1,0 +1,252 @@
+#include "src/runner/child.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/openat2.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "src/runner/sys.h"
+
+#define PATH_SIZE 4096
+
+CHILD_INLINE void note(const struct child_plan *p, enum runner_stage stage)
+{
+	atomic_store_explicit(&p->slot->stage, (int32_t)stage, memory_order_relaxed);
+}
+
+CHILD_CODE __attribute__((noreturn)) static void fail(const struct child_plan *p, long result)
+{
+	atomic_store_explicit(&p->slot->errno_value, (int32_t)-result, memory_order_relaxed);
+	for (;;)
+		sys(exit_group, 127);
+}
+
+/* Ends the launch unless `result` is a success; gives it back. */
+CHILD_INLINE long must(const struct child_plan *p, long result)
+{
+	if (result < 0)
+		fail(p, result);
+	return result;
+}
+
+CHILD_INLINE size_t length(const char *s)
+{
+	size_t n = 0;
+	while (s[n])
+		n++;
+	return n;
+}
+
+CHILD_INLINE void copy(char *to, const char *from, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		to[i] = from[i];
+}
+
+/* What needs the supervisor's privileges, before they are given up. */
+CHILD_CODE static void set_limits(const struct child_plan *p)
+{
+	note(p, RUNNER_STAGE_LIMITS);
+	if (p->reset_oom) {
+		/* Only this process: the kernel leaves those who share memory alone while vfork lasts. */
+		long fd = must(p, sys(openat, AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+		must(p, sys(write, fd, "0", 1));
+		sys(close, fd);
+	}
+	if (p->nice_ != 0)
+		must(p, sys(setpriority, PRIO_PROCESS, 0, p->nice_));
+}
+
+/* Groups, then gid, then uid; look whether it took; and try to undo it. */
+CHILD_CODE static void become_user(const struct child_plan *p)
+{
+	uint32_t id[3] = { 0, 0, 0 };
+
+	if (p->drop) {
+		note(p, RUNNER_STAGE_GROUPS);
+		must(p, sys(setgroups, p->ngroups, p->groups));
+		if (must(p, sys(getgroups, 0, NULL)) != (long)p->ngroups)
+			fail(p, -EPERM);
+		note(p, RUNNER_STAGE_GID);
+		must(p, sys(setresgid, p->gid, p->gid, p->gid));
+		note(p, RUNNER_STAGE_UID);
+		must(p, sys(setresuid, p->uid, p->uid, p->uid));
+	}
+	note(p, RUNNER_STAGE_GID);
+	must(p, sys(getresgid, &id[0], &id[1], &id[2]));
+	if (id[0] != p->gid || id[1] != p->gid || id[2] != p->gid)
+		fail(p, -EPERM);
+	note(p, RUNNER_STAGE_UID);
+	must(p, sys(getresuid, &id[0], &id[1], &id[2]));
+	if (id[0] != p->uid || id[1] != p->uid || id[2] != p->uid)
+		fail(p, -EPERM);
+
+	note(p, RUNNER_STAGE_PROVE);
+	/* Permitted, effective, inheritable; ambient ones go with them. An empty bounding set, no_new_privs and the limits
+	 * are inherited: the supervisor set them for itself. */
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3, .pid = 0 };
+	struct __user_cap_data_struct   none[_LINUX_CAPABILITY_U32S_3] = { { 0, 0, 0 }, { 0, 0, 0 } };
+	must(p, sys(capset, &header, none));
+	if (p->uid != 0 && sys(setuid, 0) >= 0)
+		fail(p, -EPERM);
+}
+
+/* The log directory and the link to the control file: a convenience, which the caller may call optional. */
+CHILD_CODE static void make_places(const struct child_plan *p)
+{
+	long r;
+	if (p->make_dir) {
+		note(p, RUNNER_STAGE_HOME);
+		r = sys(mkdirat, AT_FDCWD, p->make_dir, 0755);
+		if (r < 0 && r != -EEXIST && !p->link_optional)
+			fail(p, r);
+	}
+	if (p->link_path) {
+		/* A new link takes the place of what has the name: nothing is followed, and no reader finds it gone. */
+		note(p, RUNNER_STAGE_LINK);
+		sys(unlinkat, AT_FDCWD, p->link_temporary, 0);
+		r = sys(symlinkat, p->link_target, AT_FDCWD, p->link_temporary);
+		if (r >= 0) {
+			r = sys(renameat2, AT_FDCWD, p->link_temporary, AT_FDCWD, p->link_path, 0);
+			if (r < 0)
+				sys(unlinkat, AT_FDCWD, p->link_temporary, 0);
+		}
+		if (r < 0 && !p->link_optional)
+			fail(p, r);
+	}
+}
+
+CHILD_CODE static void enter_workdir(const struct child_plan *p)
+{
+	char cwd[PATH_SIZE];
+	note(p, RUNNER_STAGE_WORKDIR);
+	must(p, sys(chdir, p->workdir));
+	/* "(unreachable)/..." is a place outside of the root that we think we are in. */
+	must(p, sys(getcwd, cwd, sizeof cwd));
+	if (cwd[0] != '/')
+		fail(p, -ENOENT);
+}
+
+/* Opens one of the three as the user, without ever waiting: a FIFO for output needs a reader by then (ENXIO otherwise),
+ * one for input gives what is in it. Directories, block devices and sockets are refused; so are links through /proc
+ * (they lead to other processes' files), and for output a link in the last place (someone else may have put it into a
+ * shared directory). */
+CHILD_CODE static long open_stdio(const struct child_plan *p, int target)
+{
+	const char *path = p->file[target] ? p->file[target] : "/dev/null";
+	uint64_t flags = O_NOCTTY | O_NONBLOCK | O_CLOEXEC;
+	flags |= target == 0 ? O_RDONLY : O_WRONLY | O_CREAT | O_NOFOLLOW | (p->append ? O_APPEND : O_TRUNC);
+	struct open_how how = {
+		.flags = flags, .mode = target == 0 ? 0 : 0666, .resolve = RESOLVE_NO_MAGICLINKS,
+	};
+	long fd = must(p, sys(openat2, AT_FDCWD, path, &how, sizeof how));
+	struct stat st;
+	must(p, sys(fstat, fd, &st));
+	if (S_ISDIR(st.st_mode))
+		fail(p, -EISDIR);
+	if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode) && !S_ISFIFO(st.st_mode))
+		fail(p, -EINVAL);
+	/* What it is left with is what open(2) without O_NONBLOCK gives. */
+	must(p, sys(fcntl, fd, F_SETFL, target != 0 && p->append ? O_APPEND : 0));
+	return fd;
+}
+
+CHILD_CODE static void set_stdio(const struct child_plan *p)
+{
+	static const enum runner_stage stage[] = { RUNNER_STAGE_STDIN, RUNNER_STAGE_STDOUT, RUNNER_STAGE_STDERR };
+	for (int i = 0; i < 3; i++) {
+		note(p, stage[i]);
+		long fd = p->stdio[i] >= 0 ? p->stdio[i] : i == 2 && p->share_stderr ? 1 : open_stdio(p, i);
+		must(p, sys(dup3, fd, i, 0));
+	}
+	if (p->pty) {
+		note(p, RUNNER_STAGE_TTY);
+		must(p, sys(ioctl, 0, TIOCSCTTY, 0));
+	}
+}
+
+CHILD_CODE static void restore_signals(const struct child_plan *p)
+{
+	uint64_t none = 0;
+	note(p, RUNNER_STAGE_SIGNALS);
+	/* The dispositions are the default ones since clone3 (and none is ignored in a supervisor). */
+	must(p, sys(rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof none));
+	if (p->script_fd >= 0) {
+		if (p->script_fd != SCRIPT_FD)
+			must(p, sys(dup3, p->script_fd, SCRIPT_FD, 0));
+		else
+			must(p, sys(fcntl, SCRIPT_FD, F_SETFD, 0));
+		must(p, sys(close_range, 3, SCRIPT_FD - 1, CLOSE_RANGE_CLOEXEC));
+		must(p, sys(close_range, SCRIPT_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC));
+	} else {
+		must(p, sys(close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC));
+	}
+}
+
+/* execve, and what shells do with a file that no format is known for. Comes back with -errno. */
+CHILD_CODE static long try_exec(const struct child_plan *p, const char *path)
+{
+	long r = sys(execve, path, p->argv, p->env);
+	if (r != -ENOEXEC)
+		return r;
+	p->argv[-1] = (char *)"/bin/sh";
+	p->argv[0]  = (char *)path;
+	return sys(execve, "/bin/sh", p->argv - 1, p->env);
+}
+
+/* Each element of PATH in turn, as execvp(3) does; an empty one is the working directory. */
+CHILD_CODE static long search(const struct child_plan *p)
+{
+	char   file[PATH_SIZE];
+	size_t name = length(p->exec_path);
+	long   result = -ENOENT;
+
+	for (const char *at = p->path;; at++) {
+		size_t n = 0;
+		while (at[n] && at[n] != ':')
+			n++;
+		long r = -ENAMETOOLONG;
+		if (n + 1 + name + 1 <= sizeof file) {
+			copy(file, at, n);
+			if (n > 0)
+				file[n] = '/';
+			copy(file + n + (n > 0), p->exec_path, name + 1);
+			r = try_exec(p, file);
+		}
+		if (r == -EACCES)
+			result = r;
+		else if (r != -ENOENT && r != -ENOTDIR && r != -ENAMETOOLONG)
+			return r;
+		at += n;
+		if (!*at)
+			return result;
+	}
+}
+
+CHILD_CODE static bool has_slash(const char *s)
+{
+	while (*s && *s != '/')
+		s++;
+	return *s == '/';
+}
+
+CHILD_CODE void child_main(void *plan)
+{
+	const struct child_plan *p = plan;
+
+	note(p, RUNNER_STAGE_SESSION);
+	must(p, sys(close_range, SUPERVISOR_DAEMON_FD, SUPERVISOR_LISTEN_FD, 0));
+	must(p, sys(setsid));
+	set_limits(p);
+	become_user(p);
+	sys(umask, p->umask_);
+	make_places(p);
+	enter_workdir(p);
+	set_stdio(p);
+	restore_signals(p);
+	note(p, RUNNER_STAGE_EXEC);
+	fail(p, has_slash(p->exec_path) ? try_exec(p, p->exec_path) : search(p));
+}

@@ -1,0 +1,40 @@
+/* child.h: what happens between clone3 and execve, in the job's own process.
+ *
+ * The child runs on its supervisor's memory while that waits (CLONE_VM, CLONE_VFORK): it may read everything in its
+ * plan, and writes only its own stack, the slot's stage and errno, and the plan's argv. It allocates nothing and calls
+ * nothing of libc. It never returns: it becomes the job, or exits after noting where and why.
+ */
+#ifndef RUNNER_CHILD_H
+#define RUNNER_CHILD_H
+
+#include "src/runner/slot.h"
+
+/* Descriptors of a supervisor with fixed numbers, which a child closes first: while it holds the connection, mscgd
+ * would not see that the supervisor died. 0 to 2 are /dev/null. */
+#define SUPERVISOR_DAEMON_FD 3
+#define SUPERVISOR_LISTEN_FD 4
+/* Where a script is for its interpreter: below 64, so that no larger table is made, and out of the way of what shells
+ * (10 and up, bash 255 and 63 downwards) and people (3 to 9) use. */
+#define SCRIPT_FD 60
+#define SCRIPT_FD_PATH "/dev/fd/60"
+
+struct child_plan {
+	struct slot *slot;
+	const char  *exec_path, *path, *workdir;
+	char       **argv; /* argv[-1] is writable room: a file without a known format is given to a shell */
+	char       **env;
+	const char  *file[3];  /* of stdin, stdout, stderr; NULL: /dev/null */
+	int          stdio[3]; /* attached instead; -1: not */
+	int          script_fd; /* -1: none */
+	const char  *make_dir, *link_path, *link_temporary, *link_target;
+	const uint32_t *groups;
+	uint32_t     ngroups, uid, gid, umask_;
+	int32_t      nice_;
+	bool         drop, append, pty, share_stderr, link_optional;
+	bool         reset_oom; /* the supervisor lowered its own oom_score_adj: the job's is 0 */
+};
+
+/* Entry point for sys_clone3; `plan` is a struct child_plan. */
+void child_main(void *plan);
+
+#endif

@@ -1,0 +1,126 @@
+/* What a caller does with slots: launch, signal, revoke, free, look. */
+#include "src/runner/pool.h"
+
+/* Into the packed START. */
+static void address_start(struct start_pack *pack, uint32_t slot, uint64_t generation)
+{
+	struct message_header *h = (struct message_header *)(void *)pack->packet;
+	h->slot       = slot;
+	h->generation = generation;
+}
+
+static int send_start(const struct start_pack *pack, int socket, const struct runner_launch *launch)
+{
+	int    fds[START_FDS_MAX];
+	size_t n = 0;
+	fds[n++] = launch->cgroup_fd;
+	if (pack->payload_fd >= 0)
+		fds[n++] = pack->payload_fd;
+	if (pack->script_fd >= 0)
+		fds[n++] = pack->script_fd;
+	for (int i = 0; i < 3; i++)
+		if (launch->stdio[i] >= 0)
+			fds[n++] = launch->stdio[i];
+	return message_send(socket, pack->packet, pack->size, fds, n);
+}
+
+/* One attempt with one supervisor. -EPIPE: it is no more, another one may do. */
+static int try_launch(struct runner *r, const struct runner_launch *launch, uint32_t *ret, struct mscg_error *error)
+{
+	uint32_t index;
+	int ret_take = pool_take(r, &index, error);
+	if (ret_take < 0)
+		return ret_take;
+	struct slot *slot = &r->file.slots[index];
+	uint64_t generation = slot_arm(slot, launch->id, launch->attempt, launch->uid, launch->cgroup_id);
+	r->members[index].told = 0;
+	address_start(&r->pack, index, generation);
+	int ret_send = send_start(&r->pack, r->members[index].socket, launch);
+	if (ret_send == 0) {
+		*ret = index;
+		return 0;
+	}
+	/* It was not sent, so that nobody else looks at it. */
+	slot_swap(slot, generation, RUNNER_ARMED, RUNNER_FREE);
+	if (ret_send == -EPIPE || ret_send == -ECONNRESET) {
+		if (pool_hang_up(r, index))
+			pool_put(r, index);
+		return -EPIPE;
+	}
+	pool_put(r, index);
+	if (ret_send == -ENOBUFS || ret_send == -ETOOMANYREFS)
+		ret_send = -EAGAIN;
+	return mscg_error_set(error, ret_send, "cannot hand a launch to its supervisor: %s", strerror(-ret_send));
+}
+
+int runner_launch(struct runner *r, const struct runner_launch *launch, uint32_t *ret_slot, struct mscg_error *error)
+{
+	if (r->other_boot)
+		return mscg_error_set(error, -EBUSY, "runner_adopt comes first: the slots are of another boot");
+	int ret = start_pack(&r->pack, launch, 0, 0, error);
+	if (ret < 0)
+		return ret;
+	/* Each turn that fails this way takes away a dead supervisor: it ends. */
+	do
+		ret = try_launch(r, launch, ret_slot, error);
+	while (ret == -EPIPE);
+	start_pack_clear(&r->pack);
+	return ret;
+}
+
+int runner_signal(struct runner *r, uint32_t index, int sig)
+{
+	if (index >= r->file.n || slot_state(&r->file.slots[index]) != RUNNER_RUNNING)
+		return -ESRCH;
+	if (!r->members || !member_alive(&r->members[index]))
+		return -ENOTCONN;
+	struct message_signal m = { .sig = sig };
+	m.h = message_make(MESSAGE_SIGNAL, sizeof m, index, slot_generation(&r->file.slots[index]));
+	int ret = message_send(r->members[index].socket, &m, sizeof m, NULL, 0);
+	return ret == -EPIPE || ret == -ECONNRESET ? -ENOTCONN : ret;
+}
+
+int runner_revoke(struct runner *r, uint32_t index)
+{
+	if (index >= r->file.n)
+		return -ENOENT;
+	struct slot *slot = &r->file.slots[index];
+	if (slot_swap(slot, slot_generation(slot), RUNNER_ARMED, RUNNER_REVOKED))
+		return 0;
+	return slot_state(slot) == RUNNER_REVOKED ? 0 : -EBUSY;
+}
+
+void runner_free_slot(struct runner *r, uint32_t index)
+{
+	if (index >= r->file.n || !r->members)
+		return;
+	struct slot *slot = &r->file.slots[index];
+	runner_revoke(r, index);
+	enum runner_slot_state state = slot_state(slot);
+	bool unwatched = !member_alive(&r->members[index]) && r->members[index].pidfd < 0;
+	if (state == RUNNER_FREE || ((state == RUNNER_CLONING || state == RUNNER_RUNNING) && !unwatched))
+		return;
+	r->members[index].told = 0;
+	slot_swap(slot, slot_generation(slot), state, RUNNER_FREE);
+	pool_put(r, index);
+}
+
+int runner_look(const struct runner *r, uint32_t index, struct runner_slot_info *ret)
+{
+	if (index >= r->file.n || slot_state(&r->file.slots[index]) == RUNNER_FREE)
+		return -ENOENT;
+	slot_info(&r->file.slots[index], index, ret);
+	ret->supervised = r->members && member_alive(&r->members[index]);
+	return 0;
+}
+
+void runner_get_stats(const struct runner *r, struct runner_stats *ret)
+{
+	struct runner_stats stats = { .slots = r->file.n, .idle = r->n_idle };
+	for (uint32_t i = 0; i < r->file.n; i++) {
+		bool used = slot_state(&r->file.slots[i]) != RUNNER_FREE;
+		stats.used += used;
+		stats.busy += used && r->members && member_alive(&r->members[i]);
+	}
+	*ret = stats;
+}

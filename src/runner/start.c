@@ -1,0 +1,257 @@
+/* A START becomes a process: the plan is worked out, then one clone3. */
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "src/base/clock.h"
+#include "src/runner/supervise.h"
+#include "src/runner/sys.h"
+
+/* What a START brought along. All of it is released after the clone. */
+struct brought {
+	int    cgroup, payload, script, stdio[3];
+	void  *map; /* of payload */
+	size_t map_size;
+	void  *arena; /* pointers that do not fit into s->pointers */
+	size_t arena_size;
+};
+
+/* Tells the descriptors apart by the flags and takes all of them; -EBADMSG when their number differs. */
+static int take_fds(struct brought *b, uint32_t flags, const int *fds, size_t n)
+{
+	static const struct {
+		uint32_t flag;
+		size_t   offset;
+	} order[] = {
+		{ START_FD_PAYLOAD, offsetof(struct brought, payload) },
+		{ START_FD_SCRIPT, offsetof(struct brought, script) },
+		{ START_FD_STDIN, offsetof(struct brought, stdio[0]) },
+		{ START_FD_STDOUT, offsetof(struct brought, stdio[1]) },
+		{ START_FD_STDERR, offsetof(struct brought, stdio[2]) },
+	};
+	size_t used = 0, wanted = 1;
+	if (n > 0)
+		b->cgroup = fds[used++];
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+		if (!(flags & order[i].flag))
+			continue;
+		wanted++;
+		if (used < n)
+			*(int *)(void *)((char *)b + order[i].offset) = fds[used++];
+	}
+	int r = used == wanted && used == n ? 0 : -EBADMSG;
+	while (n > used)
+		close(fds[--n]);
+	return r;
+}
+
+static void release(struct brought *b)
+{
+	int all[] = { b->cgroup, b->payload, b->script, b->stdio[0], b->stdio[1], b->stdio[2] };
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		cleanup_close(&all[i]);
+	if (b->map)
+		munmap(b->map, b->map_size);
+	if (b->arena)
+		munmap(b->arena, b->arena_size);
+}
+
+/* Where the payload is: behind the header, or in a memfd that nobody can change any more. */
+static int find_payload(struct brought *b, const struct message_start *start, size_t size, const void **ret,
+                        size_t *ret_size)
+{
+	const int sealed = F_SEAL_SHRINK | F_SEAL_WRITE;
+	if (b->payload < 0) {
+		*ret      = start + 1;
+		*ret_size = size - sizeof *start;
+		return 0;
+	}
+	off_t end = lseek(b->payload, 0, SEEK_END);
+	int   has = fcntl(b->payload, F_GET_SEALS);
+	if (end != (off_t)start->payload || end <= 0 || end > (off_t)PAYLOAD_MAX || has < 0 || (has & sealed) != sealed)
+		return -EBADMSG;
+	b->map_size = (size_t)end;
+	b->map      = mmap(NULL, b->map_size, PROT_READ, MAP_PRIVATE, b->payload, 0);
+	if (b->map == MAP_FAILED) {
+		b->map = NULL;
+		return -errno;
+	}
+	*ret      = b->map;
+	*ret_size = b->map_size;
+	return 0;
+}
+
+static const char *put_pointers(char ***at, const char *strings, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		*(*at)++ = (char *)strings;
+		strings += strlen(strings) + 1;
+	}
+	return strings;
+}
+
+/* argv and env as the child wants them, with argv[-1] free. A script is INTERPRETER [ARGUMENT] SCRIPT args. */
+static int make_vectors(struct supervisor *s, struct brought *b, const struct start_view *v, struct child_plan *plan)
+{
+	static char script_path[] = SCRIPT_FD_PATH;
+	size_t need = (size_t)v->start->argc + v->start->envc + 8;
+	char **at   = s->pointers;
+
+	if (need > POINTERS_MAX) {
+		b->arena_size = need * sizeof(char *);
+		b->arena = mmap(NULL, b->arena_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (b->arena == MAP_FAILED) {
+			b->arena = NULL;
+			return -errno;
+		}
+		at = b->arena;
+	}
+	plan->argv = ++at;
+	const char *strings = v->argv;
+	uint32_t    argc    = v->start->argc;
+	if (b->script >= 0) {
+		*at++ = (char *)plan->exec_path;
+		if (v->text[START_STRING_INTERPRETER_ARG])
+			*at++ = (char *)v->text[START_STRING_INTERPRETER_ARG];
+		*at++ = script_path;
+		if (argc > 0) { /* its name for itself: the kernel drops it too */
+			strings += strlen(strings) + 1;
+			argc--;
+		}
+	} else if (argc == 0) {
+		return -EBADMSG;
+	}
+	put_pointers(&at, strings, argc);
+	*at++     = NULL;
+	plan->env = at;
+	put_pointers(&at, v->env, v->start->envc);
+	*at = NULL;
+	return 0;
+}
+
+static int make_plan(struct supervisor *s, struct brought *b, const struct start_view *v, struct child_plan *ret)
+{
+	const struct message_start *start = v->start;
+	*ret = (struct child_plan){
+		.slot          = s->slot,
+		.exec_path     = v->text[START_STRING_EXEC],
+		.path          = v->text[START_STRING_PATH] ? v->text[START_STRING_PATH] : "/usr/local/bin:/usr/bin:/bin",
+		.workdir       = v->text[START_STRING_WORKDIR] ? v->text[START_STRING_WORKDIR] : "/",
+		.file          = { v->text[START_STRING_STDIN], v->text[START_STRING_STDOUT], v->text[START_STRING_STDERR] },
+		.stdio         = { b->stdio[0], b->stdio[1], b->stdio[2] },
+		.script_fd     = b->script,
+		.make_dir      = v->text[START_STRING_MAKE_DIR],
+		.link_path     = v->text[START_STRING_LINK],
+		.link_target   = v->text[START_STRING_LINK_TARGET],
+		.groups        = v->groups,
+		.ngroups       = start->groups,
+		.uid           = start->uid,
+		.gid           = start->gid,
+		.umask_        = start->umask_,
+		.nice_         = start->nice_,
+		.drop          = start->flags & START_DROP,
+		.append        = start->flags & START_APPEND,
+		.pty           = start->flags & START_PTY,
+		.share_stderr  = start->flags & START_SHARE_STDERR,
+		.link_optional = start->flags & START_LINK_OPTIONAL,
+		.reset_oom     = s->reset_oom,
+	};
+	if (!ret->exec_path || !*ret->exec_path)
+		return -EBADMSG;
+	if (ret->link_path) {
+		int n = snprintf(s->link_temporary, sizeof s->link_temporary, "%s.new%u", ret->link_path, s->index);
+		if (n < 0 || (size_t)n >= sizeof s->link_temporary)
+			return -ENAMETOOLONG;
+		ret->link_temporary = s->link_temporary;
+	}
+	return make_vectors(s, b, v, ret);
+}
+
+/* clone3 into the job's cgroup. Returns when the child has become the job, or has ended: the slot's stage says which.
+ *
+ * Memory is shared with the child, also while it is the job's user already: what keeps that user from it is that this
+ * memory is not dumpable, and changing its uid sets dumpable to fs.suid_dumpable. Where that is 1 a copy is made. */
+static int clone_child(struct supervisor *s, struct child_plan *plan, int cgroup_fd)
+{
+	int pidfd = -1;
+	struct clone_args args = {
+		.flags       = CLONE_INTO_CGROUP | CLONE_PIDFD | CLONE_VFORK | CLONE_CLEAR_SIGHAND |
+		               (s->share_memory ? CLONE_VM : 0),
+		.pidfd       = (uint64_t)(uintptr_t)&pidfd,
+		.exit_signal = SIGCHLD,
+		.stack       = (uint64_t)(uintptr_t)s->stack,
+		.stack_size  = s->stack_size,
+		.cgroup      = (uint64_t)cgroup_fd,
+	};
+	long pid = sys_clone3(&args, sizeof args, child_main, plan);
+	if (pid < 0)
+		return (int)pid;
+	s->main_pid   = (int)pid;
+	s->main_pidfd = pidfd;
+	return 0;
+}
+
+/* Nothing was cloned. */
+static bool fail_launch(struct supervisor *s, int result)
+{
+	atomic_store_explicit(&s->slot->errno_value, -result, memory_order_relaxed);
+	slot_swap(s->slot, s->generation, RUNNER_CLONING, RUNNER_FAILED);
+	return false;
+}
+
+/* The child ended on its way: it noted why, or was killed. */
+static bool fail_child(struct supervisor *s)
+{
+	siginfo_t si = { 0 };
+	while (waitid(P_PIDFD, (id_t)s->main_pidfd, &si, WEXITED) < 0 && errno == EINTR)
+		;
+	close(s->main_pidfd);
+	s->main_pid            = 0;
+	s->slot->end_usec      = clock_real_usec();
+	s->slot->end_boot_usec = clock_boot_usec();
+	s->slot->wait_code     = si.si_code;
+	s->slot->wait_status   = si.si_status;
+	slot_swap(s->slot, s->generation, RUNNER_CLONING, RUNNER_FAILED);
+	return false;
+}
+
+/* From bytes to a process that execs, or -errno. */
+static int launch(struct supervisor *s, struct brought *b, const struct message_start *start, size_t size)
+{
+	const void *payload      = NULL;
+	size_t      payload_size = 0;
+	struct start_view view;
+	struct child_plan plan;
+
+	int r = find_payload(b, start, size, &payload, &payload_size);
+	if (r == 0)
+		r = start_read(&view, start, payload, payload_size);
+	if (r == 0)
+		r = make_plan(s, b, &view, &plan);
+	return r < 0 ? r : clone_child(s, &plan, b->cgroup);
+}
+
+bool supervise_start(struct supervisor *s, size_t size, int *fds, size_t nfds)
+{
+	_cleanup_(release) struct brought b = { .cgroup = -1, .payload = -1, .script = -1, .stdio = { -1, -1, -1 } };
+	const struct message_start *start = (const struct message_start *)(const void *)s->packet;
+
+	int r = take_fds(&b, start->flags, fds, nfds);
+	/* Until this is done nothing of the slot is ours: it may have been revoked, and be another launch's by now. */
+	if (!slot_swap(s->slot, start->h.generation, RUNNER_ARMED, RUNNER_CLONING))
+		return false;
+	s->generation           = start->h.generation;
+	s->slot->supervisor_pid = s->pid;
+	if (r == 0)
+		r = launch(s, &b, start, size);
+	if (r < 0)
+		return fail_launch(s, r);
+	if (atomic_load_explicit(&s->slot->stage, memory_order_relaxed) != RUNNER_STAGE_EXEC ||
+	    atomic_load_explicit(&s->slot->errno_value, memory_order_relaxed) != 0)
+		return fail_child(s);
+	s->slot->pid             = s->main_pid;
+	s->slot->start_usec      = clock_real_usec();
+	s->slot->start_boot_usec = clock_boot_usec();
+	slot_swap(s->slot, s->generation, RUNNER_CLONING, RUNNER_RUNNING);
+	return true;
+}

@@ -1,0 +1,142 @@
+#include "src/runner/supervise.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "src/base/clock.h"
+
+static void lose_daemon(struct supervisor *s)
+{
+	if (s->daemon_fd >= 0)
+		close(s->daemon_fd);
+	s->daemon_fd = -1;
+}
+
+/* A full socket holds a wake-up already; a broken one shows itself in the next wait. */
+static void wake_daemon(struct supervisor *s)
+{
+	struct message_header wake = message_make(MESSAGE_WAKE, sizeof wake, s->index, s->generation);
+	if (s->daemon_fd >= 0)
+		message_send(s->daemon_fd, &wake, sizeof wake, NULL, 0);
+}
+
+static void finish_main(struct supervisor *s, const siginfo_t *si)
+{
+	s->slot->end_usec      = clock_real_usec();
+	s->slot->end_boot_usec = clock_boot_usec();
+	s->slot->wait_code     = si->si_code;
+	s->slot->wait_status   = si->si_status;
+	slot_swap(s->slot, s->generation, RUNNER_RUNNING, RUNNER_EXITED);
+	wake_daemon(s);
+	close(s->main_pidfd);
+	s->main_pid = 0;
+}
+
+/* Everything that ended: the main process, and orphans of the job that became ours (we are their subreaper). */
+static void reap(struct supervisor *s)
+{
+	for (;;) {
+		siginfo_t si = { 0 };
+		if (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | __WALL) < 0) {
+			if (errno == EINTR)
+				continue;
+			return;
+		}
+		if (si.si_pid == 0)
+			return;
+		if (s->main_pid != 0 && si.si_pid == s->main_pid)
+			finish_main(s, &si);
+	}
+}
+
+static void signal_main(struct supervisor *s, const struct message_signal *m)
+{
+	if (s->main_pid != 0 && m->h.generation == s->generation)
+		pidfd_send_signal(s->main_pidfd, m->sig, NULL, 0);
+}
+
+static void close_all(const int *fds, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		close(fds[i]);
+}
+
+static void read_daemon(struct supervisor *s)
+{
+	int    fds[START_FDS_MAX];
+	size_t nfds = 0;
+	ssize_t got = message_receive(s->daemon_fd, s->packet, sizeof s->packet, fds, &nfds);
+
+	if (got == -EAGAIN)
+		return;
+	const struct message_header *h = (const struct message_header *)(const void *)s->packet;
+	if (got <= 0 || !message_valid(s->packet, (size_t)got) || h->slot != s->index) {
+		/* Its end, or not the daemon that we belong to. */
+		close_all(fds, nfds);
+		lose_daemon(s);
+		return;
+	}
+	switch (h->kind) {
+	case MESSAGE_START:
+		if (s->main_pid != 0) { /* cannot be: its slot is not free */
+			close_all(fds, nfds);
+			lose_daemon(s);
+			return;
+		}
+		supervise_start(s, (size_t)got, fds, nfds);
+		wake_daemon(s);
+		return;
+	case MESSAGE_SIGNAL:
+		signal_main(s, (const struct message_signal *)(const void *)s->packet);
+		break;
+	default:
+		break;
+	}
+	close_all(fds, nfds);
+}
+
+/* The next daemon. It takes the place of one that is still connected: only one of them holds the directory's lock. */
+static void accept_daemon(struct supervisor *s)
+{
+	struct ucred peer = { .pid = 0 };
+	socklen_t size = sizeof peer;
+	int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd < 0)
+		return;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.uid != geteuid()) {
+		close(fd);
+		return;
+	}
+	lose_daemon(s);
+	if (fd != SUPERVISOR_DAEMON_FD) {
+		int moved = dup3(fd, SUPERVISOR_DAEMON_FD, O_CLOEXEC);
+		close(fd);
+		fd = moved;
+	}
+	s->daemon_fd = fd;
+	wake_daemon(s);
+}
+
+void supervise(struct supervisor *s)
+{
+	wake_daemon(s); /* ready */
+	while (s->daemon_fd >= 0 || s->main_pid != 0) {
+		struct pollfd p[] = {
+			{ .fd = s->daemon_fd, .events = POLLIN },
+			{ .fd = s->listen_fd, .events = POLLIN },
+		};
+		/* SIGCHLD is let in here only: it cannot slip in between a look and the wait. */
+		int n = ppoll(p, ARRAY_SIZE(p), NULL, &s->while_waiting);
+		if (n < 0) {
+			reap(s);
+			continue;
+		}
+		if (p[0].revents)
+			read_daemon(s);
+		if (p[1].revents)
+			accept_daemon(s);
+	}
+}

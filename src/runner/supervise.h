@@ -1,0 +1,51 @@
+/* supervise.h: mscg-supervise, the parent of one job at a time.
+ *
+ * It is given its slot's number in argv, and three descriptors: the connection to mscgd, the slot file, the runtime
+ * directory. It reports through its slot; messages are wake-ups. When its daemon is gone it goes on while it has a job,
+ * and takes the next daemon that comes to its named socket; without a job it exits, and leaves the socket's name to
+ * be replaced by whoever has the slot next.
+ *
+ * What it has: no memory but its own image, two pages of stack for its children, and the capabilities in main.c. After
+ * start it allocates nothing, and it opens nothing at all but what a job is given in its child.
+ */
+#ifndef RUNNER_SUPERVISE_H
+#define RUNNER_SUPERVISE_H
+
+#include <signal.h>
+
+#include "src/runner/child.h"
+#include "src/runner/message.h"
+#include "src/runner/spawn.h"
+
+#define SUPERVISOR_SOCKET     "supervisor.%u" /* below the runtime directory */
+#define SUPERVISOR_SLOTS_FD   5 /* at start only */
+#define SUPERVISOR_RUNTIME_FD 6 /* at start only */
+
+/* Room for argv and env of one START without asking for memory: room[0] stays free for a shell. */
+#define POINTERS_MAX 4096
+
+struct supervisor {
+	struct slot *slot;
+	uint32_t     index;
+	int          pid;
+	int          daemon_fd; /* SUPERVISOR_DAEMON_FD, or -1: nobody listens */
+	int          listen_fd;
+	sigset_t     while_waiting; /* all blocked but SIGCHLD */
+	bool         reset_oom;
+	bool         share_memory; /* CLONE_VM is safe here (see start.c) */
+	void        *stack;
+	size_t       stack_size;
+	/* The job; main_pid 0: none. */
+	int          main_pid, main_pidfd;
+	uint64_t     generation;
+	char         link_temporary[4096];
+	char        *pointers[POINTERS_MAX];
+	_Alignas(8) char packet[MESSAGE_MAX];
+};
+
+/* Runs until there is neither a job nor a daemon. */
+void supervise(struct supervisor *s);
+/* Carries out a START of `size` bytes in s->packet. The descriptors are its to close. What came of it is in the slot;
+ * true when a job runs now. */
+bool supervise_start(struct supervisor *s, size_t size, int *fds, size_t nfds);
+#endif

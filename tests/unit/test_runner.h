@@ -1,0 +1,339 @@
+/* test_runner.h: what the tests of the runner share. Real processes in a real cgroup of their own, below the host's
+ * cgroup2 mount; a runtime directory and files below /tmp. Everything is made by `world_make` and gone after
+ * `world_clear`. Needs root (jobs of other users) and a cgroup2 mount: without them a test fails, it does not skip. */
+#ifndef TEST_RUNNER_H
+#define TEST_RUNNER_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "src/base/base.h"
+#include "src/base/buf.h"
+#include "src/base/clock.h"
+#include "src/base/fd.h"
+#include "src/runner/runner.h"
+#include "src/runner/slot.h"
+
+#define NOBODY 65534u
+#define JOB_UID 54321u /* no account: nothing of anybody's */
+#define WAIT_MS 60000
+
+struct world {
+	char  build[4096]; /* where this program was built */
+	char  dir[64];     /* below /tmp, for everybody */
+	char  runtime[96];
+	char  cgroup[4096]; /* parent of the jobs' and supervisors' cgroups */
+	int   supervisors_fd;
+	uint32_t jobs;
+	struct runner *runner;
+};
+
+static struct world w;
+
+static inline char *text_of(const char *path)
+{
+	char *text = NULL;
+	return fd_read_file_at(AT_FDCWD, path, 64 << 20, &text, NULL) < 0 ? NULL : text;
+}
+
+static inline void find_cgroup2(char *ret, size_t size)
+{
+	_cleanup_free_ char *mounts = text_of("/proc/self/mountinfo");
+	char *save = NULL;
+	for (char *line = strtok_r(mounts, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		char point[2048];
+		if (strstr(line, " - cgroup2 ") && sscanf(line, "%*s %*s %*s %*s %2047s", point) == 1) {
+			snprintf(ret, size, "%s", point);
+			return;
+		}
+	}
+	fail_msg("no cgroup2 is mounted here");
+}
+
+/* "name" below our build directory. */
+static inline char *built(const char *name)
+{
+	return xasprintf("%s/%s", w.build, name);
+}
+
+static inline char *probe(const char *name)
+{
+	return xasprintf("%s/tests/probe/%s", w.build, name);
+}
+
+static inline char *file_in(const char *name)
+{
+	return xasprintf("%s/%s", w.dir, name);
+}
+
+static inline int open_runner(struct runner **ret, uint32_t slots, uint32_t spare, struct mscg_error *error)
+{
+	_cleanup_free_ char *supervise = built("mscg-supervise");
+	return runner_open(ret, &(struct runner_config){
+		.runtime_dir = w.runtime, .supervisor_path = supervise, .supervisors_cgroup_fd = w.supervisors_fd,
+		.slots = slots, .spare = spare,
+	}, error);
+}
+
+static inline void none_expected(const struct runner_slot_info *info, void *ctx)
+{
+	(void)ctx;
+	fail_msg("slot %u says state %d", info->slot, info->state);
+}
+
+static inline void start_runner(uint32_t slots, uint32_t spare)
+{
+	struct mscg_error error = { 0 };
+	if (open_runner(&w.runner, slots, spare, &error) < 0)
+		fail_msg("runner_open: %s", error.text);
+	assert_int_equal(runner_adopt(w.runner, none_expected, NULL), 0);
+}
+
+static inline int world_make(void **state)
+{
+	(void)state;
+	char path[4200];
+	if (geteuid() != 0) {
+		print_error("these tests make jobs of other users: they need root\n");
+		return -1;
+	}
+	ssize_t n = readlink("/proc/self/exe", w.build, sizeof w.build - 1);
+	w.build[n > 0 ? n : 0] = 0;
+	for (int i = 0; i < 3; i++) { /* BUILD/tests/unit/NAME */
+		char *slash = strrchr(w.build, '/');
+		if (slash)
+			*slash = 0;
+	}
+	umask(022);
+	snprintf(w.dir, sizeof w.dir, "/tmp/mscg-runner.XXXXXX");
+	if (!mkdtemp(w.dir) || chmod(w.dir, 01777) < 0)
+		return -1;
+	snprintf(w.runtime, sizeof w.runtime, "%s/runtime", w.dir);
+	find_cgroup2(path, sizeof path);
+	snprintf(w.cgroup, sizeof w.cgroup, "%.4000s/mscg-test-%d", path, getpid());
+	if (mkdir(w.cgroup, 0755) < 0)
+		return -1;
+	snprintf(path, sizeof path, "%s/supervisors", w.cgroup);
+	if (mkdir(path, 0755) < 0)
+		return -1;
+	w.supervisors_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	w.jobs   = 0;
+	w.runner = NULL;
+	return w.supervisors_fd < 0 ? -1 : 0;
+}
+
+static inline void write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	assert_true(fd >= 0);
+	assert_int_equal(fd_write_all(fd, text, strlen(text)), 0);
+	close(fd);
+}
+
+/* Waits for `populated 0` without polling: cgroup.events says when it changes. */
+static inline void wait_empty(const char *cgroup)
+{
+	char path[4200], text[256];
+	snprintf(path, sizeof path, "%s/cgroup.events", cgroup);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	for (;;) {
+		ssize_t n = pread(fd, text, sizeof text - 1, 0);
+		text[n > 0 ? n : 0] = 0;
+		if (strstr(text, "populated 0"))
+			return;
+		struct pollfd p = { .fd = fd, .events = POLLPRI };
+		if (poll(&p, 1, WAIT_MS) <= 0)
+			fail_msg("%s is still populated", cgroup);
+	}
+}
+
+static inline void kill_cgroup(const char *cgroup)
+{
+	char path[4200];
+	snprintf(path, sizeof path, "%s/cgroup.kill", cgroup);
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	assert_int_equal(write(fd, "1", 1), 1);
+	close(fd);
+	wait_empty(cgroup);
+}
+
+static inline int world_clear(void **state)
+{
+	(void)state;
+	char path[8500];
+	runner_close(steal(&w.runner));
+	close(w.supervisors_fd);
+	kill_cgroup(w.cgroup);
+	DIR *d = opendir(w.cgroup);
+	for (struct dirent *e; d && (e = readdir(d));)
+		if (e->d_type == DT_DIR && e->d_name[0] != '.') {
+			snprintf(path, sizeof path, "%s/%s", w.cgroup, e->d_name);
+			if (rmdir(path) < 0)
+				print_error("%s: %s\n", path, strerror(errno));
+		}
+	if (d)
+		closedir(d);
+	if (rmdir(w.cgroup) < 0)
+		print_error("%s: %s\n", w.cgroup, strerror(errno));
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+	snprintf(path, sizeof path, "rm -rf %s", w.dir);
+	return system(path);
+}
+
+/* A job's cgroup, and what a launch needs by default. */
+struct job {
+	char  cgroup[4200];
+	struct runner_launch launch;
+	uint32_t slot;
+	struct runner_slot_info last; /* the latest event */
+	int started, exited, failed, lost;
+};
+
+/* The most that any test has in the air. */
+static struct job *by_slot[4096];
+
+static inline void job_make(struct job *j)
+{
+	static char *const no_env[] = { NULL };
+	struct stat st;
+	*j = (struct job){ .launch = RUNNER_LAUNCH_INIT };
+	w.jobs++;
+	snprintf(j->cgroup, sizeof j->cgroup, "%.4000s/job_%u", w.cgroup, w.jobs);
+	assert_int_equal(mkdir(j->cgroup, 0755), 0);
+	j->launch.cgroup_fd = open(j->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(j->launch.cgroup_fd >= 0);
+	assert_int_equal(fstat(j->launch.cgroup_fd, &st), 0);
+	j->launch.cgroup_id = st.st_ino;
+	j->launch.id        = (struct mscg_id){ .job = w.jobs, .task = MSCG_NO_TASK };
+	j->launch.attempt   = 1;
+	j->launch.env       = no_env;
+	j->launch.drop      = true;
+	j->launch.uid = j->launch.gid = JOB_UID;
+}
+
+static inline void job_clear(struct job *j)
+{
+	kill_cgroup(j->cgroup);
+	close(j->launch.cgroup_fd);
+	assert_int_equal(rmdir(j->cgroup), 0);
+}
+
+static inline void job_launch(struct job *j)
+{
+	struct mscg_error error = { 0 };
+	if (runner_launch(w.runner, &j->launch, &j->slot, &error) < 0)
+		fail_msg("runner_launch: %s", error.text);
+	by_slot[j->slot] = j;
+}
+
+static inline void on_event(const struct runner_slot_info *info, void *ctx)
+{
+	struct job *j = by_slot[info->slot];
+	(void)ctx;
+	assert_non_null(j);
+	assert_int_equal(info->id.job, j->launch.id.job);
+	j->last = *info;
+	if (!info->supervised && (info->state == RUNNER_RUNNING || info->state == RUNNER_CLONING)) {
+		j->lost++;
+	} else if (info->state == RUNNER_RUNNING) {
+		assert_int_equal(j->exited, 0);
+		j->started++;
+	} else if (info->state == RUNNER_EXITED) {
+		assert_int_equal(j->started, 1);
+		j->exited++;
+	} else if (info->state == RUNNER_FAILED) {
+		j->failed++;
+	} else {
+		fail_msg("event of state %d", info->state);
+	}
+}
+
+static inline void turn(void)
+{
+	struct pollfd p = { .fd = runner_fd(w.runner), .events = POLLIN };
+	if (poll(&p, 1, WAIT_MS) <= 0)
+		fail_msg("nothing came");
+	runner_dispatch(w.runner, on_event, NULL);
+}
+
+#define TURN_UNTIL(condition)       \
+	do {                        \
+		while (!(condition)) \
+			turn();     \
+	} while (0)
+
+static inline void job_wait(struct job *j)
+{
+	TURN_UNTIL(j->exited || j->failed || j->lost);
+}
+
+static inline void job_free(struct job *j)
+{
+	by_slot[j->slot] = NULL;
+	runner_free_slot(w.runner, j->slot);
+	job_clear(j);
+}
+
+/* From nothing to the end. */
+static inline void job_run(struct job *j)
+{
+	job_launch(j);
+	job_wait(j);
+	job_free(j);
+}
+
+static inline void assert_exit(const struct job *j, int code)
+{
+	assert_int_equal(j->last.state, RUNNER_EXITED);
+	assert_int_equal(j->last.wait_code, CLD_EXITED);
+	assert_int_equal(j->last.wait_status, code);
+}
+
+static inline void assert_failed(const struct job *j, enum runner_stage stage, int errno_value)
+{
+	assert_int_equal(j->last.state, RUNNER_FAILED);
+	assert_string_equal(runner_stage_text(j->last.stage), runner_stage_text(stage));
+	assert_int_equal(j->last.errno_value, errno_value);
+	assert_int_equal(j->last.pid, 0);
+	assert_int_equal(j->started, 0);
+}
+
+/* sh -c TEXT */
+static inline void job_shell(struct job *j, const char *text)
+{
+	static char *argv[8][4];
+	static unsigned next;
+	char **a = argv[next++ % 8];
+	a[0] = (char *)"sh";
+	a[1] = (char *)"-c";
+	a[2] = (char *)text;
+	a[3] = NULL;
+	j->launch.exec_path = "/bin/sh";
+	j->launch.argv      = a;
+}
+
+static inline unsigned count_fds(void)
+{
+	unsigned n = 0;
+	DIR *d = opendir("/proc/self/fd");
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+#endif
