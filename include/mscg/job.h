@@ -138,6 +138,7 @@ struct mscg_spec {
 };
 MSCG_PUBLIC struct mscg_spec *mscg_spec_new(void); /* with defaults; the caller frees it */
 MSCG_PUBLIC void              mscg_spec_free(struct mscg_spec *spec);
+MSCG_PUBLIC struct mscg_spec *mscg_spec_copy(const struct mscg_spec *spec); /* the caller frees it */
 /* Parses "0-15:4%4" or "1,3,5-7" into spec->array and array_throttle. */
 MSCG_PUBLIC int mscg_array_parse(const char *text, struct mscg_spec *spec, struct mscg_error *error);
 MSCG_PUBLIC uint64_t mscg_ranges_count(const struct mscg_range *r, uint32_t n);

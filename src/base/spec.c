@@ -50,6 +50,32 @@ void mscg_spec_free(struct mscg_spec *spec)
 	free(spec);
 }
 
+struct mscg_spec *mscg_spec_copy(const struct mscg_spec *spec)
+{
+	struct mscg_spec *copy = xmalloc(sizeof *copy);
+
+	*copy = *spec;
+	copy->name        = xstrdup(spec->name);
+	copy->argv        = strv_copy(spec->argv);
+	copy->env         = strv_copy(spec->env);
+	copy->script      = xstrdup(spec->script);
+	copy->workdir     = xstrdup(spec->workdir);
+	copy->stdin_path  = xstrdup(spec->stdin_path);
+	copy->stdout_path = xstrdup(spec->stdout_path);
+	copy->stderr_path = xstrdup(spec->stderr_path);
+	copy->account     = xstrdup(spec->account);
+	copy->comment     = xstrdup(spec->comment);
+	copy->partition   = xstrdup(spec->partition);
+	copy->submit_line = xstrdup(spec->submit_line);
+	copy->user        = xstrdup(spec->user);
+	copy->home        = xstrdup(spec->home);
+	if (spec->array) {
+		copy->array = xreallocarray(NULL, spec->array_n, sizeof *copy->array);
+		memcpy(copy->array, spec->array, spec->array_n * sizeof *copy->array);
+	}
+	return copy;
+}
+
 /* A label: one line of text. */
 static int check_label(const char *what, const char *text, size_t max, struct mscg_error *error)
 {

@@ -116,6 +116,10 @@ int  core_load(struct core *core, const struct mscg_row *row, struct core_now no
 /* Appends to *out (which must be clear). Never fails: what cannot be done is in the answers. */
 void core_step(struct core *core, const struct core_input *inputs, uint32_t n, struct core_now now, struct core_output *out);
 
+/* Whether CORE_SUBMIT of this would be refused now (policy.infeasible_reject, ids used up): 0, or the code and text that
+ * the answer would have. Lets a caller take several jobs or none. */
+int core_admits(const struct core *core, const struct mscg_spec *spec, struct mscg_error *error);
+
 /* Looking, between steps. Pointers are borrowed until the next step. */
 const struct mscg_job *core_find(const struct core *core, struct mscg_id id); /* NULL: unknown or final. A pending task that is
                                                                                  not split off yet gives its array */

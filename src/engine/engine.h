@@ -49,6 +49,7 @@ struct engine {
 	void (*report)(void *ctx, struct mscg_report *report); /* the callee takes what the report owns */
 	void (*log)(void *ctx, int priority, const char *text); /* syslog(3) priority; for quarantines and the like */
 	void *ctx;
+	uint32_t machine_cpus; /* what MAX_CPUS of an elastic job without a maximum says */
 };
 
 #endif

@@ -1,0 +1,382 @@
+#include "config.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <strings.h>
+
+#include "src/base/fd.h"
+#include "src/base/parse.h"
+
+enum type { TYPE_BOOL, TYPE_COUNT, TYPE_SIZE, TYPE_TIME, TYPE_TEXT, TYPE_PERCENT, TYPE_MISSING, TYPE_INFEASIBLE };
+enum { CLI_ONLY = 1, HIDDEN = 2 };
+
+#define FIELD(type, name) TYPE_##type, offsetof(struct config, name)
+
+static const struct setting {
+	struct config_setting pub;
+	enum type type;
+	size_t    offset;
+	unsigned  flags;
+} settings[] = {
+	{ { "resources", "total-cpus", "N", "CPUs to manage (default: all that the machine has)" }, FIELD(COUNT, total_cpus), 0 },
+	{ { "resources", "total-mem", "SIZE", "memory to manage, e.g. 16GB (default: all that the machine has)" }, FIELD(SIZE, total_mem), 0 },
+	{ { "resources", "reserve-cpus", "LIST|N", "CPUs that jobs never get: a list like 0,32 or how many" }, FIELD(TEXT, reserve_cpus), 0 },
+	{ { "resources", "reserve-mem", "SIZE", "memory that jobs never get (default: 5 %, at most 2G)" }, FIELD(SIZE, reserve_mem), 0 },
+	{ { "resources", "shared-cpus", "LIST|N", "CPUs set aside for --cpu-mode=quota: a list or how many" }, FIELD(TEXT, shared_cpus), 0 },
+	{ { "resources", "max-jobs", "N", "jobs that may run at once" }, FIELD(COUNT, max_jobs), 0 },
+	{ { "elastic", "elastic-threshold", "PERCENT", "elastic jobs grow while utilisation is below this" }, FIELD(PERCENT, elastic_threshold), 0 },
+	{ { "elastic", "disable-elastic", NULL, "elastic jobs stay at the CPUs they asked for" }, FIELD(BOOL, disable_elastic), 0 },
+	{ { "jobs", "default-mem-per-cpu", "SIZE", "for jobs that ask for no memory (default: memory / CPUs)" }, FIELD(SIZE, default_mem_per_cpu), 0 },
+	{ { "jobs", "default-time-limit", "TIME", "for jobs that give none (default: no limit)" }, FIELD(TIME, default_time_limit), 0 },
+	{ { "jobs", "infeasible", "queue|reject", "what to do with a request that this machine can never satisfy" }, FIELD(INFEASIBLE, infeasible), 0 },
+	{ { "jobs", "max-launch-retries", "N", "launches put off in a row before a job fails" }, FIELD(COUNT, max_launch_retries), 0 },
+	{ { "jobs", "allow-root-jobs", NULL, "let root submit jobs (they run as root)" }, FIELD(BOOL, allow_root_jobs), 0 },
+	{ { "daemon", "cgroup-root", "PATH", "cgroup under which jobs live" }, FIELD(TEXT, cgroup_root), 0 },
+	{ { "daemon", "missing-controllers", "fail|warn", "start without a controller of cpuset, cpu, memory, pids?" }, FIELD(MISSING, missing_controllers), 0 },
+	{ { "daemon", "state-dir", "DIR", "the database" }, FIELD(TEXT, state_dir), 0 },
+	{ { "daemon", "runtime-dir", "DIR", "slots, control files (a tmpfs)" }, FIELD(TEXT, runtime_dir), 0 },
+	{ { "daemon", "socket", "PATH", "where clients connect" }, FIELD(TEXT, socket), 0 },
+	{ { "daemon", "spare-supervisors", "N", "idle supervisors kept ready" }, FIELD(COUNT, spare_supervisors), 0 },
+	{ { "daemon", "keep-events", "TIME", "how long the journal is kept (default: for ever)" }, FIELD(TIME, keep_events), 0 },
+	{ { "daemon", "operator-group", "GROUP", "its members may act on all jobs" }, FIELD(TEXT, operator_group), 0 },
+	{ { "daemon", "poll-interval", "SECONDS", "accepted for Mini-SLURM's sake; without effect, nothing polls" }, FIELD(TEXT, poll_interval), 0 },
+	{ { "daemon", "engine", "local|fake", "fake: run nothing (for tests)" }, FIELD(TEXT, engine), HIDDEN },
+	{ { NULL, "config", "FILE", "configuration file" }, FIELD(TEXT, config_file), CLI_ONLY },
+	{ { NULL, "once", NULL, "carry out one request from standard input and exit" }, FIELD(BOOL, once), CLI_ONLY },
+};
+_Static_assert(ARRAY_SIZE(settings) <= 64, "origin[] in struct config is too small");
+
+const struct config_setting *config_settings(size_t *ret_n)
+{
+	static struct config_setting list[ARRAY_SIZE(settings)];
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
+		if (!settings[i].flags)
+			list[n++] = settings[i].pub;
+	*ret_n = n;
+	return list;
+}
+
+static int set_choice(const char *value, const char *first, const char *second, int *ret, struct mscg_error *error)
+{
+	if (strcasecmp(value, first) == 0 || strcasecmp(value, second) == 0) {
+		*ret = strcasecmp(value, second) == 0;
+		return 0;
+	}
+	return mscg_error_set(error, -EINVAL, "invalid value '%s': expected %s or %s", value, first, second);
+}
+
+static int set_text(char **field, const char *value)
+{
+	char *copy = value[0] ? xstrdup(value) : NULL;
+
+	free(*field);
+	*field = copy;
+	return 0;
+}
+
+static int set_value(struct config *config, size_t i, const char *value, struct mscg_error *error)
+{
+	void *field = (char *)config + settings[i].offset;
+
+	switch (settings[i].type) {
+	case TYPE_BOOL: return parse_bool(value, field, error);
+	case TYPE_COUNT: return parse_u64(value, 1, 1000000, field, error);
+	case TYPE_PERCENT: {
+		/* Mini-SLURM gives it as a float: 40.0 */
+		size_t whole = strspn(value, "0123456789");
+		_cleanup_free_ char *number = xstrndup(value, whole);
+		const char *rest = value + whole;
+
+		if (whole && rest[0] == '.' && rest[1 + strspn(rest + 1, "0123456789")] == 0)
+			return parse_u64(number, 0, 100, field, error);
+		return parse_u64(value, 0, 100, field, error);
+	}
+	case TYPE_SIZE: return parse_size(value, field, error);
+	case TYPE_TIME: return parse_time_limit(value, field, error);
+	case TYPE_TEXT: return set_text(field, value);
+	case TYPE_MISSING: return set_choice(value, "fail", "warn", field, error);
+	case TYPE_INFEASIBLE: return set_choice(value, "queue", "reject", field, error);
+	}
+	return -EINVAL;
+}
+
+static int set_from(struct config *config, size_t i, const char *value, const char *origin, struct mscg_error *error)
+{
+	int r = set_value(config, i, value, error);
+
+	if (r < 0)
+		return mscg_error_prefix(error, r, "%s: %s: ", origin, settings[i].pub.name);
+	free((void *)config->origin[i]);
+	config->origin[i] = xstrdup(origin);
+	return 0;
+}
+
+static ssize_t find_setting(const char *name, size_t length)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
+		if (strncasecmp(settings[i].pub.name, name, length) == 0 && settings[i].pub.name[length] == 0)
+			return (ssize_t)i;
+	return -1;
+}
+
+static char *trim(char *s)
+{
+	s += strspn(s, " \t\r");
+	size_t n = strlen(s);
+	while (n && strchr(" \t\r", s[n - 1]))
+		s[--n] = 0;
+	return s;
+}
+
+static int parse_line(struct config *config, char *line, const char *section, const char *origin, struct mscg_error *error)
+{
+	char *equals = strchr(line, '=');
+
+	if (!equals)
+		return mscg_error_set(error, -EINVAL, "%s: '%s': expected name = value", origin, line);
+	*equals = 0;
+	const char *name = trim(line), *value = trim(equals + 1);
+	ssize_t i = find_setting(name, strlen(name));
+
+	if (i < 0 || settings[i].flags & CLI_ONLY)
+		return mscg_error_set(error, -EINVAL, "%s: unknown setting '%s' (see: mscgd --help)", origin, name);
+	if (section[0] && settings[i].pub.section && strcasecmp(section, settings[i].pub.section) != 0)
+		return mscg_error_set(error, -EINVAL, "%s: '%s' belongs in section [%s], not [%s]", origin, name,
+		                      settings[i].pub.section, section);
+	return set_from(config, (size_t)i, value, origin, error);
+}
+
+static int parse_file(struct config *config, const char *path, bool must_exist, struct mscg_error *error)
+{
+	_cleanup_free_ char *text = NULL;
+	char section[64] = "";
+	size_t size;
+	unsigned number = 0;
+	int r = fd_read_file_at(AT_FDCWD, path, 1 << 20, &text, &size);
+
+	if (r == -ENOENT && !must_exist)
+		return 0;
+	if (r < 0)
+		return mscg_error_set(error, r, "cannot read configuration %s: %s", path, strerror(-r));
+	if (strlen(text) != size)
+		return mscg_error_set(error, -EINVAL, "%s: contains a NUL byte", path);
+	for (char *line = text, *next; line; line = next) {
+		char origin[4200];
+
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = 0;
+		snprintf(origin, sizeof origin, "%s:%u", path, ++number);
+		line = trim(line);
+		if (line[0] == 0 || line[0] == '#' || line[0] == ';')
+			continue;
+		if (line[0] == '[') {
+			size_t n = strlen(line);
+
+			if (n < 3 || line[n - 1] != ']' || n - 2 >= sizeof section)
+				return mscg_error_set(error, -EINVAL, "%s: '%s': expected [section]", origin, line);
+			memcpy(section, line + 1, n - 2);
+			section[n - 2] = 0;
+			continue;
+		}
+		r = parse_line(config, line, section, origin, error);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int is_dropin(const struct dirent *d)
+{
+	size_t n = strlen(d->d_name);
+	return d->d_name[0] != '.' && n > 5 && strcmp(d->d_name + n - 5, ".conf") == 0;
+}
+
+static int parse_files(struct config *config, struct mscg_error *error)
+{
+	bool given = config->config_file != NULL;
+	_cleanup_free_ char *path = NULL;
+
+	if (given)
+		path = xstrdup(config->config_file);
+	else if (geteuid() == 0)
+		path = xstrdup("/etc/mscg/mscg.conf");
+	else if (getenv("XDG_CONFIG_HOME"))
+		path = xasprintf("%s/mscg/mscg.conf", getenv("XDG_CONFIG_HOME"));
+	else
+		path = xasprintf("%s/.config/mscg/mscg.conf", getenv("HOME") ? getenv("HOME") : "");
+	int r = parse_file(config, path, given, error);
+
+	_cleanup_free_ char *dir = xasprintf("%s.d", path);
+	struct dirent **names = NULL;
+	int n = r < 0 ? 0 : scandir(dir, &names, is_dropin, alphasort);
+
+	for (int i = 0; i < n; i++) {
+		_cleanup_free_ char *file = xasprintf("%s/%s", dir, names[i]->d_name);
+
+		if (r >= 0)
+			r = parse_file(config, file, true, error);
+		free(names[i]);
+	}
+	free(names);
+	return r;
+}
+
+static void usage(void)
+{
+	puts("Usage: mscgd [OPTION]...\n"
+	     "Runs batch jobs on this machine, each in its own cgroup. As root for everybody, or as a user in a delegated cgroup.\n");
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		char left[64];
+
+		if (settings[i].flags & HIDDEN)
+			continue;
+		snprintf(left, sizeof left, "--%s%s%s", settings[i].pub.name, settings[i].pub.argument ? " " : "",
+		         settings[i].pub.argument ? settings[i].pub.argument : "");
+		printf("  %-36s %s\n", left, settings[i].pub.help);
+	}
+	printf("  %-36s %s\n  %-36s %s\n", "--help", "this text", "--version", "the version");
+	puts("\nThe same names, without dashes, stand in the configuration file (see mscg.conf(5)).");
+}
+
+/* Walks argv twice: once to find --config, once to set everything after the files. */
+static int parse_arguments(struct config *config, int argc, char *const *argv, bool only_config, struct mscg_error *error)
+{
+	for (int a = 1; a < argc; a++) {
+		const char *arg = argv[a];
+
+		if (streq(arg, "--help") || streq(arg, "-h")) {
+			usage();
+			return 1;
+		}
+		if (streq(arg, "--version")) {
+			puts("mscgd " MSCG_VERSION);
+			return 1;
+		}
+		if (strncmp(arg, "--", 2) != 0)
+			return mscg_error_set(error, -EINVAL, "unexpected argument '%s' (see: mscgd --help)", arg);
+		const char *name = arg + 2, *equals = strchr(name, '=');
+		size_t length = equals ? (size_t)(equals - name) : strlen(name);
+		ssize_t i = find_setting(name, length);
+
+		if (i < 0)
+			return mscg_error_set(error, -EINVAL, "unknown option '%s' (see: mscgd --help)", arg);
+		const char *value = equals ? equals + 1 : NULL;
+		if (!value && !settings[i].pub.argument)
+			value = "yes";
+		if (!value) {
+			if (++a >= argc)
+				return mscg_error_set(error, -EINVAL, "option '%s' needs a value: %s", arg, settings[i].pub.argument);
+			value = argv[a];
+		}
+		if (only_config != streq(settings[i].pub.name, "config"))
+			continue;
+		int r = set_from(config, (size_t)i, value, "command line", error);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static void fill_paths(struct config *config)
+{
+	bool root = geteuid() == 0;
+	const char *run = getenv("XDG_RUNTIME_DIR"), *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+
+	if (!config->runtime_dir)
+		config->runtime_dir = root  ? xstrdup("/run/mscg")
+		                      : run ? xasprintf("%s/mscg", run)
+		                            : xasprintf("/tmp/mscg-%u", geteuid());
+	if (!config->state_dir && getenv("MSCG_STATE_DIR"))
+		config->state_dir = xstrdup(getenv("MSCG_STATE_DIR"));
+	if (!config->state_dir)
+		config->state_dir = root    ? xstrdup("/var/lib/mscg")
+		                    : state ? xasprintf("%s/mscg", state)
+		                            : xasprintf("%s/.local/state/mscg", home ? home : "");
+	if (!config->socket && getenv("MSCG_SOCKET"))
+		config->socket = xstrdup(getenv("MSCG_SOCKET"));
+	if (!config->socket)
+		config->socket = xasprintf("%s/mscg.sock", config->runtime_dir);
+}
+
+int config_load(struct config *ret, int argc, char *const *argv, struct mscg_error *error)
+{
+	struct config config = {
+		.elastic_threshold  = 50,
+		.max_jobs           = 4096,
+		.spare_supervisors  = 2,
+		.max_launch_retries = 10,
+		.reserve_mem        = UINT64_MAX,
+		.operator_group     = xstrdup("mscg"),
+		.engine             = xstrdup("local"),
+	};
+	int r = parse_arguments(&config, argc, argv, true, error);
+
+	if (r == 0)
+		r = parse_files(&config, error);
+	if (r == 0)
+		r = parse_arguments(&config, argc, argv, false, error);
+	if (r == 0 && !streq(config.engine, "local") && !streq(config.engine, "fake"))
+		r = mscg_error_set(error, -EINVAL, "unknown engine '%s': expected local or fake", config.engine);
+	if (r != 0) {
+		config_clear(&config);
+		return r;
+	}
+	fill_paths(&config);
+	*ret = config;
+	return 0;
+}
+
+void config_clear(struct config *config)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+		free((void *)config->origin[i]);
+		if (settings[i].type == TYPE_TEXT)
+			free(*(char **)(void *)((char *)config + settings[i].offset));
+	}
+	memset(config, 0, sizeof *config);
+}
+
+const char *config_origin(const struct config *config, size_t index)
+{
+	return config->origin[index] ? config->origin[index] : "default";
+}
+
+char *config_value(const struct config *config, size_t index, char *text, size_t size)
+{
+	const char *field = (const char *)config + settings[index].offset;
+	uint64_t number;
+
+	switch (settings[index].type) {
+	case TYPE_BOOL: snprintf(text, size, "%s", *(const bool *)field ? "yes" : "no"); break;
+	case TYPE_COUNT:
+	case TYPE_PERCENT:
+		memcpy(&number, field, sizeof number);
+		snprintf(text, size, "%llu", (unsigned long long)number);
+		break;
+	case TYPE_SIZE:
+		memcpy(&number, field, sizeof number);
+		if (number == 0 || number == UINT64_MAX)
+			snprintf(text, size, "auto");
+		else
+			format_size(number, text, size);
+		break;
+	case TYPE_TIME:
+		memcpy(&number, field, sizeof number);
+		if (number == 0)
+			snprintf(text, size, "UNLIMITED");
+		else
+			format_elapsed(number, text, size);
+		break;
+	case TYPE_TEXT: {
+		const char *s = *(char *const *)(const void *)field;
+		snprintf(text, size, "%s", s ? s : "");
+		break;
+	}
+	case TYPE_MISSING: snprintf(text, size, "%s", *(const int *)(const void *)field ? "warn" : "fail"); break;
+	case TYPE_INFEASIBLE: snprintf(text, size, "%s", *(const int *)(const void *)field ? "reject" : "queue"); break;
+	}
+	return text;
+}

@@ -1,0 +1,54 @@
+/* config.h: what the admin may set. One table (config.c) is the command line, the configuration file, `mscg config`
+ * and the manual's list at once. Later sources win: default, file, drop-ins in order of name, command line.
+ */
+#ifndef DAEMON_CONFIG_H
+#define DAEMON_CONFIG_H
+
+#include "src/base/base.h"
+
+enum config_missing { MISSING_FAIL, MISSING_WARN };
+enum config_infeasible { INFEASIBLE_QUEUE, INFEASIBLE_REJECT };
+
+struct config {
+	uint64_t total_cpus; /* 0: what there is */
+	uint64_t total_mem;  /* bytes, 0: what there is */
+	char    *reserve_cpus; /* a list ("0,32") or a count of CPUs that jobs never get; NULL: none */
+	uint64_t reserve_mem;  /* bytes; UINT64_MAX: 5 %, at most 2 GiB */
+	char    *shared_cpus;  /* a list or a count, set aside for --cpu-mode=quota */
+	uint64_t elastic_threshold;
+	bool     disable_elastic;
+	char    *cgroup_root, *state_dir, *runtime_dir, *socket;
+	bool     allow_root_jobs;
+	int      missing_controllers; /* enum config_missing */
+	int      infeasible;          /* enum config_infeasible */
+	uint64_t default_mem_per_cpu; /* bytes, 0: memory / CPUs */
+	uint64_t default_time_limit;  /* seconds, 0: none */
+	uint64_t max_jobs;            /* that run at once: slots */
+	uint64_t spare_supervisors;
+	uint64_t max_launch_retries;
+	uint64_t keep_events;         /* seconds of journal, 0: for ever */
+	char    *operator_group;
+	char    *poll_interval;       /* accepted, without effect */
+	char    *engine;              /* local; fake in tests */
+	/* only on the command line */
+	char    *config_file;
+	bool     once;
+
+	const char *origin[64]; /* by index in the table: where the value came from; owned */
+};
+
+struct config_setting {
+	const char *section, *name, *argument; /* argument: as in the usage, NULL for a switch */
+	const char *help;
+};
+const struct config_setting *config_settings(size_t *ret_n);
+
+/* Defaults for root or a user (by geteuid), the file and its drop-ins, then argv. 0; 1: --help or --version was
+ * answered on stdout; -errno with text that names file and line. */
+int  config_load(struct config *ret, int argc, char *const *argv, struct mscg_error *error);
+void config_clear(struct config *config);
+/* The value as text, as it would stand in the file. Returns text. */
+char *config_value(const struct config *config, size_t index, char *text, size_t size);
+const char *config_origin(const struct config *config, size_t index);
+
+#endif

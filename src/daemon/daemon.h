@@ -1,0 +1,201 @@
+/* daemon.h: mscgd's one deciding thread.
+ *
+ *   observe (server.c, the engine's reports, the timer)  ->  inputs
+ *   step    (turn.c: core_step)                          ->  events, rows, actions, answers
+ *   commit  (turn.c: one batch at a time, in the committer's thread)
+ *   act     (turn.c: actions to the engine)
+ *   reply   (requests.c: answers; streams.c: those who wait and those who watch)
+ *
+ * Everything here runs in that thread, but for what struct work says. Nothing blocks.
+ */
+#ifndef DAEMON_DAEMON_H
+#define DAEMON_DAEMON_H
+
+#include <systemd/sd-event.h>
+
+#include "committer.h"
+#include "config.h"
+#include "src/base/base.h"
+#include "src/base/clock.h"
+#include "src/core/core.h"
+#include "src/engine/engine.h"
+#include "src/wire/wire.h"
+
+struct daemon;
+
+/* -- machine.c -- */
+struct machine {
+	struct core_machine core; /* points into the rest */
+	struct core_cpu    *cpus;
+	char               *node;
+	uint32_t            cpus_reserved;
+	uint64_t            mem_reserved;
+};
+/* `allowed`: CPUs that the jobs root may use; empty: all. */
+int  machine_read(struct machine *ret, const struct config *config, const struct mscg_cpuset *allowed,
+                  struct mscg_error *error);
+void machine_clear(struct machine *machine);
+
+/* -- specs.c: specifications of jobs that are about to start, shared and counted -- */
+struct spec_ref {
+	struct mscg_spec *spec;
+	unsigned          refs;
+};
+struct spec_ref *spec_ref_new(struct mscg_spec *spec); /* takes it */
+struct spec_ref *spec_ref_get(struct spec_ref *ref);
+void             spec_ref_put(struct spec_ref *ref);
+/* A small cache by job number: a hit saves a read, a miss costs one. */
+void             spec_cache_add(struct daemon *d, uint32_t job, struct spec_ref *ref);
+struct spec_ref *spec_cache_find(struct daemon *d, uint32_t job); /* new reference or NULL */
+void             spec_cache_clear(struct daemon *d);
+
+/* -- server.c -- */
+struct client {
+	struct daemon    *d;
+	struct wire_conn *conn;
+	struct wire_peer  peer;
+	sd_event_source  *io;
+	struct request   *current;  /* answered in order: one at a time */
+	struct mscg_id   *attached; /* jobs that end with this connection */
+	uint32_t          attached_n, attached_cap;
+	bool              hangup;   /* after the output is out */
+	struct client    *next, **prev;
+};
+int  server_open(struct daemon *d, struct mscg_error *error);
+void server_close(struct daemon *d);
+/* A connection that is there already (--once). */
+struct client *server_adopt(struct daemon *d, int fd, struct mscg_error *error);
+/* Output was queued, or the current request has ended: flush and go on. */
+void client_kick(struct client *client);
+bool client_is_operator(const struct client *client);
+bool client_may_act(const struct client *client, uint32_t uid);
+
+/* -- requests.c -- */
+/* One call of a client. Lives until its last reply, also when the client has gone (client is NULL then). */
+struct request {
+	struct daemon *d;
+	struct client *client;
+	const struct method *method;
+	bool           more;
+	uint32_t       awaiting;   /* answers of the core still to come */
+	struct mscg_id id;
+	json_t        *parameters; /* of the call */
+	json_t        *result;     /* what was gathered so far */
+	void         (*answer)(struct request *r, const struct core_answer *answer);
+	void         (*drained)(struct request *r);  /* the client's output is out: a stream may go on */
+	void         (*abandon)(struct request *r);  /* the client has gone; NULL: runs to its end unseen */
+	bool           reading;    /* lists.c, streams.c: a slice is being read */
+	struct list_work *list;    /* lists.c */
+	struct waiter *waiters;    /* streams.c: Wait */
+	uint64_t       next_seq;   /* streams.c: Events: the first one not yet sent */
+	bool           watching;   /* streams.c: Events: gets them as they are committed */
+	struct request *next_watcher;
+	int            fds[3];     /* Submit of an attached job */
+	int            failed_code;
+	struct mscg_error failure;
+	struct request *next, **prev;
+};
+void requests_handle(struct client *client, json_t *message);
+void request_reply(struct request *r, json_t *parameters);  /* last one; frees r */
+void request_stream(struct request *r, json_t *parameters); /* `continues` */
+void request_fail(struct request *r, int code, const struct mscg_error *error); /* last one; frees r */
+void request_free(struct request *r);
+void request_abandon(struct request *r); /* its client has gone */
+bool request_is(const struct request *r, const char *name); /* "Top" */
+/* Descriptors of attached jobs, from submission to start. */
+struct attached;
+bool attached_take(struct daemon *d, struct mscg_id id, int fds[3]);
+void attached_drop(struct daemon *d, struct mscg_id id);
+void request_answer(struct request *r, const struct core_answer *answer);
+
+/* -- views.c: Job objects -- */
+json_t *view_job(struct daemon *d, const struct mscg_row *row, const struct mscg_spec *spec, bool live);
+json_t *view_stats(struct daemon *d, const struct store_totals *totals);
+
+/* -- lists.c: what is read from the store -- */
+struct list_work;
+/* The row of a job, in the committer's thread; of a task that is not split off, made from its array's. -ENOENT. */
+int  list_read_one(struct store *store, struct mscg_id id, struct store_record *ret, struct mscg_error *error);
+void list_start(struct request *r);   /* List */
+void show_start(struct request *r);   /* Show */
+void stats_start(struct request *r);  /* Stats, Top */
+
+/* -- streams.c: those who wait and those who watch -- */
+struct waiter;
+void wait_start(struct request *r);
+void events_start(struct request *r);
+void streams_committed(struct daemon *d, const struct mscg_event *events, uint32_t n);
+void streams_close(struct daemon *d);
+
+/* -- turn.c -- */
+struct batch;
+/* Adds an input for the next step of this turn. Takes spec (a reference) and report (its contents). `r` gets the answers. */
+void turn_add(struct daemon *d, const struct core_input *input, struct spec_ref *spec, struct request *r);
+void turn_add_report(struct daemon *d, struct mscg_report *report);
+/* Commits whatever is open and waits until all has come out (shutdown, --once). */
+int  turn_flush(struct daemon *d);
+int  turn_open(struct daemon *d, struct mscg_error *error);
+void turn_close(struct daemon *d);
+bool turn_store_is_failing(const struct daemon *d, struct mscg_error *error);
+/* After a commit that failed: inputs that somebody asked for are dropped, what the engine reported is kept. */
+void turn_forget_requests(struct daemon *d);
+
+/* -- recover.c -- */
+/* Core from the store, engine's tasks to the core. Used at start and after a commit that failed. */
+int recover_open(struct daemon *d, struct mscg_error *error);
+void recover_rebuild(struct daemon *d);
+
+/* -- users.c -- */
+/* user, home and gid of spec->uid. */
+int users_fill(struct mscg_spec *spec, struct mscg_error *error);
+int users_uid(const char *name, uint32_t *ret);
+
+/* -- main.c -- */
+/* Leaves the loop: at once, or (when_idle) when no job is left. */
+void daemon_shutdown(struct daemon *d, bool when_idle);
+bool daemon_is_idle(const struct daemon *d);
+
+struct daemon {
+	struct config     config;
+	struct machine    machine;
+	struct core_policy policy;
+	sd_event         *loop;
+	struct core      *core;
+	struct engine    *engine; /* NULL with --once */
+	struct committer *committer;
+	struct store     *store;     /* before the committer has it */
+	struct store_info info;
+	char              boot_id[40];
+	int64_t           started_boot_usec;
+	gid_t             operator_gid; /* (gid_t)-1: none */
+
+	/* turn.c */
+	struct inbox     *inbox;
+	struct batch     *open, *flying;
+	sd_event_source  *turn_source, *timer_source;
+	bool              failing; /* the last commit failed and nothing was recovered yet */
+	struct mscg_error failure;
+	sd_event_source  *retry_source;
+	int64_t           retry_usec;
+
+	/* server.c, requests.c */
+	int               listen_fd;
+	sd_event_source  *listen_source;
+	struct client    *clients;
+	uint32_t          clients_n;
+	struct request   *requests;
+	struct cached    *spec_cache;
+	struct waiter   **waiters; /* hash by id */
+	struct request   *watchers; /* Events */
+	uint64_t          last_seq; /* of what is committed */
+	struct attached  *attached;
+
+	char            **warnings; /* what is not enforced */
+	bool              shutting_down; /* leaves when the last job has ended */
+	int               argc;
+	char            **argv;
+};
+
+__attribute__((format(printf, 2, 3))) void log_line(int priority, const char *format, ...);
+
+#endif

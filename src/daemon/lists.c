@@ -1,0 +1,340 @@
+/* What is read from the store: in slices, between commits, in the committer's thread. A slow reader is given the next
+ * slice when it has taken the one before. */
+#include "daemon.h"
+
+enum { SLICE = 256 };
+
+struct list_work {
+	struct work work; /* first */
+	struct request *request;
+	struct store_filter filter;
+	char *user, *name, *account; /* what filter points to */
+	struct mscg_id *ids;         /* one by one instead of by filter */
+	uint32_t ids_n, ids_at;
+	bool     live;
+	uint64_t left; /* rows still wanted */
+	/* result of one slice */
+	struct store_record *records;
+	uint32_t n;
+	int      result;
+	struct mscg_error error;
+};
+
+static void clear_slice(struct list_work *l)
+{
+	for (uint32_t i = 0; i < l->n; i++)
+		store_record_clear(&l->records[i]);
+	free(l->records);
+	l->records = NULL;
+	l->n       = 0;
+}
+
+static void list_free(struct list_work *l)
+{
+	clear_slice(l);
+	free(l->user);
+	free(l->name);
+	free(l->account);
+	free(l->ids);
+	free(l);
+}
+
+static bool still_waits(const char *pending, uint32_t task)
+{
+	struct mscg_range *ranges = NULL;
+	uint32_t n = 0;
+	bool found = false;
+
+	if (!pending || mscg_ranges_parse(pending, &ranges, &n, NULL) < 0)
+		return false;
+	for (uint32_t i = 0; i < n && !found; i++)
+		found = task >= ranges[i].first && task <= ranges[i].last && (task - ranges[i].first) % ranges[i].step == 0;
+	free(ranges);
+	return found;
+}
+
+/* A task that was never split off has no row: it is its array's, waiting. */
+int list_read_one(struct store *store, struct mscg_id id, struct store_record *ret, struct mscg_error *error)
+{
+	int r = store_get(store, id, ret, error);
+
+	if (r != -ENOENT || id.task == MSCG_NO_TASK)
+		return r;
+	r = store_get(store, (struct mscg_id){ id.job, MSCG_NO_TASK }, ret, error);
+	if (r < 0)
+		return r;
+	if (!still_waits(ret->row.pending, id.task)) {
+		store_record_clear(ret);
+		return -ENOENT;
+	}
+	ret->row.job.id = id;
+	ret->row.job.flags &= (uint16_t)~MSCG_JOB_ARRAY;
+	free(steal(&ret->row.pending));
+	return 0;
+}
+
+static void list_run(struct work *work, struct store *store)
+{
+	struct list_work *l = container_of(work, struct list_work, work);
+
+	if (!l->ids_n) {
+		l->result = store_list(store, &l->filter, &l->records, &l->n, &l->error);
+		return;
+	}
+	l->records = xcalloc(SLICE, sizeof *l->records);
+	for (; l->ids_at < l->ids_n && l->n < SLICE; l->ids_at++) {
+		struct mscg_id id = l->ids[l->ids_at];
+		char text[MSCG_ID_TEXT];
+		int r = list_read_one(store, id, &l->records[l->n], &l->error);
+
+		if (r == 0)
+			l->n++;
+		else if (r != -ENOENT)
+			l->result = r;
+		else if (request_is(l->request, "Show"))
+			l->result = mscg_error_set(&l->error, -ESRCH, "no job %s", mscg_id_format(id, text));
+		if (l->result < 0)
+			return;
+	}
+}
+
+static json_t *slice_json(struct list_work *l)
+{
+	json_t *jobs = json_array();
+
+	for (uint32_t i = 0; i < l->n; i++)
+		json_array_append_new(jobs, view_job(l->request->d, &l->records[i].row, l->records[i].spec, l->live));
+	return jobs;
+}
+
+static void next_slice(struct request *r)
+{
+	struct list_work *l = r->list;
+
+	if (!r->client || r->reading || wire_conn_queued(r->client->conn) > WIRE_MESSAGE_MAX)
+		return;
+	r->reading = true;
+	committer_submit(r->d->committer, &l->work);
+}
+
+static void list_abandon(struct request *r)
+{
+	if (r->reading)
+		return; /* the slice that is under way ends it */
+	list_free(r->list);
+	request_free(r);
+}
+
+static void list_done(struct work *work, void *ctx)
+{
+	struct list_work *l = container_of(work, struct list_work, work);
+	struct request *r = l->request;
+
+	(void)ctx;
+	r->reading = false;
+	if (!r->client) {
+		list_free(l);
+		request_free(r);
+		return;
+	}
+	if (l->result < 0) {
+		int code = l->result;
+		struct mscg_error error = l->error;
+
+		list_free(l);
+		request_fail(r, code, &error);
+		return;
+	}
+	l->left -= MIN_OF(l->left, l->n);
+	bool more = l->left > 0 && (l->ids_n ? l->ids_at < l->ids_n : l->n == l->filter.limit);
+	if (l->n)
+		l->filter.after = l->records[l->n - 1].row.job.id;
+	l->filter.limit = (uint32_t)MIN_OF(l->left, SLICE);
+	json_t *jobs = slice_json(l);
+	clear_slice(l);
+	if (request_is(r, "Show")) {
+		json_t *job = json_incref(json_array_get(jobs, 0));
+		json_decref(jobs);
+		list_free(l);
+		request_reply(r, json_pack("{s:o}", "job", job));
+		return;
+	}
+	if (more && r->more) {
+		request_stream(r, json_pack("{s:o}", "jobs", jobs));
+		next_slice(r);
+		return;
+	}
+	/* Without `more` everything goes into one reply, as far as a message reaches. */
+	if (more) {
+		r->result = r->result ? r->result : json_array();
+		json_array_extend(r->result, jobs);
+		json_decref(jobs);
+		next_slice(r);
+		return;
+	}
+	if (r->result) {
+		json_array_extend(r->result, jobs);
+		json_decref(jobs);
+		jobs = json_incref(r->result);
+	}
+	list_free(l);
+	request_reply(r, json_pack("{s:o}", "jobs", jobs));
+}
+
+static struct list_work *list_new(struct request *r)
+{
+	struct list_work *l = xcalloc(1, sizeof *l);
+
+	l->work    = (struct work){ .run = list_run, .done = list_done };
+	l->request = r;
+	l->left    = UINT64_MAX;
+	l->filter  = (struct store_filter){ .uid = UINT32_MAX, .limit = SLICE };
+	r->list    = l;
+	r->abandon = list_abandon;
+	r->drained = next_slice;
+	return l;
+}
+
+static int add_ids(struct list_work *l, char *const *ids, struct mscg_error *error)
+{
+	for (uint32_t cap = 0; ids && *ids; ids++) {
+		if (l->ids_n == cap)
+			l->ids = xreallocarray(l->ids, cap = cap ? cap * 2 : 8, sizeof *l->ids);
+		int r = mscg_id_parse(*ids, &l->ids[l->ids_n], error);
+		if (r < 0)
+			return r;
+		l->ids_n++;
+	}
+	return 0;
+}
+
+static const uint32_t active_states = 1u << MSCG_STATE_PENDING | 1u << MSCG_STATE_RUNNING | 1u << MSCG_STATE_SUSPENDED |
+                                      1u << MSCG_STATE_COMPLETING;
+
+static int read_filter(struct request *r, struct list_work *l, struct mscg_error *error)
+{
+	const json_t *p = r->parameters;
+	_cleanup_strv_ char **ids = NULL, **states = NULL;
+	const char *user = NULL, *name = NULL, *account = NULL;
+	int64_t limit = INT64_MAX;
+	bool active = false;
+	int code;
+
+	if ((code = wire_get_strv(p, "ids", &ids, error)) < 0 || (code = wire_get_strv(p, "states", &states, error)) < 0 ||
+	    (code = wire_get_string(p, "user", &user, error)) < 0 || (code = wire_get_string(p, "name", &name, error)) < 0 ||
+	    (code = wire_get_string(p, "account", &account, error)) < 0 ||
+	    (code = wire_get_time(p, "since", &l->filter.since_usec, error)) < 0 ||
+	    (code = wire_get_time(p, "until", &l->filter.until_usec, error)) < 0 ||
+	    (code = wire_get_bool(p, "active", &active, error)) < 0 ||
+	    (code = wire_get_bool(p, "newest_first", &l->filter.newest_first, error)) < 0 ||
+	    (code = wire_get_int(p, "limit", 1, INT64_MAX, &limit, error)) < 0 || (code = add_ids(l, ids, error)) < 0)
+		return code;
+	for (char **s = states; s && *s; s++) {
+		enum mscg_state state;
+
+		if ((code = mscg_state_parse(*s, &state, error)) < 0)
+			return code;
+		l->filter.states |= 1u << state;
+	}
+	if (active)
+		l->filter.states = l->filter.states ? l->filter.states & active_states : active_states;
+	l->filter.user = l->user = xstrdup(user);
+	l->filter.name = l->name = xstrdup(name);
+	l->filter.account = l->account = xstrdup(account);
+	l->left         = (uint64_t)limit;
+	l->filter.limit = (uint32_t)MIN_OF(l->left, SLICE);
+	return 0;
+}
+
+void list_start(struct request *r)
+{
+	struct list_work *l = list_new(r);
+	struct mscg_error error;
+	int code = read_filter(r, l, &error);
+
+	if (code < 0) {
+		list_free(l);
+		request_fail(r, code, &error);
+		return;
+	}
+	next_slice(r);
+}
+
+void show_start(struct request *r)
+{
+	struct list_work *l = list_new(r);
+	struct mscg_error error;
+	int code = wire_get_id(r->parameters, "id", &r->id, &error);
+
+	if (code == 0)
+		code = mscg_error_set(&error, -EINVAL, "parameter 'id' is missing: which job?");
+	if (code < 0) {
+		list_free(l);
+		request_fail(r, code, &error);
+		return;
+	}
+	l->ids    = xcalloc(1, sizeof *l->ids);
+	l->ids[0] = r->id;
+	l->ids_n  = 1;
+	l->live   = true;
+	next_slice(r);
+}
+
+/* -- Stats and Top ------------------------------------------------------------------------------------------------ */
+
+struct stats_work {
+	struct work work; /* first */
+	struct request *request;
+	bool     top;
+	struct store_totals totals;
+	struct store_record *records;
+	uint32_t n;
+	int      result;
+	struct mscg_error error;
+};
+
+static void stats_run(struct work *work, struct store *store)
+{
+	struct stats_work *s = container_of(work, struct stats_work, work);
+	struct store_filter running = { .uid = UINT32_MAX, .states = 1u << MSCG_STATE_RUNNING | 1u << MSCG_STATE_COMPLETING, .limit = SLICE };
+
+	s->result = store_get_totals(store, &s->totals, &s->error);
+	if (s->result == 0 && s->top)
+		s->result = store_list(store, &running, &s->records, &s->n, &s->error);
+}
+
+static void stats_done(struct work *work, void *ctx)
+{
+	struct stats_work *s = container_of(work, struct stats_work, work);
+	struct request *r = s->request;
+
+	(void)ctx;
+	if (s->result < 0) {
+		request_fail(r, s->result, &s->error);
+	} else {
+		json_t *stats = view_stats(r->d, &s->totals), *jobs = json_array();
+
+		for (uint32_t i = 0; i < s->n; i++)
+			json_array_append_new(jobs, view_job(r->d, &s->records[i].row, s->records[i].spec, true));
+		if (s->top)
+			request_reply(r, json_pack("{s:o, s:o}", "jobs", jobs, "stats", stats));
+		else {
+			json_decref(jobs);
+			request_reply(r, json_pack("{s:o}", "stats", stats));
+		}
+	}
+	for (uint32_t i = 0; i < s->n; i++)
+		store_record_clear(&s->records[i]);
+	free(s->records);
+	free(s);
+}
+
+void stats_start(struct request *r)
+{
+	struct stats_work *s = xcalloc(1, sizeof *s);
+
+	s->work    = (struct work){ .run = stats_run, .done = stats_done };
+	s->request = r;
+	s->top     = request_is(r, "Top");
+	committer_submit(r->d->committer, &s->work);
+}

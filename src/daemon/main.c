@@ -1,0 +1,329 @@
+/* mscgd: puts the rooms together and runs the loop. */
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-id128.h>
+
+#include "daemon.h"
+#include "src/base/fd.h"
+#include "src/base/parse.h"
+#include "src/engine/fake.h"
+#include "src/engine/local.h"
+
+void log_line(int priority, const char *format, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	for (char *p = text; *p; p++)
+		if (*p == '\n')
+			*p = ' ';
+	/* The journal takes the priority from the prefix; a terminal has no use for it. */
+	if (getenv("JOURNAL_STREAM"))
+		fprintf(stderr, "<%d>%s\n", priority, text);
+	else
+		fprintf(stderr, "[mscg] %s\n", text);
+}
+
+static int fatal(const struct mscg_error *error)
+{
+	fprintf(stderr, "mscgd: %s\n", error->text);
+	return error->code == -EINVAL ? 2 : 1;
+}
+
+/* -- what the engine says ----------------------------------------------------------------------------------------- */
+
+static void on_report(void *ctx, struct mscg_report *report)
+{
+	turn_add_report(ctx, report);
+}
+
+static void on_engine_log(void *ctx, int priority, const char *text)
+{
+	(void)ctx;
+	log_line(priority, "%s", text);
+}
+
+static int on_engine(sd_event_source *source, int fd, uint32_t events, void *ctx)
+{
+	struct daemon *d = ctx;
+
+	(void)source;
+	(void)fd;
+	(void)events;
+	d->engine->ops->dispatch(d->engine);
+	return 0;
+}
+
+static int on_committer(sd_event_source *source, int fd, uint32_t events, void *ctx)
+{
+	struct daemon *d = ctx;
+
+	(void)source;
+	(void)fd;
+	(void)events;
+	committer_dispatch(d->committer);
+	if (d->shutting_down && daemon_is_idle(d))
+		sd_event_exit(d->loop, 0);
+	return 0;
+}
+
+/* -- leaving, reloading ------------------------------------------------------------------------------------------- */
+
+bool daemon_is_idle(const struct daemon *d)
+{
+	struct core_stats s;
+
+	core_get_stats(d->core, &s);
+	return !s.pending && !s.running && !s.completing && !d->flying && !d->open;
+}
+
+static int on_leave(sd_event_source *source, void *ctx)
+{
+	struct daemon *d = ctx;
+
+	(void)source;
+	sd_event_exit(d->loop, 0);
+	return 0;
+}
+
+void daemon_shutdown(struct daemon *d, bool when_idle)
+{
+	sd_event_source *leave;
+
+	sd_notify(0, "STOPPING=1");
+	if (when_idle && !daemon_is_idle(d)) {
+		d->shutting_down = true;
+		return;
+	}
+	/* After the reply is out. */
+	if (sd_event_add_defer(d->loop, &leave, on_leave, d) >= 0)
+		sd_event_source_set_priority(leave, SD_EVENT_PRIORITY_IDLE);
+}
+
+static int on_term(sd_event_source *source, const struct signalfd_siginfo *info, void *ctx)
+{
+	struct daemon *d = ctx;
+
+	(void)source;
+	log_line(LOG_INFO, "%s: leaving, jobs go on", signal_name((int)info->ssi_signo));
+	daemon_shutdown(d, false);
+	return 0;
+}
+
+static void set_policy(struct daemon *d)
+{
+	const struct config *c = &d->config;
+	uint64_t per_cpu = d->machine.core.mem_bytes / d->machine.core.ncpus;
+
+	d->policy = (struct core_policy){
+		.elastic              = !c->disable_elastic,
+		.elastic_threshold    = (uint32_t)c->elastic_threshold,
+		.infeasible_reject    = c->infeasible == INFEASIBLE_REJECT,
+		.default_mem_per_cpu  = c->default_mem_per_cpu ? c->default_mem_per_cpu : MAX_OF(per_cpu, UINT64_C(4) << 20),
+		.default_time_limit_s = (uint32_t)c->default_time_limit,
+		.max_launch_retries   = (uint32_t)c->max_launch_retries,
+	};
+}
+
+/* What is decided anew from now on is taken over; where things lie is not, until a restart. */
+static int on_hup(sd_event_source *source, const struct signalfd_siginfo *info, void *ctx)
+{
+	struct daemon *d = ctx;
+	struct config fresh;
+	struct mscg_error error;
+
+	(void)source;
+	(void)info;
+	sd_notify(0, "RELOADING=1");
+	if (config_load(&fresh, d->argc, d->argv, &error) < 0) {
+		log_line(LOG_ERR, "configuration not reloaded: %s", error.text);
+	} else {
+		if (!streq(fresh.state_dir, d->config.state_dir) || !streq(fresh.socket, d->config.socket) ||
+		    !streq(fresh.runtime_dir, d->config.runtime_dir) || !streq(fresh.cgroup_root, d->config.cgroup_root))
+			log_line(LOG_WARNING, "directories, socket and cgroup-root are taken over at the next start only");
+		config_clear(&d->config);
+		d->config = fresh;
+		set_policy(d);
+		struct core_input input = { .kind = CORE_POLICY, .policy = &d->policy };
+		turn_add(d, &input, NULL, NULL);
+		log_line(LOG_INFO, "configuration reloaded");
+	}
+	sd_notify(0, "READY=1");
+	return 0;
+}
+
+/* -- set-up ------------------------------------------------------------------------------------------------------- */
+
+static int open_engine(struct daemon *d, struct mscg_cpuset *allowed, struct mscg_error *error)
+{
+	const struct config *c = &d->config;
+	struct local_config local = {
+		.runtime_dir = c->runtime_dir,
+		.cgroup_root = c->cgroup_root,
+		.instance    = d->info.instance,
+		.slots       = (uint32_t)c->max_jobs,
+		.spare       = (uint32_t)c->spare_supervisors,
+		.warn_only   = c->missing_controllers == MISSING_WARN,
+	};
+	int r = streq(c->engine, "fake") ? fake_open(&d->engine, error) : local_open(&d->engine, &local, allowed, &d->warnings, error);
+
+	if (r < 0)
+		return r;
+	d->engine->report = on_report;
+	d->engine->log    = on_engine_log;
+	d->engine->ctx    = d;
+	return 0;
+}
+
+static int watch(struct daemon *d, struct mscg_error *error)
+{
+	sigset_t mask;
+	int r;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGINT);
+	sigaddset(&mask, SIGHUP);
+	sigprocmask(SIG_BLOCK, &mask, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	if ((r = sd_event_add_signal(d->loop, NULL, SIGTERM, on_term, d)) < 0 ||
+	    (r = sd_event_add_signal(d->loop, NULL, SIGINT, on_term, d)) < 0 ||
+	    (r = sd_event_add_signal(d->loop, NULL, SIGHUP, on_hup, d)) < 0 ||
+	    (r = sd_event_add_io(d->loop, NULL, committer_fd(d->committer), EPOLLIN, on_committer, d)) < 0)
+		return mscg_error_set(error, r, "cannot set up the event loop: %s", strerror(-r));
+	if (d->engine && (r = sd_event_add_io(d->loop, NULL, d->engine->ops->fd(d->engine), EPOLLIN, on_engine, d)) < 0)
+		return mscg_error_set(error, r, "cannot watch the engine: %s", strerror(-r));
+	return 0;
+}
+
+static void raise_limits(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	prctl(PR_SET_DUMPABLE, 0);
+}
+
+static void look_up_operators(struct daemon *d)
+{
+	const struct group *group = d->config.operator_group ? getgrnam(d->config.operator_group) : NULL;
+
+	d->operator_gid = group ? group->gr_gid : (gid_t)-1;
+}
+
+static int setup(struct daemon *d, struct mscg_error *error)
+{
+	struct mscg_cpuset allowed;
+	sd_id128_t boot;
+	int r;
+
+	mscg_cpuset_zero(&allowed);
+	raise_limits();
+	d->started_boot_usec = clock_boot_usec();
+	if ((r = sd_id128_get_boot(&boot)) < 0)
+		return mscg_error_set(error, r, "cannot read the boot id: %s", strerror(-r));
+	sd_id128_to_string(boot, d->boot_id);
+	look_up_operators(d);
+	if ((r = store_open(&d->store, d->config.state_dir, &d->info, error)) < 0)
+		return r;
+	if (!d->config.once && (r = open_engine(d, &allowed, error)) < 0)
+		return r;
+	if ((r = machine_read(&d->machine, &d->config, &allowed, error)) < 0)
+		return r;
+	set_policy(d);
+	if (d->engine)
+		d->engine->machine_cpus = d->machine.core.ncpus;
+	if ((r = sd_event_new(&d->loop)) < 0)
+		return mscg_error_set(error, r, "cannot make an event loop: %s", strerror(-r));
+	if ((r = turn_open(d, error)) < 0 || (r = recover_open(d, error)) < 0)
+		return r;
+	if ((r = committer_start(&d->committer, d->store, d, error)) < 0)
+		return r;
+	d->store = NULL;
+	if ((r = watch(d, error)) < 0)
+		return r;
+	return d->config.once ? 0 : server_open(d, error);
+}
+
+static void teardown(struct daemon *d)
+{
+	server_close(d);
+	if (d->inbox && d->committer)
+		turn_flush(d);
+	committer_stop(d->committer);
+	while (d->requests)
+		request_free(d->requests);
+	if (d->store)
+		store_close(d->store);
+	if (d->engine)
+		d->engine->ops->close(d->engine);
+	streams_close(d);
+	turn_close(d);
+	spec_cache_clear(d);
+	core_free(d->core);
+	machine_clear(&d->machine);
+	strv_free(d->warnings);
+	sd_event_unref(d->loop);
+	config_clear(&d->config);
+}
+
+static void announce(const struct daemon *d)
+{
+	if (d->config.poll_interval)
+		log_line(LOG_INFO, "poll-interval is without effect: nothing here polls");
+	for (char **w = d->warnings; w && *w; w++)
+		log_line(LOG_WARNING, "%s", *w);
+	log_line(LOG_INFO, "Starting scheduler with %u CPUs, %llu MB memory", d->machine.core.ncpus,
+	         (unsigned long long)(d->machine.core.mem_bytes >> 20));
+	sd_notifyf(0, "READY=1\nSTATUS=%u CPUs, %llu MiB, socket %s", d->machine.core.ncpus,
+	           (unsigned long long)(d->machine.core.mem_bytes >> 20), d->config.socket);
+}
+
+/* One client on standard input and output; done when it has hung up and everything is answered and committed. */
+static int run_once(struct daemon *d, struct mscg_error *error)
+{
+	if (!server_adopt(d, STDIN_FILENO, error))
+		return -EIO;
+	while (d->clients) {
+		int r = sd_event_run(d->loop, UINT64_MAX);
+		if (r < 0)
+			return mscg_error_set(error, r, "event loop: %s", strerror(-r));
+	}
+	return turn_flush(d);
+}
+
+int main(int argc, char **argv)
+{
+	struct daemon d = { .listen_fd = -1, .argc = argc, .argv = argv };
+	struct mscg_error error = { 0 };
+	int r = config_load(&d.config, argc, argv, &error);
+
+	if (r > 0)
+		return 0;
+	if (r < 0)
+		return fatal(&error);
+	r = setup(&d, &error);
+	if (r >= 0 && d.config.once) {
+		r = run_once(&d, &error);
+	} else if (r >= 0) {
+		announce(&d);
+		r = sd_event_loop(d.loop);
+		if (r < 0)
+			mscg_error_set(&error, r, "event loop: %s", strerror(-r));
+	}
+	teardown(&d);
+	return r < 0 ? fatal(&error) : 0;
+}

@@ -1,0 +1,251 @@
+/* The socket and its clients. A client is asked by SO_PEERCRED who it is; its requests are taken one after the other. */
+#include <fcntl.h>
+#include <grp.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <syslog.h>
+
+#include "daemon.h"
+#include "src/base/fd.h"
+
+enum { CLIENTS_MAX = 4096 };
+
+static void client_free(struct client *c)
+{
+	struct daemon *d = c->d;
+
+	if (c->current)
+		request_abandon(c->current);
+	for (uint32_t i = 0; i < c->attached_n; i++) {
+		struct core_input cancel = { .kind = CORE_CANCEL, .id = c->attached[i] };
+		turn_add(d, &cancel, NULL, NULL);
+	}
+	*c->prev = c->next;
+	if (c->next)
+		c->next->prev = c->prev;
+	d->clients_n--;
+	sd_event_source_unref(c->io);
+	wire_conn_free(c->conn);
+	free(c->attached);
+	free(c);
+}
+
+bool client_is_operator(const struct client *c)
+{
+	gid_t groups[256];
+	socklen_t size = sizeof groups;
+
+	if (c->peer.uid == 0 || c->peer.uid == geteuid())
+		return true;
+	if (c->d->operator_gid == (gid_t)-1)
+		return false;
+	if (c->peer.gid == c->d->operator_gid)
+		return true;
+	if (getsockopt(wire_conn_fd(c->conn), SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0)
+		return false;
+	for (size_t i = 0; i < size / sizeof groups[0]; i++)
+		if (groups[i] == c->d->operator_gid)
+			return true;
+	return false;
+}
+
+bool client_may_act(const struct client *c, uint32_t uid)
+{
+	return c->peer.uid == uid || client_is_operator(c);
+}
+
+/* Takes messages as long as each is answered at once. False: the client is gone. */
+static bool take_messages(struct client *c)
+{
+	struct mscg_error error;
+
+	while (!c->current && !c->hangup) {
+		json_t *message;
+		int r = wire_conn_next(c->conn, &message, &error);
+
+		if (r == 0)
+			break;
+		if (r < 0) {
+			log_line(LOG_WARNING, "client uid=%u pid=%d: %s", c->peer.uid, c->peer.pid, error.text);
+			json_t *reply = wire_error_reply("InvalidArgument", &error, NULL);
+			wire_conn_send(c->conn, reply, NULL, 0, NULL);
+			json_decref(reply);
+			c->hangup = true;
+			break;
+		}
+		requests_handle(c, message);
+		json_decref(message);
+	}
+	return true;
+}
+
+/* Writes what is queued and sets what to poll for. False: the client is gone. */
+static bool flush_client(struct client *c)
+{
+	int r = wire_conn_flush(c->conn);
+
+	if (r < 0 && r != -EAGAIN)
+		return false;
+	if (r == 0 && c->hangup)
+		return false;
+	/* A client whose request is being worked on is not read: it waits its turn, and its own backlog is its own. */
+	sd_event_source_set_io_events(c->io, EPOLLIN | EPOLLRDHUP | (r == -EAGAIN ? EPOLLOUT : 0));
+	if (r == 0 && c->current && c->current->drained)
+		c->current->drained(c->current);
+	return true;
+}
+
+void client_kick(struct client *c)
+{
+	/* From inside a request: what follows is done when the loop comes round, so that nothing frees the client under
+	 * its caller. */
+	sd_event_source_set_io_events(c->io, EPOLLIN | EPOLLRDHUP | EPOLLOUT);
+}
+
+static int on_client(sd_event_source *source, int fd, uint32_t events, void *ctx)
+{
+	struct client *c = ctx;
+
+	(void)source;
+	(void)fd;
+	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP)) {
+		int r;
+
+		do
+			r = wire_conn_read(c->conn);
+		while (r > 0);
+		if (r != -EAGAIN) {
+			/* The peer has closed: whole requests that came before are still carried out (mscgd --once < file). */
+			take_messages(c);
+			flush_client(c);
+			if (!c->current || c->current->abandon || r < 0 || !c->d->config.once)
+				client_free(c);
+			else
+				c->hangup = true;
+			return 0;
+		}
+	}
+	take_messages(c);
+	if (!flush_client(c))
+		client_free(c);
+	return 0;
+}
+
+struct client *server_adopt(struct daemon *d, int fd, struct mscg_error *error)
+{
+	struct client *c = xcalloc(1, sizeof *c);
+
+	c->d    = d;
+	c->conn = wire_conn_new(fd);
+	int r = wire_conn_peer(c->conn, &c->peer);
+	if (r >= 0)
+		r = sd_event_add_io(d->loop, &c->io, wire_conn_fd(c->conn), EPOLLIN | EPOLLRDHUP, on_client, c);
+	if (r < 0) {
+		wire_conn_free(c->conn);
+		free(c);
+		mscg_error_set(error, r, "cannot take a connection: %s", strerror(-r));
+		return NULL;
+	}
+	c->next = d->clients;
+	c->prev = &d->clients;
+	if (c->next)
+		c->next->prev = &c->next;
+	d->clients = c;
+	d->clients_n++;
+	return c;
+}
+
+static int on_connect(sd_event_source *source, int fd, uint32_t events, void *ctx)
+{
+	struct daemon *d = ctx;
+	struct mscg_error error;
+
+	(void)source;
+	(void)events;
+	for (int i = 0; i < 64; i++) {
+		int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (client < 0)
+			return 0;
+		if (d->clients_n >= CLIENTS_MAX) {
+			close(client);
+			continue;
+		}
+		if (!server_adopt(d, client, &error))
+			log_line(LOG_WARNING, "%s", error.text);
+	}
+	return 0;
+}
+
+/* The state directory's lock is ours by now: a socket file that is here is a stale one. But it may belong to a daemon
+ * of another state directory, which must not lose its socket. */
+static int remove_stale(const char *path, const struct sockaddr_un *address, struct mscg_error *error)
+{
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : mscg_error_set(error, -errno, "cannot look at %s: %s", path, strerror(errno));
+	if (!S_ISSOCK(st.st_mode))
+		return mscg_error_set(error, -EEXIST, "%s exists and is no socket: remove it, or give another --socket", path);
+	if (connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 || errno == EAGAIN)
+		return mscg_error_set(error, -EADDRINUSE,
+		                      "another mscgd answers on %s: stop it, or give another --socket and --state-dir", path);
+	if (unlink(path) < 0 && errno != ENOENT)
+		return mscg_error_set(error, -errno, "cannot remove the stale socket %s: %s", path, strerror(errno));
+	return 0;
+}
+
+int server_open(struct daemon *d, struct mscg_error *error)
+{
+	const char *path = d->config.socket;
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	_cleanup_free_ char *dir = xstrdup(path);
+	char *slash = strrchr(dir, '/');
+	_cleanup_close_ int fd = -1;
+
+	if (strlen(path) >= sizeof address.sun_path)
+		return mscg_error_set(error, -ENAMETOOLONG, "socket path '%.60s...' is longer than %zu characters", path,
+		                      sizeof address.sun_path - 1);
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	if (slash && slash != dir) {
+		*slash = 0;
+		int r = fd_make_dirs(dir, 0755);
+		if (r < 0)
+			return mscg_error_set(error, r, "cannot make the directory of the socket %s: %s", path, strerror(-r));
+	}
+	int r = remove_stale(path, &address, error);
+	if (r < 0)
+		return r;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return mscg_error_set(error, -errno, "cannot make a socket: %s", strerror(errno));
+	/* Everybody may connect to a root daemon (who they are is asked of the kernel); only its user to a user's. */
+	mode_t old = umask(geteuid() == 0 ? 0111 : 0177);
+	r = bind(fd, (struct sockaddr *)&address, sizeof address) < 0 ? -errno : 0;
+	umask(old);
+	if (r < 0 || listen(fd, 1024) < 0)
+		return mscg_error_set(error, r ? r : -errno, "cannot listen on %s: %s", path, strerror(r ? -r : errno));
+	r = sd_event_add_io(d->loop, &d->listen_source, fd, EPOLLIN, on_connect, d);
+	if (r < 0)
+		return mscg_error_set(error, r, "cannot watch %s: %s", path, strerror(-r));
+	d->listen_fd = steal_fd(&fd);
+	return 0;
+}
+
+void server_close(struct daemon *d)
+{
+	d->listen_source = sd_event_source_unref(d->listen_source);
+	if (d->listen_fd >= 0) {
+		close(steal_fd(&d->listen_fd));
+		unlink(d->config.socket);
+	}
+	while (d->clients) {
+		d->clients->attached_n = 0; /* those jobs go on without us */
+		wire_conn_flush(d->clients->conn);
+		client_free(d->clients);
+	}
+}

@@ -1,0 +1,417 @@
+/* One turn: what came in is stepped at once; what was decided is committed in one transaction, and only then carried
+ * out and answered. While a commit is under way further steps add to the next batch, so that everybody who comes
+ * meanwhile shares one fsync. */
+#include <syslog.h>
+
+#include "daemon.h"
+
+struct inbox_entry {
+	struct core_input  input;
+	struct spec_ref   *spec;
+	struct mscg_report report;
+	bool               has_report;
+	struct request    *request;
+};
+
+struct inbox {
+	struct inbox_entry *entry;
+	uint32_t            n, cap;
+	struct core_output  out;    /* reused */
+	struct core_input  *inputs; /* reused */
+	uint32_t            inputs_cap;
+};
+
+/* Everything between a step and its replies. Arrays own their elements. */
+struct batch {
+	struct work work; /* first */
+	struct daemon *d;
+	struct mscg_event *events; uint32_t events_n, events_cap;
+	struct mscg_row   *rows;   uint32_t rows_n, rows_cap;
+	struct new_spec { uint32_t job; struct spec_ref *ref; } *specs; uint32_t specs_n, specs_cap;
+	struct planned { struct mscg_action action; struct spec_ref *spec; } *actions; uint32_t actions_n, actions_cap;
+	struct core_answer *answers; uint32_t answers_n, answers_cap;
+	uint32_t next_job_id;
+	int8_t   drained;
+	bool     stamp_boot;
+	int      result;
+	struct mscg_error error;
+};
+
+static struct batch *batch_new(struct daemon *d)
+{
+	struct batch *b = xcalloc(1, sizeof *b);
+
+	b->d       = d;
+	b->drained = -1;
+	return b;
+}
+
+static void batch_free(struct batch *b)
+{
+	if (!b)
+		return;
+	for (uint32_t i = 0; i < b->events_n; i++)
+		mscg_event_clear(&b->events[i]);
+	for (uint32_t i = 0; i < b->rows_n; i++)
+		mscg_row_clear(&b->rows[i]);
+	for (uint32_t i = 0; i < b->specs_n; i++)
+		spec_ref_put(b->specs[i].ref);
+	for (uint32_t i = 0; i < b->actions_n; i++) {
+		mscg_action_clear(&b->actions[i].action);
+		spec_ref_put(b->actions[i].spec);
+	}
+	free(b->events);
+	free(b->rows);
+	free(b->specs);
+	free(b->actions);
+	free(b->answers);
+	free(b);
+}
+
+/* -- commit: in the committer's thread --------------------------------------------------------------------------- */
+
+static int write_batch(struct batch *b, struct store *store)
+{
+	_cleanup_free_ struct store_new_spec *specs = xcalloc(b->specs_n + 1, sizeof *specs);
+
+	for (uint32_t i = 0; i < b->specs_n; i++)
+		specs[i] = (struct store_new_spec){ b->specs[i].job, b->specs[i].ref->spec };
+	struct store_batch batch = {
+		.events = b->events, .events_n = b->events_n, .rows = b->rows, .rows_n = b->rows_n,
+		.specs = specs, .specs_n = b->specs_n, .next_job_id = b->next_job_id, .drained = b->drained,
+		.boot_id = b->stamp_boot ? b->d->boot_id : NULL,
+	};
+	return store_commit(store, &batch, &b->error);
+}
+
+/* A job that waited long is no more in memory: what it is to run is read back with the commit that grants it. */
+static int read_specs(struct batch *b, struct store *store)
+{
+	for (uint32_t i = 0; i < b->actions_n; i++) {
+		struct planned *p = &b->actions[i];
+		struct mscg_spec *spec;
+
+		if (p->action.kind != MSCG_ACTION_START || p->spec)
+			continue;
+		int r = store_get_spec(store, p->action.id.job, true, &spec, &b->error);
+		if (r < 0)
+			return r;
+		p->spec = spec_ref_new(spec);
+	}
+	return 0;
+}
+
+static void batch_run(struct work *work, struct store *store)
+{
+	struct batch *b = container_of(work, struct batch, work);
+
+	b->result = 0;
+	if (b->events_n || b->rows_n || b->specs_n || b->drained >= 0 || b->stamp_boot)
+		b->result = write_batch(b, store);
+	if (b->result == 0)
+		b->result = read_specs(b, store);
+}
+
+/* -- act and reply ------------------------------------------------------------------------------------------------ */
+
+static void act(struct daemon *d, struct planned *p)
+{
+	const struct engine_ops *ops;
+	const struct mscg_action *a = &p->action;
+
+	if (!d->engine)
+		return;
+	ops = d->engine->ops;
+	switch (a->kind) {
+	case MSCG_ACTION_START: {
+		int stdio[3] = { -1, -1, -1 };
+		bool attached = p->spec->spec->attached && attached_take(d, a->id, stdio);
+
+		spec_cache_add(d, a->id.job, p->spec);
+		ops->start(d->engine, a, p->spec->spec, attached ? stdio : NULL);
+		break;
+	}
+	case MSCG_ACTION_RESIZE: ops->resize(d->engine, a); break;
+	case MSCG_ACTION_SIGNAL: ops->signal(d->engine, a); break;
+	case MSCG_ACTION_KILL: ops->kill(d->engine, a); break;
+	case MSCG_ACTION_REMOVE: ops->remove(d->engine, a); break;
+	case MSCG_ACTION_COUNT: break;
+	}
+}
+
+static void deliver(const struct core_answer *answer)
+{
+	struct request *r = (struct request *)(uintptr_t)answer->token;
+
+	if (r)
+		request_answer(r, answer);
+}
+
+static void fly(struct daemon *d);
+
+static void batch_done(struct work *work, void *ctx)
+{
+	struct batch *b = container_of(work, struct batch, work);
+	struct daemon *d = ctx;
+
+	d->flying = NULL;
+	if (b->result < 0) {
+		log_line(LOG_ERR, "cannot commit %u events: %s", b->events_n, b->error.text);
+		d->failing = true;
+		d->failure = b->error;
+		batch_free(b);
+		batch_free(steal(&d->open));
+		recover_rebuild(d);
+		return;
+	}
+	if (b->stamp_boot)
+		memcpy(d->info.boot_id, d->boot_id, sizeof d->info.boot_id);
+	for (uint32_t i = 0; i < b->specs_n; i++)
+		spec_cache_add(d, b->specs[i].job, b->specs[i].ref);
+	for (uint32_t i = 0; i < b->actions_n; i++)
+		act(d, &b->actions[i]);
+	for (uint32_t i = 0; i < b->answers_n; i++)
+		deliver(&b->answers[i]);
+	streams_committed(d, b->events, b->events_n);
+	batch_free(b);
+	fly(d);
+}
+
+static bool batch_is_empty(const struct batch *b)
+{
+	return !b->events_n && !b->rows_n && !b->specs_n && !b->actions_n && !b->answers_n && b->drained < 0 && !b->stamp_boot;
+}
+
+static void fly(struct daemon *d)
+{
+	if (d->flying || !d->open || d->failing)
+		return;
+	if (batch_is_empty(d->open))
+		return;
+	d->flying = steal(&d->open);
+	d->flying->work.run  = batch_run;
+	d->flying->work.done = batch_done;
+	committer_submit(d->committer, &d->flying->work);
+}
+
+/* -- step --------------------------------------------------------------------------------------------------------- */
+
+/* Moves all of `from` behind what is in `to`; the elements change hands. */
+#define MOVE(to, from, name)                                                                              \
+	do {                                                                                              \
+		while ((to)->name##_cap < (to)->name##_n + (from)->name##_n) {                            \
+			(to)->name##_cap = (to)->name##_cap ? (to)->name##_cap * 2 : 16;                  \
+			(to)->name       = xreallocarray((to)->name, (to)->name##_cap, sizeof *(to)->name); \
+		}                                                                                         \
+		if ((from)->name##_n)                                                                     \
+			memcpy((to)->name + (to)->name##_n, (from)->name, (from)->name##_n * sizeof *(to)->name); \
+		(to)->name##_n += (from)->name##_n;                                                       \
+		(from)->name##_n = 0;                                                                     \
+	} while (0)
+
+static void collect(struct daemon *d, struct batch *b, struct core_output *out)
+{
+	for (uint32_t i = 0; i < out->actions_n; i++) {
+		GROW(b->actions, b->actions_n, b->actions_cap);
+		b->actions[b->actions_n++] = (struct planned){
+			.action = out->actions[i],
+			.spec   = out->actions[i].kind == MSCG_ACTION_START ? spec_cache_find(d, out->actions[i].id.job) : NULL,
+		};
+	}
+	out->actions_n = 0;
+	MOVE(b, out, events);
+	MOVE(b, out, rows);
+	MOVE(b, out, answers);
+	b->next_job_id = core_next_job_id(d->core);
+	if (core_drained(d->core) != d->info.drained) {
+		d->info.drained = core_drained(d->core);
+		b->drained      = (int8_t)d->info.drained;
+	}
+}
+
+/* A specification goes into the store with the event that accepts it: by the ids in the answers. */
+static void keep_specs(struct daemon *d, struct batch *b, uint32_t first_answer, const struct inbox *inbox)
+{
+	uint32_t a = first_answer;
+
+	for (uint32_t i = 0; i < inbox->n; i++) {
+		const struct inbox_entry *e = &inbox->entry[i];
+
+		if (e->input.kind != CORE_SUBMIT)
+			continue;
+		while (a < b->answers_n && (b->answers[a].token != e->input.token || !e->input.token))
+			a++;
+		if (a == b->answers_n)
+			break;
+		if (b->answers[a].code == 0) {
+			GROW(b->specs, b->specs_n, b->specs_cap);
+			b->specs[b->specs_n++] = (struct new_spec){ b->answers[a].id.job, spec_ref_get(e->spec) };
+			spec_cache_add(d, b->answers[a].id.job, e->spec);
+		}
+		a++;
+	}
+}
+
+static void set_timer(struct daemon *d, int64_t wake)
+{
+	if (wake == USEC_NEVER) {
+		sd_event_source_set_enabled(d->timer_source, SD_EVENT_OFF);
+		return;
+	}
+	sd_event_source_set_time(d->timer_source, (uint64_t)MAX_OF(wake, 0));
+	sd_event_source_set_enabled(d->timer_source, SD_EVENT_ONESHOT);
+}
+
+static void inbox_clear(struct inbox *inbox)
+{
+	for (uint32_t i = 0; i < inbox->n; i++) {
+		spec_ref_put(inbox->entry[i].spec);
+		if (inbox->entry[i].has_report)
+			mscg_report_clear(&inbox->entry[i].report);
+	}
+	inbox->n = 0;
+}
+
+static int turn_run(sd_event_source *source, void *ctx)
+{
+	struct daemon *d = ctx;
+	struct inbox *inbox = d->inbox;
+	struct core_now now = { clock_real_usec(), clock_boot_usec() };
+
+	(void)source;
+	if (d->failing)
+		return 0; /* kept until the store is back */
+	if (inbox->inputs_cap < inbox->n) {
+		inbox->inputs_cap = inbox->n * 2;
+		inbox->inputs     = xreallocarray(inbox->inputs, inbox->inputs_cap, sizeof *inbox->inputs);
+	}
+	for (uint32_t i = 0; i < inbox->n; i++) {
+		struct inbox_entry *e = &inbox->entry[i];
+
+		e->input.spec   = e->spec ? e->spec->spec : NULL;
+		e->input.report = e->has_report ? &e->report : NULL;
+		inbox->inputs[i] = e->input;
+	}
+	core_step(d->core, inbox->inputs, inbox->n, now, &inbox->out);
+	if (!d->open)
+		d->open = batch_new(d);
+	uint32_t first_answer = d->open->answers_n;
+	collect(d, d->open, &inbox->out);
+	keep_specs(d, d->open, first_answer, inbox);
+	d->open->stamp_boot |= strcmp(d->info.boot_id, d->boot_id) != 0 && !d->flying;
+	inbox_clear(inbox);
+	set_timer(d, inbox->out.wake_boot_usec);
+	core_output_clear(&inbox->out);
+	fly(d);
+	return 0;
+}
+
+/* -- inputs ------------------------------------------------------------------------------------------------------- */
+
+static struct inbox_entry *add_entry(struct daemon *d)
+{
+	struct inbox *inbox = d->inbox;
+
+	GROW(inbox->entry, inbox->n, inbox->cap);
+	sd_event_source_set_enabled(d->turn_source, SD_EVENT_ONESHOT);
+	struct inbox_entry *e = &inbox->entry[inbox->n++];
+	*e = (struct inbox_entry){ 0 };
+	return e;
+}
+
+void turn_add(struct daemon *d, const struct core_input *input, struct spec_ref *spec, struct request *r)
+{
+	struct inbox_entry *e = add_entry(d);
+
+	e->input       = *input;
+	e->input.token = (uint64_t)(uintptr_t)r;
+	e->spec        = spec;
+	e->request     = r;
+	if (r)
+		r->awaiting++;
+}
+
+void turn_add_report(struct daemon *d, struct mscg_report *report)
+{
+	struct inbox_entry *e = add_entry(d);
+
+	e->input      = (struct core_input){ .kind = CORE_REPORT, .id = report->id };
+	e->report     = *report;
+	e->has_report = true;
+	*report       = (struct mscg_report){ 0 };
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *ctx)
+{
+	struct core_input tick = { .kind = CORE_TICK };
+
+	(void)source;
+	(void)usec;
+	turn_add(ctx, &tick, NULL, NULL);
+	return 0;
+}
+
+int turn_open(struct daemon *d, struct mscg_error *error)
+{
+	d->inbox = xcalloc(1, sizeof *d->inbox);
+	int r = sd_event_add_defer(d->loop, &d->turn_source, turn_run, d);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(d->turn_source, SD_EVENT_OFF);
+	/* After everything that may still add inputs in this iteration. */
+	if (r >= 0)
+		r = sd_event_source_set_priority(d->turn_source, SD_EVENT_PRIORITY_NORMAL + 10);
+	if (r >= 0)
+		r = sd_event_add_time(d->loop, &d->timer_source, CLOCK_BOOTTIME, 0, 1, on_timer, d);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(d->timer_source, SD_EVENT_OFF);
+	return r < 0 ? mscg_error_set(error, r, "cannot set up the event loop: %s", strerror(-r)) : 0;
+}
+
+void turn_close(struct daemon *d)
+{
+	if (!d->inbox)
+		return;
+	inbox_clear(d->inbox);
+	core_output_free(&d->inbox->out);
+	free(d->inbox->entry);
+	free(d->inbox->inputs);
+	free(steal(&d->inbox));
+	batch_free(steal(&d->open));
+	d->turn_source  = sd_event_source_unref(d->turn_source);
+	d->timer_source = sd_event_source_unref(d->timer_source);
+}
+
+int turn_flush(struct daemon *d)
+{
+	while ((d->inbox->n || d->open || d->flying) && !d->failing) {
+		if (d->inbox->n)
+			turn_run(NULL, d);
+		if (d->open && !d->flying && batch_is_empty(d->open))
+			batch_free(steal(&d->open));
+		int r = sd_event_run(d->loop, d->flying ? UINT64_MAX : 0);
+		if (r < 0)
+			return r;
+	}
+	return d->failing ? d->failure.code : 0;
+}
+
+bool turn_store_is_failing(const struct daemon *d, struct mscg_error *error)
+{
+	if (d->failing)
+		*error = d->failure;
+	return d->failing;
+}
+
+void turn_forget_requests(struct daemon *d)
+{
+	struct inbox *inbox = d->inbox;
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < inbox->n; i++) {
+		if (inbox->entry[i].has_report)
+			inbox->entry[kept++] = inbox->entry[i];
+		else
+			spec_ref_put(inbox->entry[i].spec);
+	}
+	inbox->n = kept;
+}

@@ -1,0 +1,109 @@
+/* Job and Stats objects: what the store remembers, with what the core and the kernel say now. */
+#include "daemon.h"
+#include "src/base/jobfile.h"
+
+static void overlay_live(struct daemon *d, struct mscg_id id, struct mscg_usage *usage, json_t *job)
+{
+	struct engine_live live;
+
+	if (!d->engine || d->engine->ops->live(d->engine, id, &live) < 0)
+		return;
+	uint64_t held = usage->cpu_held_usec;
+	*usage               = live.usage;
+	usage->cpu_held_usec = held;
+#define NUMBER(v) ((v) == MSCG_UNKNOWN ? json_null() : json_integer((json_int_t)(v)))
+#define PERCENT(v) ((v) < 0 ? json_null() : json_real(v))
+	json_object_set_new(job, "live",
+	                    json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:i}", "memory_current_bytes",
+	                              NUMBER(live.memory_current_bytes), "memory_max_bytes", NUMBER(live.memory_max_bytes),
+	                              "cpu_pressure", PERCENT(live.cpu_pressure), "memory_pressure", PERCENT(live.memory_pressure),
+	                              "io_pressure", PERCENT(live.io_pressure), "pids_current", NUMBER(live.pids_current),
+	                              "cpuset_effective", live.cpuset_effective, "pinned_threads", (int)live.pinned_threads));
+#undef NUMBER
+#undef PERCENT
+}
+
+/* A row is as old as its last event; what a running job holds by the clock is counted up to now. */
+static void overlay_held(const struct mscg_job *job, struct mscg_usage *usage)
+{
+	int64_t now = clock_boot_usec();
+
+	if (job->run && job->run->grant && job->current_cpus_milli && job->run->held_since_usec &&
+	    now > job->run->held_since_usec)
+		usage->cpu_held_usec += (uint64_t)(now - job->run->held_since_usec) * job->current_cpus_milli / 1000;
+}
+
+json_t *view_job(struct daemon *d, const struct mscg_row *row, const struct mscg_spec *spec, bool live)
+{
+	const struct mscg_job *known = core_find(d->core, row->job.id);
+	char cgroup[512] = "", control[512] = "", why[160] = "";
+	struct mscg_row shown = *row;
+	struct mscg_run run;
+	bool here = known && mscg_id_equal(known->id, row->job.id) && known->state == row->job.state;
+	_cleanup_free_ char *in = jobfile_input(spec, row->job.id, d->machine.node);
+	_cleanup_free_ char *out = jobfile_output(spec, row->job.id, d->machine.node, 1);
+	_cleanup_free_ char *err = jobfile_output(spec, row->job.id, d->machine.node, 2);
+	struct core_now now = { clock_real_usec(), clock_boot_usec() };
+
+	if (here && row->job.state == MSCG_STATE_PENDING)
+		shown.job.reason = (uint8_t)core_why(d->core, row->job.id, now, why);
+	if (d->engine && row->job.current_cpus_milli)
+		d->engine->ops->paths(d->engine, row->job.id, cgroup, control);
+	if (shown.job.run) {
+		run           = *shown.job.run;
+		shown.job.run = &run;
+		if (why[0] == 0 && run.fail_text[0])
+			snprintf(why, sizeof why, "%s", run.fail_text);
+		if (here)
+			overlay_held(&row->job, &run.usage);
+	}
+	json_t *extras = json_object();
+	if (live && shown.job.run && row->job.state == MSCG_STATE_RUNNING)
+		overlay_live(d, row->job.id, &run.usage, extras);
+	struct wire_job_extra extra = {
+		.reason_text  = why[0] ? why : NULL,
+		.cgroup       = cgroup[0] ? cgroup : NULL,
+		.control_file = control[0] ? control : NULL,
+		.stdin_path   = in,
+		.stdout_path  = spec->attached ? NULL : out,
+		.stderr_path  = spec->attached ? NULL : err,
+		.max_cpus_machine_milli = d->machine.core.ncpus * 1000,
+		.now_usec     = now.real_usec,
+	};
+	json_t *job = wire_job_json(&shown, spec, &extra);
+	json_object_update(job, extras);
+	json_decref(extras);
+	return job;
+}
+
+json_t *view_stats(struct daemon *d, const struct store_totals *totals)
+{
+	struct core_stats s;
+	_cleanup_free_ char *cpus = xmalloc(65536);
+	json_t *states = json_object(), *warnings = json_array();
+	uint64_t total = 0;
+
+	core_get_stats(d->core, &s);
+	mscg_cpuset_format(core_free_cpus(d->core), cpus, 65536);
+	for (int i = 0; i < MSCG_STATE_COUNT; i++) {
+		total += totals->by_state[i];
+		if (totals->by_state[i])
+			json_object_set_new(states, mscg_state_name((enum mscg_state)i), json_integer((json_int_t)totals->by_state[i]));
+	}
+	for (char **w = d->warnings; w && *w; w++)
+		json_array_append_new(warnings, json_string(*w));
+	json_t *j = json_pack("{s:s, s:I, s:I, s:I, s:I, s:s}", "node", d->machine.node, "cpus_total", (json_int_t)s.cpus_total,
+	                      "cpus_held", (json_int_t)s.cpus_held, "cpus_lent", (json_int_t)s.cpus_lent, "cpus_reserved",
+	                      (json_int_t)d->machine.cpus_reserved, "cpus_free", cpus);
+	json_t *more = json_pack("{s:f, s:f, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:o, s:f, s:f, s:o, s:s, s:s}",
+	                         "shared_cpus_total", s.shared_total_milli / 1000.0, "shared_cpus_held", s.shared_held_milli / 1000.0,
+	                         "mem_total", (json_int_t)s.mem_total, "mem_held", (json_int_t)s.mem_held, "mem_reserved",
+	                         (json_int_t)d->machine.mem_reserved, "utilisation_percent", (json_int_t)s.utilisation_percent,
+	                         "drained", s.drained, "pending", (json_int_t)s.pending, "running", (json_int_t)s.running,
+	                         "completing", (json_int_t)s.completing, "jobs_total", (json_int_t)total, "by_state", states,
+	                         "mean_wait_seconds", totals->mean_wait_s, "mean_run_seconds", totals->mean_run_s, "warnings", warnings,
+	                         "mode", geteuid() == 0 ? "root" : "user", "engine", d->engine ? d->engine->ops->name : "none");
+	json_object_update(j, more);
+	json_decref(more);
+	return j;
+}

@@ -1,0 +1,163 @@
+/* After a restart: what the store believes is held against what the slots and cgroups say. */
+#include <syslog.h>
+
+#include "internal.h"
+
+void adopt_slot(const struct runner_slot_info *info, void *ctx)
+{
+	struct local *l = ctx;
+
+	GROW(l->slots, l->slots_n, l->slots_cap);
+	l->slots[l->slots_n++] = *info;
+}
+
+static const struct runner_slot_info *slot_of(const struct local *l, struct mscg_id id, uint32_t attempt)
+{
+	for (uint32_t i = 0; i < l->slots_n; i++)
+		if (l->slots[i].state != RUNNER_FREE && mscg_id_equal(l->slots[i].id, id) && l->slots[i].attempt == attempt)
+			return &l->slots[i];
+	return NULL;
+}
+
+/* The store was rebuilt under us: say again what was said since the last commit. */
+static void say_again(struct local *l, const struct task *t)
+{
+	struct mscg_report report = task_report(t, MSCG_REPORT_STARTED);
+
+	report.time_usec = t->start_usec;
+	if (t->phase == TASK_RUNNING || t->phase == TASK_EMPTYING || (t->phase == TASK_ENDED && t->start_usec))
+		local_report(l, &report);
+	if (t->phase == TASK_EMPTYING || t->phase == TASK_ENDED) {
+		bool launched = t->reason != MSCG_REASON_LAUNCH_FAILED;
+
+		report           = task_report(t, t->phase == TASK_EMPTYING ? MSCG_REPORT_EXITED : launched ? MSCG_REPORT_ENDED : MSCG_REPORT_START_FAILED);
+		report.time_usec = t->end_usec ? t->end_usec : clock_real_usec();
+		report.usage     = t->usage;
+		local_report(l, &report);
+	}
+}
+
+static void report_lost(struct local *l, struct task *t, const char *text)
+{
+	struct mscg_report report;
+
+	t->phase  = TASK_ENDED;
+	t->reason = MSCG_REASON_OUTCOME_UNKNOWN;
+	report    = task_report(t, MSCG_REPORT_LOST);
+	snprintf(report.text, sizeof report.text, "%s", text);
+	local_report(l, &report);
+}
+
+/* Opens the job's cgroup if it is the very one; false: gone, or another's. */
+static bool open_cgroup(struct local *l, struct task *t, uint64_t id)
+{
+	if (mscg_cgroup_open(&l->root, t->name, &t->cgroup, NULL) < 0)
+		return false;
+	if (id && t->cgroup.id != id) {
+		mscg_cgroup_close(&t->cgroup);
+		return false;
+	}
+	return true;
+}
+
+static bool populated(const struct task *t)
+{
+	struct mscg_cgroup_events events;
+
+	return t->cgroup.fd >= 0 && mscg_cgroup_events_get(&t->cgroup, &events, NULL) == 0 && events.populated;
+}
+
+void adopt_job(struct engine *e, const struct mscg_job *job, const struct mscg_spec *spec)
+{
+	struct local *l = local_of(e);
+	struct task *t = task_find(l, job->id);
+
+	if (t && t->attempt == job->attempt) {
+		say_again(l, t);
+		return;
+	}
+	const struct runner_slot_info *slot = slot_of(l, job->id, job->attempt);
+	t            = task_new(l, job->id, job->attempt);
+	t->elastic   = spec->elastic;
+	t->min_milli = spec->min_cpus_milli;
+	t->max_milli = spec->max_cpus_milli ? spec->max_cpus_milli : l->engine.machine_cpus * 1000;
+	t->grant     = job->run ? mscg_grant_copy(job->run->grant) : NULL;
+	t->phase     = TASK_LAUNCHED;
+	bool here    = open_cgroup(l, t, slot ? slot->cgroup_id : 0);
+	if (!slot || slot->state == RUNNER_REVOKED) {
+		/* Never armed, or not any more: it has not begun. A cgroup made ahead for it is empty, or not its own. */
+		if (slot) {
+			t->slot     = slot->slot;
+			t->has_slot = true;
+		}
+		if (here && populated(t)) {
+			local_log(l, LOG_ERR, "job=%s there are processes in its cgroup that no supervisor started: left alone", t->name + 4);
+			mscg_cgroup_close(&t->cgroup);
+		}
+		launch_give_up(l, t, EAGAIN, "mscgd was restarted before it began");
+		return;
+	}
+	t->slot     = slot->slot;
+	t->has_slot = true;
+	t->pid      = slot->pid;
+	switch (slot->state) {
+	case RUNNER_CLONING:
+		if (slot->supervised)
+			break; /* its supervisor will say */
+		if (!populated(t))
+			report_lost(l, t, "it was being started when mscgd and its supervisor died");
+		else
+			finish_event(slot, l);
+		break;
+	case RUNNER_RUNNING:
+	case RUNNER_EXITED:
+	case RUNNER_FAILED:
+		finish_event(slot, l);
+		break;
+	case RUNNER_FREE:
+	case RUNNER_ARMED:
+	case RUNNER_REVOKED: break;
+	}
+}
+
+/* -- what is left over -------------------------------------------------------------------------------------------- */
+
+static int look_at_child(void *ctx, const char *name, const struct mscg_cgroup *child)
+{
+	struct local *l = ctx;
+	struct mscg_cgroup_events events;
+	struct mscg_id id;
+
+	if (strncmp(name, "job_", 4) != 0)
+		return 0;
+	if (mscg_id_parse(name + 4, &id, NULL) == 0 && task_find(l, id))
+		return 0;
+	if (mscg_cgroup_events_get(child, &events, NULL) == 0 && !events.populated) {
+		mscg_cgroup_remove_tree(&l->root, name, NULL);
+		return 0;
+	}
+	local_log(l, LOG_WARNING, "cgroup %s has processes and is of no job that is known here: left alone", name);
+	return 0;
+}
+
+void adopt_done(struct engine *e)
+{
+	struct local *l = local_of(e);
+	struct mscg_error error;
+
+	if (l->adopted)
+		return;
+	l->adopted = true;
+	for (uint32_t i = 0; i < l->slots_n; i++) {
+		const struct runner_slot_info *s = &l->slots[i];
+		struct task *t = task_find(l, s->id);
+
+		/* Its end is committed; only the tidying up was cut short. */
+		if (s->state != RUNNER_FREE && (!t || t->attempt != s->attempt) && !(s->state == RUNNER_RUNNING && s->supervised))
+			runner_free_slot(l->runner, s->slot);
+	}
+	free(steal(&l->slots));
+	l->slots_n = l->slots_cap = 0;
+	if (mscg_cgroup_children(&l->root, look_at_child, l, &error) < 0)
+		local_log(l, LOG_WARNING, "cannot look for left-over cgroups: %s", error.text);
+}

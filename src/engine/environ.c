@@ -1,0 +1,137 @@
+/* What a job finds in its environment: what the user sent, and on top of it what it was given. One table for our names
+ * and Slurm's. */
+#include <time.h>
+
+#include "internal.h"
+#include "src/base/parse.h"
+
+enum scope { ALWAYS, ARRAYS };
+
+/* Values are worked out in the order of this list. */
+#define VARIABLES(X) \
+	X(JOB_ID, ALWAYS) X(JOBID, ALWAYS) X(JOB_NAME, ALWAYS) X(JOB_USER, ALWAYS) X(JOB_NODELIST, ALWAYS) X(NNODES, ALWAYS) \
+	X(CPUS_ON_NODE, ALWAYS) X(JOB_CPUS_PER_NODE, ALWAYS) X(CPUS_PER_TASK, ALWAYS) X(MEM_PER_NODE, ALWAYS) \
+	X(SUBMIT_DIR, ALWAYS) X(RESTART_COUNT, ALWAYS) X(JOB_END_TIME, ALWAYS) X(JOB_ACCOUNT, ALWAYS) X(JOB_PARTITION, ALWAYS) \
+	X(ARRAY_JOB_ID, ARRAYS) X(ARRAY_TASK_ID, ARRAYS) X(ARRAY_TASK_MIN, ARRAYS) X(ARRAY_TASK_MAX, ARRAYS) \
+	X(ARRAY_TASK_STEP, ARRAYS) X(ARRAY_TASK_COUNT, ARRAYS)
+
+enum variable {
+#define X(name, scope) VAR_##name,
+	VARIABLES(X)
+#undef X
+};
+static const struct {
+	const char *name;
+	enum scope  scope;
+} variables[] = {
+#define X(name, scope) { #name, scope },
+	VARIABLES(X)
+#undef X
+};
+
+static uint32_t whole_cpus(const struct task *t)
+{
+	return MAX_OF(1, (t->grant->share[0].cpu_milli + 999) / 1000);
+}
+
+/* NULL: not set for this job. */
+static const char *value_of(enum variable v, const struct task *t, const struct mscg_spec *spec, char *text, size_t size)
+{
+	const struct mscg_range *array = spec->array;
+	uint32_t n = spec->array_n;
+
+	switch (v) {
+	case VAR_JOB_ID:
+	case VAR_JOBID:
+	case VAR_ARRAY_JOB_ID: snprintf(text, size, "%u", t->id.job); return text;
+	case VAR_JOB_NAME: return spec->name;
+	case VAR_JOB_USER: return spec->user;
+	case VAR_JOB_NODELIST: return t->grant->share[0].node;
+	case VAR_NNODES: snprintf(text, size, "%u", t->grant->n); return text;
+	case VAR_CPUS_ON_NODE:
+	case VAR_JOB_CPUS_PER_NODE:
+	case VAR_CPUS_PER_TASK: snprintf(text, size, "%u", whole_cpus(t)); return text;
+	case VAR_MEM_PER_NODE: snprintf(text, size, "%llu", (unsigned long long)(t->grant->share[0].mem_bytes >> 20)); return text;
+	case VAR_SUBMIT_DIR: return spec->workdir;
+	case VAR_RESTART_COUNT: snprintf(text, size, "%u", t->attempt - 1); return text;
+	case VAR_JOB_END_TIME:
+		if (!spec->time_limit_s)
+			return NULL;
+		snprintf(text, size, "%lld", (long long)(time(NULL) + spec->time_limit_s));
+		return text;
+	case VAR_JOB_ACCOUNT: return spec->account;
+	case VAR_JOB_PARTITION: return spec->partition;
+	case VAR_ARRAY_TASK_ID: snprintf(text, size, "%u", t->id.task); return text;
+	case VAR_ARRAY_TASK_MIN: snprintf(text, size, "%u", array[0].first); return text;
+	case VAR_ARRAY_TASK_MAX: {
+		uint32_t max = 0;
+		for (uint32_t i = 0; i < n; i++)
+			max = MAX_OF(max, array[i].last);
+		snprintf(text, size, "%u", max);
+		return text;
+	}
+	case VAR_ARRAY_TASK_STEP: snprintf(text, size, "%u", array[0].step); return text;
+	case VAR_ARRAY_TASK_COUNT: snprintf(text, size, "%llu", (unsigned long long)mscg_ranges_count(array, n)); return text;
+	}
+	return NULL;
+}
+
+static void set_both(char ***env, const char *prefix, const char *name, const char *value)
+{
+	char full[64];
+
+	snprintf(full, sizeof full, "%s%s", prefix, name);
+	env_set(env, full, value);
+}
+
+static void set_elastic(char ***env, const struct local *l, const struct task *t)
+{
+	static const char *const prefixes[] = { "MSCG_", "MINI_SLURM_" };
+	_cleanup_free_ char *control = control_path(l, t->id);
+	char current[16], min[16], max[16];
+
+	format_cpus(t->grant->share[0].cpu_milli, current, sizeof current);
+	format_cpus(t->min_milli, min, sizeof min);
+	format_cpus(t->max_milli, max, sizeof max);
+	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
+		set_both(env, prefixes[i], "ELASTIC", "1");
+		set_both(env, prefixes[i], "CURRENT_CPUS", current);
+		set_both(env, prefixes[i], "MIN_CPUS", min);
+		set_both(env, prefixes[i], "MAX_CPUS", max);
+		set_both(env, prefixes[i], "CONTROL_FILE", control);
+	}
+}
+
+static void set_if_unset(char ***env, const char *name, const char *value)
+{
+	if (value && !env_get(*env, name))
+		env_set(env, name, value);
+}
+
+char **job_environ(const struct local *l, const struct task *t, const struct mscg_spec *spec)
+{
+	static const char *const threads[] = { "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS" };
+	char **env = spec->env ? strv_copy(spec->env) : xcalloc(1, sizeof *env);
+	bool task = spec->array && t->id.task != MSCG_NO_TASK;
+	char text[64];
+
+	for (size_t v = 0; v < ARRAY_SIZE(variables); v++) {
+		const char *value = variables[v].scope == ARRAYS && !task ? NULL : value_of((enum variable)v, t, spec, text, sizeof text);
+
+		if (!value)
+			continue;
+		set_both(&env, "MSCG_", variables[v].name, value);
+		if (spec->slurm_env)
+			set_both(&env, "SLURM_", variables[v].name, value);
+	}
+	if (t->elastic)
+		set_elastic(&env, l, t);
+	snprintf(text, sizeof text, "%u", whole_cpus(t));
+	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
+		set_if_unset(&env, threads[i], text);
+	set_if_unset(&env, "HOME", spec->home);
+	set_if_unset(&env, "USER", spec->user);
+	set_if_unset(&env, "LOGNAME", spec->user);
+	set_if_unset(&env, "PATH", "/usr/local/bin:/usr/bin:/bin");
+	return env;
+}

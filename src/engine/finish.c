@@ -1,0 +1,293 @@
+/* From the end of the main process to the removed cgroup. What the job left behind is killed, the kernel's counters are
+ * read while the cgroup is there, and it is removed only when the end is committed. */
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/pidfd.h>
+#include <syslog.h>
+#include <sys/wait.h>
+
+#include "internal.h"
+
+static const int64_t stuck_usec = 60 * USEC_PER_SEC;
+
+static void account(struct task *t)
+{
+	struct mscg_cgroup_stat stat;
+
+	if (t->cgroup.fd >= 0 && mscg_cgroup_read_stat(&t->cgroup, MSCG_CGROUP_STAT_ALL, &stat, NULL) == 0)
+		usage_from_stat(&t->usage, &stat);
+}
+
+static void ended(struct local *l, struct task *t)
+{
+	task_set_deadline(l, t, 0);
+	if (t->events_fd >= 0) {
+		epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, t->events_fd, NULL);
+		close(steal_fd(&t->events_fd));
+	}
+	account(t);
+	if (t->stuck)
+		local_log(l, LOG_NOTICE, "job=%s is gone at last", t->name + 4);
+	t->phase = TASK_ENDED;
+	struct mscg_report report = task_report(t, MSCG_REPORT_ENDED);
+	report.time_usec          = t->end_usec;
+	report.usage              = t->usage;
+	local_report(l, &report);
+}
+
+static bool is_empty(const struct task *t)
+{
+	struct mscg_cgroup_events events;
+
+	return t->cgroup.fd < 0 || mscg_cgroup_events_get(&t->cgroup, &events, NULL) < 0 || !events.populated;
+}
+
+static void kill_rest(struct local *l, struct task *t)
+{
+	struct mscg_error error;
+
+	t->killed = true;
+	if (mscg_cgroup_kill(&t->cgroup, &error) < 0)
+		local_log(l, LOG_ERR, "job=%s %s", t->name + 4, error.text);
+	task_set_deadline(l, t, clock_boot_usec() + stuck_usec);
+}
+
+void finish_emptying(struct local *l, struct task *t)
+{
+	struct epoll_event event = { .events = EPOLLPRI, .data.ptr = t };
+	struct mscg_error error;
+
+	if (!t->end_usec)
+		t->end_usec = clock_real_usec();
+	task_set_deadline(l, t, 0);
+	t->phase = TASK_EMPTYING;
+	if (is_empty(t)) {
+		ended(l, t);
+		return;
+	}
+	/* Asked to end, the rest has as long as the whole: its grace time is the core's to end. */
+	if (!t->terminating || t->killed)
+		kill_rest(l, t);
+	if (mscg_cgroup_events_open(&t->cgroup, &t->events_fd, &error) < 0 ||
+	    epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, t->events_fd, &event) < 0)
+		local_log(l, LOG_ERR, "job=%s cannot watch its cgroup: %s", t->name + 4, t->events_fd < 0 ? error.text : strerror(errno));
+	struct mscg_report report = task_report(t, MSCG_REPORT_EXITED);
+	report.time_usec          = t->end_usec;
+	local_report(l, &report);
+	finish_look(l, t);
+}
+
+void finish_look(struct local *l, struct task *t)
+{
+	struct mscg_cgroup_events events = { .populated = false };
+
+	if (t->phase != TASK_EMPTYING || t->events_fd < 0)
+		return;
+	if (mscg_cgroup_events_read(t->events_fd, &events) < 0 || !events.populated)
+		ended(l, t);
+}
+
+void finish_late(struct local *l, struct task *t)
+{
+	struct mscg_report report;
+
+	task_set_deadline(l, t, 0);
+	if (t->phase == TASK_LAUNCHED) {
+		local_log(l, LOG_ERR, "job=%s was not started within its deadline: killed", t->name + 4);
+		t->reason = MSCG_REASON_LAUNCH_FAILED;
+		kill_rest(l, t);
+		return;
+	}
+	if (t->phase != TASK_EMPTYING || is_empty(t))
+		return;
+	t->stuck = true;
+	local_log(l, LOG_ERR, "job=%s cannot be killed: its CPUs and memory stay taken until it is gone", t->name + 4);
+	report = task_report(t, MSCG_REPORT_STUCK);
+	snprintf(report.text, sizeof report.text, "processes in %s cannot be killed", t->name);
+	local_report(l, &report);
+}
+
+/* -- what supervisors say ----------------------------------------------------------------------------------------- */
+
+static void started(struct local *l, struct task *t, const struct runner_slot_info *info)
+{
+	if (t->phase != TASK_LAUNCHED)
+		return;
+	task_set_deadline(l, t, 0);
+	t->phase      = TASK_RUNNING;
+	t->pid        = info->pid;
+	t->start_usec = info->start_usec;
+	struct mscg_report report = task_report(t, MSCG_REPORT_STARTED);
+	report.time_usec          = info->start_usec;
+	local_report(l, &report);
+}
+
+static void exited(struct local *l, struct task *t, const struct runner_slot_info *info)
+{
+	if (t->phase == TASK_EMPTYING || t->phase == TASK_ENDED)
+		return;
+	started(l, t, info); /* both may come at once */
+	t->end_usec    = info->end_usec;
+	t->exit_code   = info->wait_code == CLD_EXITED ? info->wait_status : 0;
+	t->exit_signal = info->wait_code == CLD_EXITED ? 0 : info->wait_status;
+	finish_emptying(l, t);
+}
+
+static bool may_come_right(int error)
+{
+	return error == EAGAIN || error == ENOMEM || error == ENOSPC || error == EMFILE || error == ENFILE || error == EINTR;
+}
+
+/* Died before exec: nothing of the user's ran. */
+static void failed(struct local *l, struct task *t, const struct runner_slot_info *info)
+{
+	char text[160];
+
+	if (t->phase != TASK_LAUNCHED)
+		return;
+	snprintf(text, sizeof text, "cannot start: %s: %s", runner_stage_text(info->stage),
+	         info->errno_value ? strerror(info->errno_value) : "killed before exec");
+	if (may_come_right(info->errno_value)) {
+		launch_give_up(l, t, info->errno_value, text);
+		return;
+	}
+	task_set_deadline(l, t, 0);
+	t->phase     = TASK_ENDED;
+	t->exit_code = info->stage == RUNNER_STAGE_EXEC && info->errno_value == ENOENT ? 127 : 126;
+	t->reason    = MSCG_REASON_LAUNCH_FAILED;
+	account(t);
+	struct mscg_report report = task_report(t, MSCG_REPORT_START_FAILED);
+	report.errno_value        = info->errno_value;
+	report.usage              = t->usage;
+	snprintf(report.text, sizeof report.text, "%s", text);
+	local_report(l, &report);
+}
+
+static void orphaned(struct local *l, struct task *t)
+{
+	if (t->phase == TASK_EMPTYING || t->phase == TASK_ENDED)
+		return;
+	local_log(l, LOG_ERR, "job=%s its supervisor died: the job is ended", t->name + 4);
+	t->reason      = MSCG_REASON_SUPERVISOR_DIED;
+	t->exit_code   = -1;
+	t->exit_signal = 0;
+	t->killed      = true;
+	finish_emptying(l, t);
+}
+
+void finish_event(const struct runner_slot_info *info, void *ctx)
+{
+	struct local *l = ctx;
+	struct task *t = task_find(l, info->id);
+
+	if (!t || t->attempt != info->attempt || !t->has_slot || t->slot != info->slot)
+		return;
+	switch (info->state) {
+	case RUNNER_EXITED: exited(l, t, info); break;
+	case RUNNER_FAILED: failed(l, t, info); break;
+	case RUNNER_RUNNING:
+		if (info->supervised)
+			started(l, t, info);
+		else
+			orphaned(l, t);
+		break;
+	case RUNNER_ARMED:
+	case RUNNER_CLONING:
+	case RUNNER_FREE:
+	case RUNNER_REVOKED:
+		if (!info->supervised)
+			orphaned(l, t);
+		break;
+	}
+}
+
+/* -- orders ------------------------------------------------------------------------------------------------------- */
+
+void finish_kill(struct engine *e, const struct mscg_action *a)
+{
+	struct local *l = local_of(e);
+	struct task *t = task_find(l, a->id);
+
+	if (!t || t->attempt != a->attempt || t->phase == TASK_ENDED)
+		return;
+	if (t->phase == TASK_WAITING) { /* nothing of it is there yet */
+		launch_give_up(l, t, ECANCELED, "cancelled before it was started");
+		return;
+	}
+	t->terminating = true;
+	kill_rest(l, t);
+	if (t->phase != TASK_EMPTYING)
+		task_set_deadline(l, t, 0);
+}
+
+/* To every process of the job, as a terminal would: a shell that dies alone takes its children's grace with it. Each is
+ * held by a pidfd before it is looked at again, so that no stranger is hit. */
+static void signal_all(struct local *l, struct task *t, int sig)
+{
+	_cleanup_free_ pid_t *pids = NULL, *again = NULL;
+	size_t n = 0, m = 0;
+	struct mscg_error error;
+
+	if (mscg_cgroup_processes(&t->cgroup, &pids, &n, &error) < 0) {
+		local_log(l, LOG_WARNING, "job=%s cannot signal: %s", t->name + 4, error.text);
+		return;
+	}
+	_cleanup_free_ int *fds = xreallocarray(NULL, n + 1, sizeof *fds);
+	for (size_t i = 0; i < n; i++)
+		fds[i] = pidfd_open(pids[i], 0);
+	if (mscg_cgroup_processes(&t->cgroup, &again, &m, NULL) == 0)
+		for (size_t i = 0; i < n; i++)
+			for (size_t k = 0; k < m; k++)
+				if (fds[i] >= 0 && pids[i] == again[k]) {
+					pidfd_send_signal(fds[i], sig, NULL, 0);
+					break;
+				}
+	for (size_t i = 0; i < n; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+void finish_signal(struct engine *e, const struct mscg_action *a)
+{
+	static const uint64_t to_all = 1u << SIGTERM | 1u << SIGINT | 1u << SIGHUP | 1u << SIGQUIT | 1u << SIGCONT | 1u << SIGTSTP |
+	                               1u << SIGSTOP | 1u << SIGKILL;
+	struct local *l = local_of(e);
+	struct task *t = task_find(l, a->id);
+
+	if (!t || t->attempt != a->attempt || (t->phase != TASK_RUNNING && t->phase != TASK_EMPTYING))
+		return;
+	t->terminating |= a->signal == SIGTERM;
+	if (a->signal < 64 && to_all & UINT64_C(1) << a->signal)
+		signal_all(l, t, a->signal);
+	else if (t->has_slot)
+		runner_signal(l->runner, t->slot, a->signal);
+}
+
+void finish_remove(struct engine *e, const struct mscg_action *a)
+{
+	struct local *l = local_of(e);
+	struct task *t = task_find(l, a->id);
+	struct mscg_error error;
+
+	if (!t || t->attempt != a->attempt)
+		return;
+	if (t->phase != TASK_ENDED) {
+		/* Stale: the core knows it as over. */
+		local_log(l, LOG_WARNING, "job=%s is still there and known as ended: killed", t->name + 4);
+		kill_rest(l, t);
+		return;
+	}
+	if (t->elastic && t->grant)
+		control_write(l, t, mscg_state_name((enum mscg_state)a->state));
+	if (t->cgroup.fd >= 0) {
+		mscg_cgroup_close(&t->cgroup);
+		int r = mscg_cgroup_remove(&l->root, t->name, &error);
+		if (r == -EBUSY)
+			r = mscg_cgroup_remove_tree(&l->root, t->name, &error);
+		if (r < 0 && r != -ENOENT)
+			local_log(l, LOG_ERR, "job=%s its cgroup stays: %s", t->name + 4, error.text);
+	}
+	if (t->has_slot)
+		runner_free_slot(l->runner, t->slot);
+	task_free(l, t);
+}

@@ -1,0 +1,133 @@
+/* internal.h: shared by the files of the local engine.
+ *
+ * A task is the live handle of a job: its cgroup as a descriptor, its slot. It is never stored. It goes through these
+ * phases, and nothing else changes them:
+ *
+ *     WAITING -> LAUNCHED -> RUNNING -> EMPTYING -> ENDED -> (removed)
+ *
+ * WAITING: resizes that free its cores are under way. EMPTYING: the main process has ended, its cgroup is not empty yet.
+ * ENDED: accounted and reported; cgroup and slot are kept until the end is committed (REMOVE).
+ */
+#ifndef ENGINE_INTERNAL_H
+#define ENGINE_INTERNAL_H
+
+#include <mscg/cgroup.h>
+
+#include "local.h"
+#include "src/base/base.h"
+#include "src/base/clock.h"
+#include "src/runner/runner.h"
+
+enum phase { TASK_WAITING, TASK_LAUNCHED, TASK_RUNNING, TASK_EMPTYING, TASK_ENDED };
+
+struct task {
+	struct mscg_id id;
+	uint32_t attempt;
+	enum phase phase;
+	char     name[40]; /* of the cgroup: "job_12", "job_12_3" */
+	struct mscg_cgroup cgroup;
+	uint32_t slot;
+	bool     has_slot;
+	bool     terminating;     /* SIGTERM was sent to all: what is left after the main process has until KILL */
+	bool     killed;
+	bool     stuck;
+	int      events_fd;       /* cgroup.events, polled while EMPTYING; -1 */
+	int64_t  deadline_usec;   /* boot clock; LAUNCHED: to be at exec, EMPTYING and killed: to be empty; 0: none */
+	struct mscg_grant *grant; /* what it was given last */
+	bool     elastic;
+	uint32_t min_milli, max_milli;
+	double   scale_event;
+	/* WAITING: the rest of its start */
+	struct mscg_action action;
+	struct mscg_spec  *spec;  /* a copy */
+	int      stdio[3];
+	/* how it ended, kept until it is removed */
+	int32_t  pid;
+	int64_t  start_usec, end_usec;
+	int32_t  exit_code, exit_signal;
+	uint8_t  reason;
+	struct mscg_usage usage;
+	struct task *next, **prev; /* of its bucket */
+	struct task *timed_next, **timed_prev; /* of those with a deadline */
+};
+
+enum { TASK_BUCKETS = 1024 };
+
+struct local {
+	struct engine engine; /* first */
+	char    *runtime_dir, *jobs_dir;
+	int      jobs_dir_fd;
+	struct mscg_cgroup root, supervisors;
+	struct mscg_cgroup_host *host;
+	int      lock_fd;
+	uint32_t controllers; /* enforced here */
+	struct runner *runner;
+	int      epoll_fd, timer_fd, event_fd;
+	struct task *tasks[TASK_BUCKETS];
+	struct task *timed; /* unordered: few at a time */
+	int64_t  timer_usec; /* what timer_fd is set to; 0: off */
+	struct mscg_report *reports; uint32_t reports_n, reports_cap; /* delivered by dispatch */
+	struct runner_slot_info *slots; uint32_t slots_n, slots_cap;  /* found at start, until adopt_done */
+	bool     adopted;
+	struct resizer *resizer;
+};
+
+static inline struct local *local_of(struct engine *e)
+{
+	return (struct local *)e;
+}
+
+/* local.c */
+struct task *task_new(struct local *l, struct mscg_id id, uint32_t attempt);
+struct task *task_find(struct local *l, struct mscg_id id);
+struct task *task_of_slot(struct local *l, uint32_t slot);
+void task_free(struct local *l, struct task *t);
+void task_set_deadline(struct local *l, struct task *t, int64_t boot_usec); /* 0: none */
+/* Queues a report (its contents are taken) for the next dispatch, and makes sure that there is one. */
+void local_report(struct local *l, struct mscg_report *report);
+__attribute__((format(printf, 3, 4))) void local_log(struct local *l, int priority, const char *format, ...);
+struct mscg_report task_report(const struct task *t, enum mscg_report_kind kind);
+
+void usage_from_stat(struct mscg_usage *u, const struct mscg_cgroup_stat *s); /* cpu_held_usec is kept */
+
+/* root.c: the jobs root */
+int  root_open(struct local *l, const struct local_config *config, struct mscg_cpuset *ret_allowed, char ***ret_warnings,
+               struct mscg_error *error);
+
+/* environ.c: what a job finds in its environment. The caller frees the vector. */
+char **job_environ(const struct local *l, const struct task *t, const struct mscg_spec *spec);
+
+/* control.c: the control file of an elastic job */
+int  control_write(struct local *l, const struct task *t, const char *status);
+int  control_write_values(int jobs_dir_fd, struct mscg_id id, uint32_t cpus_milli, uint32_t min_milli, uint32_t max_milli,
+                          uint64_t mem_bytes, const char *status, double scale_event);
+void control_remove(struct local *l, const struct task *t);
+char *control_path(const struct local *l, struct mscg_id id);
+
+/* launch.c */
+void launch_start(struct engine *e, const struct mscg_action *action, const struct mscg_spec *spec, const int *stdio);
+/* Resizes are done or failed: starts that waited for them go on or are given up. */
+void launch_resized(struct local *l, uint64_t seq, bool taken);
+void launch_give_up(struct local *l, struct task *t, int error, const char *text); /* START_DEFERRED */
+int  cgroup_limits(struct local *l, const struct mscg_cgroup *cgroup, const struct mscg_grant *grant, struct mscg_error *error);
+
+/* finish.c: from the end of the main process to the removed cgroup */
+void finish_event(const struct runner_slot_info *info, void *ctx);
+void finish_emptying(struct local *l, struct task *t);  /* the main process is gone */
+void finish_look(struct local *l, struct task *t);      /* cgroup.events fired */
+void finish_late(struct local *l, struct task *t);      /* its deadline passed */
+void finish_kill(struct engine *e, const struct mscg_action *action);
+void finish_signal(struct engine *e, const struct mscg_action *action);
+void finish_remove(struct engine *e, const struct mscg_action *action);
+
+/* adopt.c */
+void adopt_job(struct engine *e, const struct mscg_job *job, const struct mscg_spec *spec);
+void adopt_done(struct engine *e);
+void adopt_slot(const struct runner_slot_info *info, void *ctx);
+
+/* resize.c: kernel writes that may take long, in threads of their own */
+void resize_start(struct engine *e, const struct mscg_action *action);
+void resize_dispatch(struct local *l);
+void resizer_close(struct local *l);
+
+#endif

@@ -1,0 +1,201 @@
+/* From a grant to a running process: cgroup, limits, control file, supervisor. */
+#include <grp.h>
+#include <sys/stat.h>
+
+#include "internal.h"
+#include "src/base/jobfile.h"
+
+static const int64_t launch_deadline_usec = 60 * USEC_PER_SEC;
+enum { PIDS_MAX = 32768 };
+
+static bool has(const struct local *l, enum mscg_cgroup_controller controller)
+{
+	return l->controllers & 1u << controller;
+}
+
+/* Everything that is enforced, before anybody is in it. */
+int cgroup_limits(struct local *l, const struct mscg_cgroup *cgroup, const struct mscg_grant *grant, struct mscg_error *error)
+{
+	const struct mscg_share *s = &grant->share[0];
+	int r = 0;
+
+	if (has(l, MSCG_CGROUP_CONTROLLER_CPUSET)) {
+		r = mscg_cgroup_set_cpus(cgroup, &s->cpus, NULL, error);
+		if (r >= 0 && !mscg_cpuset_empty(&s->mems))
+			r = mscg_cgroup_set_mems(cgroup, &s->mems, NULL, error);
+	}
+	/* Runtimes look here for how many threads to start; for shares of a core it is the limit itself. */
+	if (r >= 0 && has(l, MSCG_CGROUP_CONTROLLER_CPU))
+		r = mscg_cgroup_set_cpu_milli(cgroup, s->cpu_milli, error);
+	if (r >= 0 && has(l, MSCG_CGROUP_CONTROLLER_MEMORY)) {
+		r = mscg_cgroup_set(cgroup, MSCG_CGROUP_MEMORY_MAX, s->mem_bytes, error);
+		if (r >= 0)
+			r = mscg_cgroup_set(cgroup, MSCG_CGROUP_MEMORY_OOM_GROUP, 1, error);
+		/* Memory is memory: what would go to swap is over the limit. Kernels without swap lack the file. */
+		if (r >= 0 && mscg_cgroup_set(cgroup, MSCG_CGROUP_MEMORY_SWAP_MAX, 0, error) == -EACCES)
+			r = -EACCES;
+	}
+	if (r >= 0 && has(l, MSCG_CGROUP_CONTROLLER_PIDS))
+		r = mscg_cgroup_set(cgroup, MSCG_CGROUP_PIDS_MAX, PIDS_MAX, error);
+	return r;
+}
+
+void launch_give_up(struct local *l, struct task *t, int error, const char *text)
+{
+	struct mscg_report report = task_report(t, MSCG_REPORT_START_DEFERRED);
+
+	report.errno_value = error;
+	snprintf(report.text, sizeof report.text, "%s", text);
+	if (t->cgroup.fd >= 0) {
+		mscg_cgroup_close(&t->cgroup);
+		mscg_cgroup_remove(&l->root, t->name, NULL);
+	}
+	if (t->has_slot)
+		runner_free_slot(l->runner, t->slot);
+	if (t->elastic)
+		control_remove(l, t);
+	task_free(l, t);
+	local_report(l, &report);
+}
+
+/* What will never come right: the job fails. Its end is committed before the cgroup goes, as with any other end. */
+static void fail_for_good(struct local *l, struct task *t, const char *text)
+{
+	struct mscg_report report;
+
+	t->phase     = TASK_ENDED;
+	t->exit_code = 126;
+	t->reason    = MSCG_REASON_LAUNCH_FAILED;
+	report       = task_report(t, MSCG_REPORT_START_FAILED);
+	snprintf(report.text, sizeof report.text, "%s", text);
+	local_report(l, &report);
+}
+
+/* Groups of the user, from the account database. Kept for the last user: bursts are of one. */
+static uint32_t groups_of(const struct mscg_spec *spec, const uint32_t **ret)
+{
+	static gid_t groups[1024];
+	static int n;
+	static uint32_t uid = UINT32_MAX;
+
+	if (uid != spec->uid) {
+		n = ARRAY_SIZE(groups);
+		if (!spec->user || getgrouplist(spec->user, spec->gid, groups, &n) < 0) {
+			groups[0] = spec->gid;
+			n         = 1;
+		}
+		uid = spec->uid;
+	}
+	*ret = groups;
+	return (uint32_t)n;
+}
+
+static int hand_over(struct local *l, struct task *t, const struct mscg_spec *spec, struct mscg_error *error)
+{
+	const char *node = t->grant->share[0].node;
+	char *shell[] = { (char *)"/bin/sh", (char *)"-c", spec->argv[0], NULL };
+	_cleanup_strv_ char **env = job_environ(l, t, spec);
+	_cleanup_free_ char *in = jobfile_input(spec, t->id, node);
+	_cleanup_free_ char *out = jobfile_output(spec, t->id, node, 1);
+	_cleanup_free_ char *err = jobfile_output(spec, t->id, node, 2);
+	_cleanup_free_ char *dir = jobfile_log_dir(spec);
+	_cleanup_free_ char *link = t->elastic ? jobfile_control_link(spec, t->id) : NULL;
+	_cleanup_free_ char *control = t->elastic ? control_path(l, t->id) : NULL;
+	struct runner_launch launch = {
+		.id = t->id, .attempt = t->attempt, .cgroup_fd = t->cgroup.fd, .cgroup_id = t->cgroup.id,
+		.exec_path = spec->shell ? "/bin/sh" : spec->argv[0],
+		.argv = spec->shell && !spec->script ? shell : spec->argv, .env = env,
+		.workdir = spec->workdir ? spec->workdir : spec->home,
+		.stdin_path = in, .stdout_path = out, .stderr_path = err,
+		.make_dir = spec->attached && !link ? NULL : dir, .link_path = link, .link_target = control,
+		.script = spec->script, .stdio = { t->stdio[0], t->stdio[1], t->stdio[2] },
+		.append = spec->append, .pty = spec->pty, .uid = spec->uid, .gid = spec->gid, .drop = geteuid() == 0,
+		.umask_ = spec->umask, .deadline_usec = t->deadline_usec,
+	};
+	launch.ngroups = groups_of(spec, &launch.groups);
+	int r = runner_launch(l->runner, &launch, &t->slot, error);
+	for (int i = 0; i < 3; i++)
+		if (t->stdio[i] >= 0)
+			close(steal_fd(&t->stdio[i]));
+	t->has_slot = r >= 0;
+	return r;
+}
+
+static void launch(struct local *l, struct task *t, const struct mscg_spec *spec)
+{
+	struct mscg_error error = { .text = "" };
+	int r = mscg_cgroup_create(&l->root, t->name, &t->cgroup, &error);
+
+	if (r == -EEXIST) {
+		/* Never taken over and never cleared away: somebody's processes may be in it. */
+		local_log(l, 3, "job=%s there is a cgroup %s already that is not of this job", t->name + 4, t->name);
+		fail_for_good(l, t, "a cgroup of its name exists already and is not its own");
+		return;
+	}
+	if (r >= 0)
+		r = cgroup_limits(l, &t->cgroup, t->grant, &error);
+	if (r >= 0 && t->elastic && (r = control_write(l, t, "RUNNING")) < 0)
+		mscg_error_set(&error, r, "cannot write the control file: %s", strerror(-r));
+	if (r >= 0) {
+		task_set_deadline(l, t, clock_boot_usec() + launch_deadline_usec);
+		r = hand_over(l, t, spec, &error);
+	}
+	if (r < 0)
+		launch_give_up(l, t, -r, error.text);
+	else
+		t->phase = TASK_LAUNCHED;
+}
+
+void launch_start(struct engine *e, const struct mscg_action *a, const struct mscg_spec *spec, const int *stdio)
+{
+	struct local *l = local_of(e);
+	struct task *t = task_find(l, a->id);
+
+	if (t && t->attempt == a->attempt)
+		return; /* once is enough */
+	if (t)
+		task_free(l, t);
+	t            = task_new(l, a->id, a->attempt);
+	t->grant     = mscg_grant_copy(a->grant);
+	t->elastic   = spec->elastic;
+	t->min_milli = spec->min_cpus_milli;
+	t->max_milli = spec->max_cpus_milli ? spec->max_cpus_milli : l->engine.machine_cpus * 1000;
+	for (int i = 0; stdio && i < 3; i++)
+		t->stdio[i] = stdio[i];
+	if (!a->after_n) {
+		launch(l, t, spec);
+		return;
+	}
+	t->phase          = TASK_WAITING;
+	t->spec           = mscg_spec_copy(spec);
+	t->action         = (struct mscg_action){ .kind = MSCG_ACTION_START, .after_n = a->after_n };
+	t->action.after   = xreallocarray(NULL, a->after_n, sizeof *a->after);
+	memcpy(t->action.after, a->after, a->after_n * sizeof *a->after);
+}
+
+void launch_resized(struct local *l, uint64_t seq, bool taken)
+{
+	for (size_t i = 0; i < TASK_BUCKETS; i++)
+		for (struct task *t = l->tasks[i], *next; t; t = next) {
+			uint32_t left = 0;
+			bool mine = false;
+
+			next = t->next;
+			if (t->phase != TASK_WAITING)
+				continue;
+			for (uint32_t k = 0; k < t->action.after_n; k++) {
+				mine |= t->action.after[k] == seq;
+				if (t->action.after[k] != seq)
+					t->action.after[left++] = t->action.after[k];
+			}
+			t->action.after_n = left;
+			if (mine && !taken) {
+				launch_give_up(l, t, EAGAIN, "the CPUs that were to be freed for it were not");
+			} else if (mine && left == 0) {
+				struct mscg_spec *spec = steal(&t->spec);
+
+				launch(l, t, spec);
+				mscg_spec_free(spec);
+			}
+		}
+}

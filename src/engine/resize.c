@@ -1,0 +1,290 @@
+/* Resizes: the kernel takes its time over them (it moves running threads, it looks for memory to take back), so they are
+ * made in threads of their own; one for CPUs, one for those that change memory, which can take long. Order of a resize:
+ * kernel, read back, control file, notification; only then is it reported, and only then may others use what it freed. */
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <syslog.h>
+
+#include "internal.h"
+
+static const int64_t notify_usec = 10 * USEC_PER_MSEC;
+static const int64_t memory_usec = 5 * USEC_PER_SEC;
+
+enum lane { LANE_CPU, LANE_MEMORY, LANES };
+
+/* All that a thread needs, copied: it never looks at a task. */
+struct order {
+	struct mscg_id id;
+	uint32_t attempt;
+	uint64_t seq;
+	struct mscg_cgroup cgroup; /* a descriptor of its own */
+	struct mscg_grant *before, *after;
+	uint32_t controllers;
+	bool     memory, elastic;
+	uint32_t min_milli, max_milli;
+	int      jobs_dir_fd;
+	/* result */
+	int      result;
+	double   scale_event;
+	struct mscg_cgroup_notified notified;
+	char     text[160];
+	struct order *next;
+};
+
+struct queue {
+	struct order *first, **last;
+};
+
+struct resizer {
+	pthread_mutex_t lock;
+	pthread_cond_t  wake;
+	pthread_t       thread[LANES];
+	bool            started[LANES];
+	struct queue    todo[LANES], done; /* under lock */
+	bool            stop;
+	int             event_fd; /* the engine's */
+};
+
+struct lane_arg {
+	struct resizer *resizer;
+	enum lane       lane;
+};
+
+static void put(struct queue *q, struct order *o)
+{
+	o->next  = NULL;
+	*q->last = o;
+	q->last  = &o->next;
+}
+
+static struct order *take(struct queue *q)
+{
+	struct order *o = q->first;
+
+	if (o && !(q->first = o->next))
+		q->last = &q->first;
+	return o;
+}
+
+/* -- in a thread -------------------------------------------------------------------------------------------------- */
+
+static int set_cpus(const struct order *o, const struct mscg_share *share, struct mscg_error *error)
+{
+	int r = 0;
+
+	if (o->controllers & MSCG_CGROUP_BIT(CPUSET)) {
+		r = mscg_cgroup_set_cpus(&o->cgroup, &share->cpus, NULL, error);
+		if (r >= 0 && !mscg_cpuset_empty(&share->mems))
+			r = mscg_cgroup_set_mems(&o->cgroup, &share->mems, NULL, error);
+	}
+	if (r >= 0 && o->controllers & MSCG_CGROUP_BIT(CPU))
+		r = mscg_cgroup_set_cpu_milli(&o->cgroup, share->cpu_milli, error);
+	return r;
+}
+
+static int set_memory(const struct order *o, uint64_t bytes, struct mscg_error *error)
+{
+	struct mscg_cgroup_resized resized;
+
+	if (!o->memory || !(o->controllers & MSCG_CGROUP_BIT(MEMORY)))
+		return 0;
+	int r = mscg_cgroup_resize_memory(&o->cgroup, bytes, clock_boot_usec() + memory_usec, &resized, error);
+	if (r < 0)
+		return r;
+	return resized.done ? 0 : -EAGAIN;
+}
+
+static void carry_out(struct order *o)
+{
+	const struct mscg_share *from = &o->before->share[0], *to = &o->after->share[0];
+	struct mscg_error error = { .text = "" };
+
+	/* Memory first: it is the one that may not come, and then nothing has changed. */
+	o->result = set_memory(o, to->mem_bytes, &error);
+	if (o->result >= 0 && (o->result = set_cpus(o, to, &error)) < 0) {
+		set_cpus(o, from, NULL);
+		set_memory(o, from->mem_bytes, NULL);
+	}
+	if (o->result < 0) {
+		snprintf(o->text, sizeof o->text, "%.159s", error.text);
+		return;
+	}
+	o->scale_event = (double)clock_real_usec() / 1e6;
+	if (o->elastic)
+		control_write_values(o->jobs_dir_fd, o->id, to->cpu_milli, o->min_milli, o->max_milli, to->mem_bytes, "RUNNING",
+		                     o->scale_event);
+	mscg_cgroup_notify(&o->cgroup, SIGUSR1, clock_boot_usec() + notify_usec, &o->notified, NULL);
+}
+
+static void *lane_main(void *arg)
+{
+	struct lane_arg a = *(struct lane_arg *)arg;
+	struct resizer *z = a.resizer;
+
+	free(arg);
+	pthread_mutex_lock(&z->lock);
+	for (;;) {
+		struct order *o = take(&z->todo[a.lane]);
+
+		if (o) {
+			pthread_mutex_unlock(&z->lock);
+			carry_out(o);
+			pthread_mutex_lock(&z->lock);
+			put(&z->done, o);
+			eventfd_write(z->event_fd, 1);
+		} else if (z->stop) {
+			break;
+		} else {
+			pthread_cond_wait(&z->wake, &z->lock);
+		}
+	}
+	pthread_mutex_unlock(&z->lock);
+	return NULL;
+}
+
+/* -- in the deciding thread --------------------------------------------------------------------------------------- */
+
+static void order_free(struct order *o)
+{
+	mscg_cgroup_close(&o->cgroup);
+	mscg_grant_free(o->before);
+	mscg_grant_free(o->after);
+	free(o);
+}
+
+static struct resizer *resizer_of(struct local *l)
+{
+	if (l->resizer)
+		return l->resizer;
+	struct resizer *z = xcalloc(1, sizeof *z);
+
+	pthread_mutex_init(&z->lock, NULL);
+	pthread_cond_init(&z->wake, NULL);
+	for (int i = 0; i < LANES; i++)
+		z->todo[i].last = &z->todo[i].first;
+	z->done.last = &z->done.first;
+	z->event_fd  = l->event_fd;
+	return l->resizer = z;
+}
+
+static int start_lane(struct resizer *z, enum lane lane)
+{
+	sigset_t all, old;
+
+	if (z->started[lane])
+		return 0;
+	struct lane_arg *arg = xmalloc(sizeof *arg);
+	*arg = (struct lane_arg){ z, lane };
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	int r = pthread_create(&z->thread[lane], NULL, lane_main, arg);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (r) {
+		free(arg);
+		return -r;
+	}
+	z->started[lane] = true;
+	return 0;
+}
+
+static void refuse(struct local *l, const struct mscg_action *a, const char *text)
+{
+	struct mscg_report report = { .kind = MSCG_REPORT_RESIZE_DEFERRED, .id = a->id, .attempt = a->attempt,
+		                      .time_usec = clock_real_usec(), .resize_seq = a->resize_seq };
+
+	snprintf(report.text, sizeof report.text, "%s", text);
+	local_report(l, &report);
+	launch_resized(l, a->resize_seq, false);
+}
+
+void resize_start(struct engine *e, const struct mscg_action *a)
+{
+	struct local *l = local_of(e);
+	struct task *t = task_find(l, a->id);
+	struct mscg_cgroup cgroup;
+
+	if (!t || t->attempt != a->attempt || t->phase != TASK_RUNNING) {
+		refuse(l, a, "the job is not running any more");
+		return;
+	}
+	enum lane lane = a->memory ? LANE_MEMORY : LANE_CPU;
+	struct resizer *z = resizer_of(l);
+	struct mscg_error error;
+	if (start_lane(z, lane) < 0 || mscg_cgroup_dup(&t->cgroup, &cgroup, &error) < 0) {
+		refuse(l, a, "no thread or descriptor left to do it with");
+		return;
+	}
+	struct order *o = xcalloc(1, sizeof *o);
+	*o = (struct order){
+		.id = a->id, .attempt = a->attempt, .seq = a->resize_seq, .cgroup = cgroup,
+		.before = mscg_grant_copy(t->grant), .after = mscg_grant_copy(a->grant), .controllers = l->controllers,
+		.memory = a->memory, .elastic = t->elastic, .min_milli = t->min_milli, .max_milli = t->max_milli,
+		.jobs_dir_fd = l->jobs_dir_fd,
+	};
+	pthread_mutex_lock(&z->lock);
+	put(&z->todo[lane], o);
+	pthread_cond_broadcast(&z->wake);
+	pthread_mutex_unlock(&z->lock);
+}
+
+static void finished(struct local *l, struct order *o)
+{
+	struct task *t = task_find(l, o->id);
+	struct mscg_report report = {
+		.kind = o->result < 0 ? MSCG_REPORT_RESIZE_DEFERRED : MSCG_REPORT_RESIZED, .id = o->id, .attempt = o->attempt,
+		.time_usec = clock_real_usec(), .resize_seq = o->seq, .errno_value = -o->result,
+	};
+
+	snprintf(report.text, sizeof report.text, "%s", o->text);
+	if (o->result >= 0) {
+		report.grant = mscg_grant_copy(o->after);
+		if (t && t->attempt == o->attempt) {
+			mscg_grant_free(t->grant);
+			t->grant       = steal(&o->after);
+			t->scale_event = o->scale_event;
+		}
+	} else if (o->result != -EAGAIN && t && t->phase == TASK_RUNNING) {
+		local_log(l, LOG_WARNING, "job=%s resize put off: %s", t->name + 4, o->text);
+	}
+	local_report(l, &report);
+	launch_resized(l, o->seq, o->result >= 0);
+}
+
+void resize_dispatch(struct local *l)
+{
+	struct resizer *z = l->resizer;
+
+	if (!z)
+		return;
+	for (;;) {
+		pthread_mutex_lock(&z->lock);
+		struct order *o = take(&z->done);
+		pthread_mutex_unlock(&z->lock);
+		if (!o)
+			return;
+		finished(l, o);
+		order_free(o);
+	}
+}
+
+void resizer_close(struct local *l)
+{
+	struct resizer *z = l->resizer;
+
+	if (!z)
+		return;
+	pthread_mutex_lock(&z->lock);
+	z->stop = true;
+	pthread_cond_broadcast(&z->wake);
+	pthread_mutex_unlock(&z->lock);
+	for (int i = 0; i < LANES; i++)
+		if (z->started[i])
+			pthread_join(z->thread[i], NULL);
+	for (struct order *o; (o = take(&z->done));)
+		order_free(o);
+	pthread_mutex_destroy(&z->lock);
+	pthread_cond_destroy(&z->wake);
+	free(z);
+	l->resizer = NULL;
+}

@@ -1,0 +1,188 @@
+/* The jobs root: the cgroup under which jobs live, found or made, with the controllers that are needed, stamped with
+ * this instance and locked against a second mscgd. */
+#include <libgen.h>
+#include <sys/stat.h>
+
+#include "internal.h"
+
+static const enum mscg_cgroup_controller wanted[] = {
+	MSCG_CGROUP_CONTROLLER_CPUSET, MSCG_CGROUP_CONTROLLER_CPU, MSCG_CGROUP_CONTROLLER_MEMORY, MSCG_CGROUP_CONTROLLER_PIDS,
+};
+
+/* What a user loses without it, for people. */
+static const char *not_enforced(enum mscg_cgroup_controller controller)
+{
+	switch (controller) {
+	case MSCG_CGROUP_CONTROLLER_CPUSET: return "jobs are not kept on their own CPUs";
+	case MSCG_CGROUP_CONTROLLER_CPU: return "shares of a CPU are not enforced";
+	case MSCG_CGROUP_CONTROLLER_MEMORY: return "memory limits are not enforced and memory is not accounted";
+	case MSCG_CGROUP_CONTROLLER_PIDS: return "the number of processes is not limited";
+	default: return "";
+	}
+}
+
+static uint32_t wanted_bits(void)
+{
+	uint32_t bits = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
+		bits |= 1u << wanted[i];
+	return bits;
+}
+
+/* Which of the wanted controllers children of `cgroup` can have; for the others a line each. */
+static int find_controllers(struct local *l, const struct mscg_cgroup *cgroup, bool warn_only, uint32_t *ret, char ***warnings,
+                            struct mscg_error *error)
+{
+	uint32_t have = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+		struct mscg_cgroup_finding finding;
+		int r = mscg_cgroup_explain(l->host, cgroup, wanted[i], &finding, error);
+
+		if (r < 0)
+			return r;
+		if (finding.lack == MSCG_CGROUP_LACK_NONE) {
+			have |= 1u << wanted[i];
+			continue;
+		}
+		if (!warn_only)
+			return mscg_error_set(error, -EOPNOTSUPP, "%.150s; mscg doctor says how to mend it; --missing-controllers=warn runs without",
+			                      finding.text);
+		_cleanup_free_ char *line = xasprintf("%s: %s", finding.text, not_enforced(wanted[i]));
+		strv_add(warnings, line);
+	}
+	*ret = have;
+	return 0;
+}
+
+/* systemd: mscg-jobs.service holds jobs and supervisors, so that a restart of mscgd.service does not touch them. */
+static const char *const system_roots[] = { "system.slice/mscg-jobs.service", "mscg.slice/mscg-jobs.service" };
+
+static int open_system_root(struct local *l, uint32_t *controllers, bool warn_only, char ***warnings, struct mscg_error *error)
+{
+	struct mscg_cgroup top = MSCG_CGROUP_NONE;
+	int r = mscg_cgroup_open_top(l->host, &top, error);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; l->host->systemd && i < ARRAY_SIZE(system_roots) && l->root.fd < 0; i++)
+		mscg_cgroup_open(&top, system_roots[i], &l->root, NULL);
+	if (l->root.fd >= 0)
+		r = find_controllers(l, &l->root, warn_only, controllers, warnings, error);
+	else if ((r = find_controllers(l, &top, warn_only, controllers, warnings, error)) >= 0)
+		r = mscg_cgroup_prepare(&top, "mscg", *controllers, &l->root, error);
+	mscg_cgroup_close(&top);
+	return r;
+}
+
+static int open_given_root(struct local *l, const char *path, uint32_t *controllers, bool warn_only, char ***warnings,
+                           struct mscg_error *error)
+{
+	int r = mscg_cgroup_open_path(path, &l->root, NULL);
+
+	if (r == -ENOENT) {
+		_cleanup_free_ char *copy = xstrdup(path), *name = xstrdup(path);
+		struct mscg_cgroup parent = MSCG_CGROUP_NONE;
+
+		if ((r = mscg_cgroup_open_path(dirname(copy), &parent, error)) < 0)
+			return mscg_error_prefix(error, r, "cgroup-root %s: ", path);
+		if ((r = find_controllers(l, &parent, warn_only, controllers, warnings, error)) >= 0)
+			r = mscg_cgroup_prepare(&parent, basename(name), *controllers, &l->root, error);
+		mscg_cgroup_close(&parent);
+		return r;
+	}
+	if (r < 0 && (r = mscg_cgroup_open_path(path, &l->root, error)) < 0)
+		return mscg_error_prefix(error, r, "cgroup-root: ");
+	return find_controllers(l, &l->root, warn_only, controllers, warnings, error);
+}
+
+/* A user's: the cgroup that we are in, if it is delegated to us; its parent, if we were moved to its daemon/ before. */
+static int open_user_root(struct local *l, uint32_t *controllers, bool warn_only, char ***warnings, struct mscg_error *error)
+{
+	struct mscg_cgroup own = MSCG_CGROUP_NONE;
+	char path[4096];
+	int r = mscg_cgroup_open_own(l->host, &own, error);
+
+	if (r < 0)
+		return r;
+	mscg_cgroup_path(&own, path, sizeof path);
+	char *name = strrchr(path, '/');
+	if (name && streq(name, "/daemon")) {
+		*name = 0;
+		r     = mscg_cgroup_open_path(path, &l->root, error);
+		mscg_cgroup_close(&own);
+	} else {
+		l->root = own;
+	}
+	return r < 0 ? r : find_controllers(l, &l->root, warn_only, controllers, warnings, error);
+}
+
+/* Our own process must not stand in the root: a cgroup with processes hands no controllers down. */
+static int leave_root(struct local *l, uint32_t controllers, struct mscg_error *error)
+{
+	struct mscg_cgroup own = MSCG_CGROUP_NONE, daemon = MSCG_CGROUP_NONE;
+	int r = mscg_cgroup_open_own(l->host, &own, NULL);
+	bool inside = r >= 0 && own.id == l->root.id;
+
+	mscg_cgroup_close(&own);
+	if (!inside)
+		return controllers ? mscg_cgroup_enable(&l->root, controllers, error) : 0;
+	r = mscg_cgroup_settle(&l->root, "daemon", controllers, &daemon, error);
+	mscg_cgroup_close(&daemon);
+	return r;
+}
+
+static int claim(struct local *l, const char *instance, struct mscg_error *error)
+{
+	_cleanup_free_ char *stamp = NULL;
+	char path[512];
+	int r = mscg_cgroup_lock(&l->root, &l->lock_fd, error);
+
+	mscg_cgroup_path(&l->root, path, sizeof path);
+	if (r == -EWOULDBLOCK)
+		return mscg_error_set(error, -EBUSY, "another mscgd runs jobs in %.120s: give another --cgroup-root", path);
+	if (r < 0)
+		return r;
+	r = mscg_cgroup_stamp_get(&l->root, &stamp, error);
+	if (r == -ENODATA)
+		return mscg_cgroup_stamp_set(&l->root, instance, error);
+	if (r < 0)
+		return r == -EOPNOTSUPP ? 0 : r;
+	if (!streq(stamp, instance))
+		return mscg_error_set(error, -EPERM,
+		                      "%.90s belongs to the mscgd of another state directory (instance %.36s): give another --cgroup-root, or remove it",
+		                      path, stamp);
+	return 0;
+}
+
+static int open_supervisors(struct local *l, struct mscg_error *error)
+{
+	int r = mscg_cgroup_create(&l->root, "supervisors", &l->supervisors, NULL);
+
+	return r == -EEXIST || r < 0 ? mscg_cgroup_open(&l->root, "supervisors", &l->supervisors, error) : r;
+}
+
+int root_open(struct local *l, const struct local_config *config, struct mscg_cpuset *ret_allowed, char ***ret_warnings,
+              struct mscg_error *error)
+{
+	bool warn = config->warn_only;
+	uint32_t controllers = 0;
+	int r = mscg_cgroup_discover(&l->host, error);
+
+	if (r < 0)
+		return r;
+	if (config->cgroup_root)
+		r = open_given_root(l, config->cgroup_root, &controllers, warn, ret_warnings, error);
+	else if (geteuid() == 0)
+		r = open_system_root(l, &controllers, warn, ret_warnings, error);
+	else
+		r = open_user_root(l, &controllers, warn, ret_warnings, error);
+	if (r < 0 || (r = leave_root(l, controllers, error)) < 0 || (r = claim(l, config->instance, error)) < 0 ||
+	    (r = open_supervisors(l, error)) < 0)
+		return r;
+	l->controllers = controllers & wanted_bits();
+	if (l->controllers & MSCG_CGROUP_BIT(CPUSET))
+		r = mscg_cgroup_get_list(&l->root, MSCG_CGROUP_CPUS_EFFECTIVE, ret_allowed, error);
+	return r;
+}
