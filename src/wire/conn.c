@@ -80,7 +80,8 @@ void wire_conn_free(struct wire_conn *conn)
 {
 	if (!conn)
 		return;
-	wire_close_fds(conn->fds, &conn->nfds);
+	for (int i = 0; i < conn->received_n; i++)
+		wire_close_fds(conn->received[i].fds, &conn->received[i].nfds);
 	for (uint32_t i = 0; i < conn->passing_n; i++)
 		wire_close_fds(conn->passing[i].fds, &conn->passing[i].nfds);
 	free(conn->passing);
@@ -127,11 +128,31 @@ static void make_room(struct wire_conn *conn)
 	conn->in = xrealloc(conn->in, conn->in_cap);
 }
 
-/* Takes descriptors out of a control message: the first few are kept, all others are closed at once. */
-static void take_control(struct wire_conn *conn, struct msghdr *msg)
+/* Offset in the stream of the first byte that is not taken yet. */
+static uint64_t taken_until(const struct wire_conn *conn)
 {
-	int first = conn->nfds;
+	return conn->in_total - (conn->in_end - conn->in_start);
+}
 
+static void drop_first(struct wire_conn *conn)
+{
+	wire_close_fds(conn->received[0].fds, &conn->received[0].nfds);
+	conn->received[0] = conn->received[1];
+	conn->received_n--;
+	conn->due = false;
+}
+
+/* Nobody took the descriptors of a message that began before `offset`. */
+static void drop_before(struct wire_conn *conn, uint64_t offset)
+{
+	while (conn->received_n && conn->received[0].at < offset)
+		drop_first(conn);
+}
+
+/* Takes descriptors out of a control message: the first few are kept, all others are closed at once. */
+static void take_control(struct msghdr *msg, struct wire_received *ret)
+{
+	ret->nfds = 0;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
 		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 
@@ -141,22 +162,33 @@ static void take_control(struct wire_conn *conn, struct msghdr *msg)
 			int fd;
 
 			memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof fd);
-			if (conn->nfds < WIRE_FDS_MAX)
-				conn->fds[conn->nfds++] = fd;
+			if (ret->nfds < WIRE_FDS_MAX)
+				ret->fds[ret->nfds++] = fd;
 			else
 				close(fd);
 		}
 	}
 	/* Cut off with room left: this process is out of descriptors. Half of stdin, stdout and stderr is of no use. */
-	if ((msg->msg_flags & MSG_CTRUNC) && conn->nfds < WIRE_FDS_MAX) {
-		int lost = conn->nfds - first;
-
-		wire_close_fds(conn->fds + first, &lost);
-		conn->nfds = first;
-	}
+	if ((msg->msg_flags & MSG_CTRUNC) && ret->nfds < WIRE_FDS_MAX)
+		wire_close_fds(ret->fds, &ret->nfds);
 }
 
-static ssize_t receive(struct wire_conn *conn, void *data, size_t size)
+/* Descriptors came with the n bytes at `data`. The kernel ends a read with the write that brought some, and a write that
+ * brings some begins with their message: so that is the last one which begins in here. */
+static void keep_fds(struct wire_conn *conn, struct msghdr *msg, const char *data, size_t n)
+{
+	const char *nul = n > 1 ? memrchr(data, '\0', n - 1) : NULL;
+	struct wire_received received = {.at = conn->in_total + (nul ? (size_t)(nul + 1 - data) : 0)};
+
+	drop_before(conn, taken_until(conn));
+	take_control(msg, &received);
+	if (conn->received_n < (int)ARRAY_SIZE(conn->received) && received.nfds)
+		conn->received[conn->received_n++] = received;
+	else
+		wire_close_fds(received.fds, &received.nfds);
+}
+
+static ssize_t receive(struct wire_conn *conn, char *data, size_t size)
 {
 	/* The union aligns it; room for what is kept, so that the kernel itself drops most of what is not. */
 	union {
@@ -170,10 +202,8 @@ static ssize_t receive(struct wire_conn *conn, void *data, size_t size)
 	if (!conn->is_socket)
 		return read(conn->fd, data, size);
 	n = recvmsg(conn->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	if (n >= 0 && (msg.msg_controllen || (msg.msg_flags & MSG_CTRUNC))) {
-		take_control(conn, &msg);
-		conn->fds_until = conn->in_total + (uint64_t)n;
-	}
+	if (n >= 0 && msg.msg_controllen)
+		keep_fds(conn, &msg, data, (size_t)n);
 	return n;
 }
 
@@ -197,11 +227,14 @@ int wire_conn_read(struct wire_conn *conn)
 
 int wire_conn_take_fds(struct wire_conn *conn, int fds[WIRE_FDS_MAX])
 {
-	int n = conn->nfds;
+	int n = conn->due ? conn->received[0].nfds : 0;
 
 	for (int i = 0; i < n; i++)
-		fds[i] = conn->fds[i];
-	conn->nfds = 0;
+		fds[i] = conn->received[0].fds[i];
+	if (conn->due) {
+		conn->received[0].nfds = 0;
+		drop_first(conn);
+	}
 	return n;
 }
 
@@ -213,66 +246,6 @@ static int broken(struct wire_conn *conn, int code)
 	return code;
 }
 
-/* Behind the string whose inside begins at p. */
-static const char *skip_string(const char *p)
-{
-	for (;;) {
-		p += strcspn(p, "\"\\");
-		if (*p == '"')
-			return p + 1;
-		if (*p == '\0' || p[1] == '\0')
-			return p + strlen(p);
-		p += 2;
-	}
-}
-
-/* What the parser would follow recursively, and what it allocates many times its text for, is bounded before it sees
- * it: a few brackets cost the sender nothing. */
-static int check_shape(const char *p, struct mscg_error *error)
-{
-	int depth = 0, containers = 0;
-
-	for (;;) {
-		p += strcspn(p, "\"[]{}");
-		switch (*p++) {
-		case '\0':
-			return 0;
-		case '"':
-			p = skip_string(p);
-			break;
-		case '[':
-		case '{':
-			if (++depth > WIRE_DEPTH_MAX)
-				return mscg_error_set(error, -EBADMSG, "message is nested more than %d deep", WIRE_DEPTH_MAX);
-			if (++containers > WIRE_CONTAINERS_MAX)
-				return mscg_error_set(error, -EBADMSG, "message has more than %d objects and arrays",
-				                      WIRE_CONTAINERS_MAX);
-			break;
-		default:
-			depth--;
-		}
-	}
-}
-
-int wire_parse(const char *text, size_t size, json_t **ret, struct mscg_error *error)
-{
-	json_error_t je;
-	json_t *json;
-	int r = check_shape(text, error);
-
-	if (r < 0)
-		return r;
-	json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &je);
-	if (!json)
-		return mscg_error_set(error, -EBADMSG, "message is not JSON: %s (byte %d)", je.text, je.position);
-	if (!json_is_object(json)) {
-		json_decref(json);
-		return mscg_error_set(error, -EBADMSG, "message is a JSON array: expected an object");
-	}
-	*ret = json;
-	return 0;
-}
-
 static int too_long(struct wire_conn *conn, struct mscg_error *error)
 {
 	return mscg_error_set(error, broken(conn, -EMSGSIZE), "message has more than %d bytes", WIRE_MESSAGE_MAX);
@@ -281,7 +254,7 @@ static int too_long(struct wire_conn *conn, struct mscg_error *error)
 int wire_conn_next(struct wire_conn *conn, json_t **ret, struct mscg_error *error)
 {
 	size_t start = conn->in_start, size;
-	uint64_t began = conn->in_total - (conn->in_end - start);
+	uint64_t began = taken_until(conn);
 	const char *nul;
 	int r;
 
@@ -301,9 +274,8 @@ int wire_conn_next(struct wire_conn *conn, json_t **ret, struct mscg_error *erro
 	size = (size_t)(nul - conn->in) - start;
 	if (size > WIRE_MESSAGE_MAX)
 		return too_long(conn, error);
-	/* Nobody took the descriptors of an earlier message: they are not this one's. */
-	if (conn->nfds && began >= conn->fds_until)
-		wire_close_fds(conn->fds, &conn->nfds);
+	drop_before(conn, began);
+	conn->due = conn->received_n && conn->received[0].at <= began + size;
 	conn->in_start = conn->in_scan = start + size + 1;
 	r = wire_parse(conn->in + start, size, ret, error);
 	return r < 0 ? broken(conn, r) : 1;

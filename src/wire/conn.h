@@ -5,9 +5,9 @@
 #include "src/base/buf.h"
 #include "src/wire/wire.h"
 
-/* Descriptors that leave with the byte at stream offset `at`. */
+/* Descriptors that leave with a message, which is [at, end) in the stream. */
 struct wire_passing {
-	uint64_t at;
+	uint64_t at, end;
 	int      fds[WIRE_FDS_MAX];
 	int      nfds;
 };
@@ -24,9 +24,15 @@ struct wire_conn {
 	size_t in_cap, in_start, in_scan, in_end;
 	uint64_t in_total; /* bytes read so far */
 	int  broken;       /* -errno: a message made no sense, the stream has no next one */
-	int  fds[WIRE_FDS_MAX];
-	int  nfds;
-	uint64_t fds_until; /* in_total when they had come: they belong to a message that begins before */
+	/* Descriptors received, oldest first. Two sets: those of a message that is not whole yet, and those of the one
+	 * behind it, which may come with the read that makes it whole. */
+	struct wire_received {
+		uint64_t at; /* offset in the stream of the byte that they belong to */
+		int      fds[WIRE_FDS_MAX];
+		int      nfds;
+	} received[2];
+	int  received_n;
+	bool due; /* the first set belongs to the message last returned */
 
 	/* Output: [out_start, out.size) is not yet gone. */
 	struct buf out;

@@ -30,9 +30,9 @@ static uint64_t queue_end(const struct wire_conn *conn)
 	return conn->out_total + (conn->out.size - conn->out_start);
 }
 
-static int pass_fds(struct wire_conn *conn, uint64_t at, const int *fds, int nfds, struct mscg_error *error)
+static int pass_fds(struct wire_conn *conn, uint64_t at, uint64_t end, const int *fds, int nfds, struct mscg_error *error)
 {
-	struct wire_passing passing = {.at = at};
+	struct wire_passing passing = {.at = at, .end = end};
 
 	if (nfds > WIRE_FDS_MAX)
 		return mscg_error_set(error, -EINVAL, "%d descriptors with a message: expected %d at most", nfds, WIRE_FDS_MAX);
@@ -69,7 +69,7 @@ int wire_conn_send(struct wire_conn *conn, const json_t *message, const int *fds
 		r = d.over ? mscg_error_set(error, -EMSGSIZE, "message has more than %d bytes", WIRE_MESSAGE_MAX)
 		           : mscg_error_set(error, -EINVAL, "message cannot be written as JSON");
 	else if (nfds > 0)
-		r = pass_fds(conn, at, fds, nfds, error);
+		r = pass_fds(conn, at, queue_end(conn) + 1, fds, nfds, error);
 	if (r < 0) {
 		forget_from(conn, d.begin);
 		return r;
@@ -83,7 +83,7 @@ size_t wire_conn_queued(const struct wire_conn *conn)
 	return conn->out.size - conn->out_start;
 }
 
-/* One write: up to the next byte that descriptors belong to, or with them. */
+/* One write: up to the next message that descriptors go with, or that message alone: the reader goes by that. */
 static ssize_t write_some(struct wire_conn *conn)
 {
 	union {
@@ -92,7 +92,7 @@ static ssize_t write_some(struct wire_conn *conn)
 	} control = {0};
 	struct iovec iov = {.iov_base = conn->out.data + conn->out_start, .iov_len = wire_conn_queued(conn)};
 	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-	const struct wire_passing *p = conn->passing, *end = p + conn->passing_n;
+	const struct wire_passing *p = conn->passing, *end = p ? p + conn->passing_n : p;
 
 	if (!conn->is_socket)
 		return write(conn->out_fd, iov.iov_base, iov.iov_len);
@@ -107,10 +107,10 @@ static ssize_t write_some(struct wire_conn *conn)
 		c->cmsg_type = SCM_RIGHTS;
 		c->cmsg_len = CMSG_LEN(bytes);
 		memcpy(CMSG_DATA(c), p->fds, bytes);
-		p++;
+		iov.iov_len = (size_t)(p->end - p->at);
+	} else if (p < end) {
+		iov.iov_len = (size_t)(p->at - conn->out_total);
 	}
-	if (p < end)
-		iov.iov_len = MIN_OF(iov.iov_len, (size_t)(p->at - conn->out_total));
 	return sendmsg(conn->out_fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
