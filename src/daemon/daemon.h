@@ -150,6 +150,11 @@ void recover_rebuild(struct daemon *d);
 int users_fill(struct mscg_spec *spec, struct mscg_error *error);
 int users_uid(const char *name, uint32_t *ret);
 
+/* -- scope.c -- */
+/* For a user whose session is not delegated: starts this program again in a scope of the user manager that is. Returns
+ * where that is not needed or not possible. */
+void scope_enter(const struct config *config, char **argv);
+
 /* -- main.c -- */
 /* Leaves the loop: at once, or (when_idle) when no job is left. */
 void daemon_shutdown(struct daemon *d, bool when_idle);

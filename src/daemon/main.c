@@ -315,6 +315,7 @@ int main(int argc, char **argv)
 		return 0;
 	if (r < 0)
 		return fatal(&error);
+	scope_enter(&d.config, argv);
 	r = setup(&d, &error);
 	if (r >= 0 && d.config.once) {
 		r = run_once(&d, &error);

@@ -1,9 +1,11 @@
 /* The jobs root: the cgroup under which jobs live, found or made, with the controllers that are needed, stamped with
  * this instance and locked against a second mscgd. */
+#include <fcntl.h>
 #include <libgen.h>
 #include <sys/stat.h>
 
 #include "internal.h"
+#include "src/base/fd.h"
 
 static const enum mscg_cgroup_controller wanted[] = {
 	MSCG_CGROUP_CONTROLLER_CPUSET, MSCG_CGROUP_CONTROLLER_CPU, MSCG_CGROUP_CONTROLLER_MEMORY, MSCG_CGROUP_CONTROLLER_PIDS,
@@ -97,13 +99,39 @@ static int open_given_root(struct local *l, const char *path, uint32_t *controll
 	return find_controllers(l, &l->root, warn_only, controllers, warnings, error);
 }
 
-/* A user's: the cgroup that we are in, if it is delegated to us; its parent, if we were moved to its daemon/ before. */
-static int open_user_root(struct local *l, uint32_t *controllers, bool warn_only, char ***warnings, struct mscg_error *error)
+/* Where this instance had its jobs before it was restarted; they may be there still. */
+static bool open_former_root(struct local *l, const char *instance)
+{
+	_cleanup_free_ char *file = xasprintf("%s/jobs-root", l->runtime_dir), *path = NULL, *stamp = NULL;
+
+	if (fd_read_file_at(AT_FDCWD, file, 4096, &path, NULL) < 0 || mscg_cgroup_open_path(path, &l->root, NULL) < 0)
+		return false;
+	if (mscg_cgroup_stamp_get(&l->root, &stamp, NULL) == 0 && streq(stamp, instance))
+		return true;
+	mscg_cgroup_close(&l->root);
+	return false;
+}
+
+static void remember_root(struct local *l)
+{
+	char path[4096];
+	_cleanup_close_ int dir = open(l->runtime_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir >= 0)
+		fd_replace_file_at(dir, "jobs-root", path, mscg_cgroup_path(&l->root, path, sizeof path), 0600);
+}
+
+/* A user's: the one it had before; else the cgroup that we are in, if it is delegated to us; its parent, if we were
+ * moved to its daemon/ before. */
+static int open_user_root(struct local *l, const char *instance, uint32_t *controllers, bool warn_only, char ***warnings,
+                          struct mscg_error *error)
 {
 	struct mscg_cgroup own = MSCG_CGROUP_NONE;
 	char path[4096];
-	int r = mscg_cgroup_open_own(l->host, &own, error);
 
+	if (open_former_root(l, instance))
+		return find_controllers(l, &l->root, warn_only, controllers, warnings, error);
+	int r = mscg_cgroup_open_own(l->host, &own, error);
 	if (r < 0)
 		return r;
 	mscg_cgroup_path(&own, path, sizeof path);
@@ -177,10 +205,12 @@ int root_open(struct local *l, const struct local_config *config, struct mscg_cp
 	else if (geteuid() == 0)
 		r = open_system_root(l, &controllers, warn, ret_warnings, error);
 	else
-		r = open_user_root(l, &controllers, warn, ret_warnings, error);
+		r = open_user_root(l, config->instance, &controllers, warn, ret_warnings, error);
 	if (r < 0 || (r = leave_root(l, controllers, error)) < 0 || (r = claim(l, config->instance, error)) < 0 ||
 	    (r = open_supervisors(l, error)) < 0)
 		return r;
+	if (geteuid() != 0)
+		remember_root(l);
 	l->controllers = controllers & wanted_bits();
 	if (l->controllers & MSCG_CGROUP_BIT(CPUSET))
 		r = mscg_cgroup_get_list(&l->root, MSCG_CGROUP_CPUS_EFFECTIVE, ret_allowed, error);
