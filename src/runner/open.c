@@ -162,7 +162,7 @@ void runner_close(struct runner *r)
 			cleanup_close(&r->members[i].pidfd);
 		}
 	}
-	pool_free(r);
+	pool_close(r);
 	slot_file_close(&r->file);
 	child_stack_free(r->spawn_stack, SPAWN_STACK_SIZE);
 	cleanup_close(&r->null_fd);

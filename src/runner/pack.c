@@ -17,7 +17,7 @@ struct writer {
 
 static void put(struct writer *w, const void *data, size_t size)
 {
-	if (w->to)
+	if (w->to && size > 0)
 		memcpy(w->to + w->used, data, size);
 	w->used += size;
 }
@@ -137,7 +137,7 @@ int start_pack(struct start_pack *pack, const struct runner_launch *launch, uint
 		[START_STRING_LINK]        = launch->link_path,
 		[START_STRING_LINK_TARGET] = launch->link_target,
 	};
-	if (launch->script && !launch->exec_path &&
+	if (launch->script &&
 	    (r = read_interpreter(launch->script, line, sizeof line, &text[START_STRING_EXEC],
 	                          &text[START_STRING_INTERPRETER_ARG], error)) < 0)
 		return r;

@@ -25,7 +25,7 @@ void pool_make(struct runner *r)
 			r->bare[r->n_bare++] = i;
 }
 
-void pool_free(struct runner *r)
+void pool_close(struct runner *r)
 {
 	free(steal(&r->members));
 	free(steal(&r->idle));

@@ -41,7 +41,7 @@ struct runner {
 
 /* Maps are in place: members, and every free slot bare. */
 void pool_make(struct runner *r);
-void pool_free(struct runner *r);
+void pool_close(struct runner *r);
 
 static inline bool member_alive(const struct member *m)
 {

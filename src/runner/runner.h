@@ -79,8 +79,8 @@ struct runner_launch {
 	const char *make_dir;  /* made as the user (0755) before output is opened; NULL: none */
 	const char *link_path, *link_target; /* symlink made (replaced) as the user; NULL: none */
 	bool        link_optional; /* neither make_dir nor the link fails the launch */
-	/* Text of a script, passed as a sealed memfd; NULL: none. Run as `exec_path /dev/fd/N argv[1]...`, or, with
-	 * exec_path NULL, by the interpreter that its #! line names, else by /bin/sh. argv[0] is not used. */
+	/* Text of a script, passed as a sealed memfd; NULL: none. It is run as `INTERPRETER [ARGUMENT] /dev/fd/N
+	 * argv[1]...` by what its #! line names, else by /bin/sh. exec_path and argv[0] are not used then. */
 	const char *script;
 	int         stdio[3];  /* attached: these instead of the paths; -1: not attached */
 	bool        append;    /* output files are added to; otherwise emptied first */
