@@ -81,11 +81,12 @@ enum { OPTION_SETS = 3 };
 enum parse_flag {
 	PARSE_COMMAND = 1 << 0, /* options end at the first other word: what follows is a command with flags of its own */
 	PARSE_SBATCH  = 1 << 1, /* a line of a batch script: OPTION_IGNORED ones are warned about */
-	PARSE_PROBE   = 1 << 2, /* only find the words: sets nothing and minds nothing */
 };
 /* Reads words of a command line. `sets` ends with a NULL table. *ret_words: what is no option, in order, NULL-ended,
- * strings borrowed; the caller frees the vector. 0, or -EINVAL with text that names option and value. */
-int options_parse(const struct option_set *sets, int argc, char *const *argv, unsigned flags, char ***ret_words, struct mscg_error *error);
+ * strings borrowed; the caller frees the vector. `where` stands before warnings ("job.sh, line 3"; only with PARSE_SBATCH).
+ * 0, or -EINVAL with text that names option and value. */
+int options_parse(const struct option_set *sets, int argc, char *const *argv, unsigned flags, const char *where, char ***ret_words,
+                  struct mscg_error *error);
 
 /* -- verbs (verbs.c, help.c, complete.c) ------------------------------------------------------------------------ */
 
@@ -111,6 +112,9 @@ struct verb {
 };
 extern const struct verb *const cli_verbs[]; /* NULL-ended */
 const struct verb *cli_find_verb(const char *name);
+
+/* Keeps a pointer until the process ends, for what options point into. Returns it. */
+void *cli_keep(void *p);
 
 struct cli {
 	const char *socket, *state_dir; /* --socket, --state-dir; NULL: not given */

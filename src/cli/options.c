@@ -4,6 +4,7 @@
 struct parser {
 	const struct option_set *sets;
 	unsigned flags;
+	const char *where;
 	int argc, at;
 	char *const *argv;
 	struct mscg_error *error;
@@ -76,12 +77,10 @@ static int apply(struct parser *p, const struct option_spec *o, bool by_letter, 
 	int r;
 
 	spelled(o, by_letter, name);
-	if (p->flags & PARSE_PROBE)
-		return 0;
 	if (o->flags & OPTION_LATER)
 		return mscg_error_set(p->error, -EINVAL, "%s (%s) is not in this version of mscg", name, o->help);
 	if (o->flags & OPTION_IGNORED) {
-		cli_error("warning: %s%s%.60s is ignored: %s", name, value ? "=" : "", value ? value : "", o->help);
+		cli_error("warning: %s: %s%s%.60s is ignored: %s", p->where, name, value ? "=" : "", value ? value : "", o->help);
 		return 0;
 	}
 	r = set_of(p->sets, o, &base);
@@ -144,9 +143,10 @@ static int parse_short(struct parser *p, const char *word)
 	return 0;
 }
 
-int options_parse(const struct option_set *sets, int argc, char *const *argv, unsigned flags, char ***ret_words, struct mscg_error *error)
+int options_parse(const struct option_set *sets, int argc, char *const *argv, unsigned flags, const char *where, char ***ret_words,
+                  struct mscg_error *error)
 {
-	struct parser p = {.sets = sets, .flags = flags, .argc = argc, .argv = argv, .error = error};
+	struct parser p = {.sets = sets, .flags = flags, .where = where, .argc = argc, .argv = argv, .error = error};
 	_cleanup_free_ char **words = xcalloc((size_t)argc + 1, sizeof *words);
 	bool options_over = false;
 	size_t n = 0;

@@ -28,6 +28,19 @@ const struct verb *cli_find_verb(const char *name)
 	return NULL;
 }
 
+void *cli_keep(void *p)
+{
+	static struct kept {
+		void *p;
+		struct kept *next;
+	} *all;
+	struct kept *k = xmalloc(sizeof *k);
+
+	*k = (struct kept){p, all};
+	all = k;
+	return p;
+}
+
 static int check_words(const struct cli *cli, char *const *words)
 {
 	const struct verb *verb = cli->verb;
@@ -58,8 +71,8 @@ static int run_verb(struct cli *cli)
 		sets[0] = sets[1];
 		sets[1] = (struct option_set){0};
 	}
-	r = options_parse(sets, cli->argc - cli->first, cli->argv + cli->first, verb->flags & VERB_COMMAND ? PARSE_COMMAND : 0, &words,
-	                  &error);
+	r = options_parse(sets, cli->argc - cli->first, cli->argv + cli->first, verb->flags & VERB_COMMAND ? PARSE_COMMAND : 0, NULL,
+	                  &words, &error);
 	if (r < 0)
 		return cli_usage(cli, "%s: %s", verb->name, error.text);
 	if (cli->help) {
@@ -98,7 +111,7 @@ int cli_main(int argc, char **argv)
 	_cleanup_free_ char **words = NULL;
 	struct mscg_error error;
 
-	if (options_parse(sets, argc > 0 ? argc - 1 : 0, argv + 1, PARSE_COMMAND, &words, &error) < 0)
+	if (options_parse(sets, argc > 0 ? argc - 1 : 0, argv + 1, PARSE_COMMAND, NULL, &words, &error) < 0)
 		return cli_usage(&cli, "%s", error.text);
 	if (version) {
 		puts("mscg " MSCG_VERSION);

@@ -5,7 +5,16 @@
 #include "cli.h"
 
 #define CLI_VERBS(X) \
-	X(ping)
+	X(submit) \
+	X(run) \
+	X(cancel) \
+	X(wait) \
+	X(logs) \
+	X(resize) \
+	X(scheduler) \
+	X(ping) \
+	X(drain) \
+	X(shutdown)
 
 #define X(name) extern const struct verb verb_##name;
 CLI_VERBS(X)

@@ -1,0 +1,129 @@
+/* mscg cancel: ends jobs, or sends them a signal. */
+#include "cli.h"
+
+#include "src/base/parse.h"
+
+struct cancel_options {
+	bool        me, all;
+	const char *user, *name;
+	uint32_t    states;
+	int         signal;
+};
+
+static json_t *state_names(uint32_t states)
+{
+	json_t *list = json_array();
+
+	for (int s = 0; s < MSCG_STATE_COUNT; s++)
+		if (states & UINT32_C(1) << s)
+			json_array_append_new(list, json_string(mscg_state_name((enum mscg_state)s)));
+	return list;
+}
+
+/* The call's parameters, or NULL with a usage error printed. */
+static json_t *selection(const struct cli *cli, const struct cancel_options *o, char **words)
+{
+	bool filter = o->me || o->all || o->user || o->name || o->states;
+	json_t *parameters = json_object();
+
+	if (words[0] && filter) {
+		cli_usage(cli, "cancel: jobs by number and by filter: expected one of both");
+	} else if (!words[0] && !filter) {
+		cli_usage(cli, "cancel: which jobs? expected JOB..., --me, --all, --user, --name or --state");
+	} else if (o->all && (o->me || o->user)) {
+		cli_usage(cli, "cancel: --all beside --me or --user: expected one of them");
+	} else {
+		json_t *ids = words[0] ? cli_job_ids(cli, words) : NULL;
+
+		if (words[0] && !ids) {
+			json_decref(parameters);
+			return NULL;
+		}
+		if (ids)
+			json_object_set_new(parameters, "ids", ids);
+		/* A state or a name alone means one's own: an operator has to say --all to mean everybody. */
+		if (filter && !o->all && !o->user)
+			json_object_set_new(parameters, "mine", json_true());
+		if (o->user)
+			json_object_set_new(parameters, "user", json_string(o->user));
+		if (o->name)
+			json_object_set_new(parameters, "name", json_string(o->name));
+		if (o->states)
+			json_object_set_new(parameters, "states", state_names(o->states));
+		if (o->signal)
+			json_object_set_new(parameters, "signal", json_integer(o->signal));
+		return parameters;
+	}
+	json_decref(parameters);
+	return NULL;
+}
+
+/* The exit status of the first that could not be cancelled. */
+static int print_result(const struct cli *cli, const struct cancel_options *o, const json_t *reply)
+{
+	const json_t *cancelled = json_object_get(reply, "cancelled"), *errors = json_object_get(reply, "errors"), *one;
+	int status = CLI_OK;
+	size_t i;
+
+	if (cli->json)
+		print_json(reply);
+	else
+		json_array_foreach(cancelled, i, one) {
+			if (o->signal)
+				printf("Sent %s to job %s\n", signal_name(o->signal), json_string_value(one));
+			else
+				printf("Cancelled job %s\n", json_string_value(one));
+		}
+	json_array_foreach(errors, i, one) {
+		cli_error("%s", jtext(one, "message", "?"));
+		if (!status)
+			status = cli_exit_status_named(jtext(one, "error", ""));
+	}
+	if (!json_array_size(cancelled) && !json_array_size(errors) && !cli->json)
+		cli_error("no job matches");
+	return status;
+}
+
+static int cancel_run(struct cli *cli, void *options, char **words)
+{
+	const struct cancel_options *o = options;
+	json_t *parameters = selection(cli, o, words), *reply;
+	int r;
+
+	if (!parameters)
+		return CLI_USAGE;
+	r = cli_ask(cli, CONNECT_ONCE, "Cancel", parameters, &reply);
+	if (r)
+		return r;
+	r = print_result(cli, o, reply);
+	json_decref(reply);
+	return r;
+}
+
+#define CANCEL(field) offsetof(struct cancel_options, field)
+static const struct option_spec cancel_options[] = {
+	{0, "me", NULL, "all jobs of one's own", value_true, CANCEL(me)},
+	{0, "all", NULL, "all jobs that one may cancel", value_true, CANCEL(all)},
+	{'t', "state", "STATES", "jobs in these states, of one's own unless --all or --user says otherwise", value_state, CANCEL(states),
+	 .values = VALUES_STATE},
+	{'u', "user", "NAME", "jobs of this user", value_text, CANCEL(user)},
+	{'n', "name", "NAME", "jobs of this name", value_text, CANCEL(name)},
+	{0, "jobname", "NAME", "jobs of this name", value_text, CANCEL(name), OPTION_HIDDEN},
+	{'s', "signal", "SIGNAL", "send this signal instead of cancelling", value_signal, CANCEL(signal)},
+	{0},
+};
+
+const struct verb verb_cancel = {
+	.name = "cancel",
+	.summary = "Cancel a pending or running job",
+	.words = "JOB...",
+	.about = "Cancels jobs: what waits is taken from the queue; what runs gets SIGTERM and, after its grace time, is killed with\n"
+	         "everything that it started. Cancelling a second time kills at once. A job is 12, a task of an array 12_3, and 12\n"
+	         "all tasks of it.",
+	.examples = "  mscg cancel 12\n  mscg cancel --me --state PENDING\n  mscg cancel --signal USR1 12",
+	.run = cancel_run,
+	.options = cancel_options,
+	.size = sizeof(struct cancel_options),
+	.words_max = -1,
+	.values = VALUES_JOB,
+};

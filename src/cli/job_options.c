@@ -1,0 +1,218 @@
+/* From options to a specification. */
+#include "job_options.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <sys/stat.h>
+
+#include "src/base/parse.h"
+#include "src/base/utf8.h"
+#include "src/wire/wire.h"
+
+int value_memory(void *target, const char *value, const struct option_spec *option, struct mscg_error *error)
+{
+	struct job_memory memory = {0};
+	int r = value_size(&memory.total, value, option, error);
+
+	if (r == 0)
+		*(struct job_memory *)target = memory;
+	return r;
+}
+
+int value_memory_per_cpu(void *target, const char *value, const struct option_spec *option, struct mscg_error *error)
+{
+	struct job_memory memory = {0};
+	int r = value_size(&memory.per_cpu, value, option, error);
+
+	if (r == 0)
+		*(struct job_memory *)target = memory;
+	return r;
+}
+
+int value_one_node(void *target, const char *value, const struct option_spec *option, struct mscg_error *error)
+{
+	(void)target, (void)option;
+	if (streq(value, "1") || streq(value, "1-1"))
+		return 0;
+	return mscg_error_set(error, -EINVAL, "'%.60s' nodes: expected 1, this is a single machine", value);
+}
+
+int value_nice(void *target, const char *value, const struct option_spec *option, struct mscg_error *error)
+{
+	if (value)
+		return value_int32(target, value, option, error);
+	*(int32_t *)target = 100;
+	return 0;
+}
+
+static char *current_directory(struct mscg_error *error)
+{
+	char *cwd = getcwd(NULL, 0);
+
+	if (cwd && cwd[0] == '/')
+		return cwd;
+	mscg_error_set(error, cwd ? -ENOENT : -errno, "the working directory cannot be named: %s; cd elsewhere, or give --chdir",
+	               cwd || errno == ENOENT ? "it is gone" : strerror(errno));
+	free(cwd);
+	return NULL;
+}
+
+static int set_workdir(struct mscg_spec *spec, const char *chdir, struct mscg_error *error)
+{
+	_cleanup_free_ char *cwd = NULL;
+
+	if (chdir && chdir[0] == '/') {
+		spec->workdir = xstrdup(chdir);
+		return 0;
+	}
+	cwd = current_directory(error);
+	if (!cwd)
+		return error ? error->code : -ENOENT;
+	spec->workdir = chdir ? xasprintf("%s/%s", streq(cwd, "/") ? "" : cwd, chdir) : steal(&cwd);
+	return 0;
+}
+
+/* CPUs of a task times tasks. */
+static int set_cpus(struct mscg_spec *spec, const struct job_options *o, struct mscg_error *error)
+{
+	uint32_t tasks = o->tasks ? o->tasks : o->tasks_per_node ? o->tasks_per_node : 1;
+	uint64_t cpus = o->cpus ? o->cpus : o->elastic && o->min_cpus ? o->min_cpus : 1000;
+
+	if (!o->elastic && (o->min_cpus || o->max_cpus))
+		return mscg_error_set(error, -EINVAL, "--min-cpus and --max-cpus are for elastic jobs: expected --elastic too");
+	cpus *= tasks;
+	if (cpus > MSCG_CPUS_MAX * 1000u)
+		return mscg_error_set(error, -ERANGE, "%" PRIu64 " CPUs are too many: expected %d at most", cpus / 1000, MSCG_CPUS_MAX);
+	spec->cpus_milli = (uint32_t)cpus;
+	spec->elastic = o->elastic;
+	spec->min_cpus_milli = o->min_cpus;
+	spec->max_cpus_milli = o->max_cpus;
+	spec->cpu_mode = streq(o->cpu_mode, "quota") ? MSCG_CPUS_QUOTA : MSCG_CPUS_EXCLUSIVE;
+	return 0;
+}
+
+static int set_limits(struct mscg_spec *spec, const struct job_options *o, struct mscg_error *error)
+{
+	int64_t priority = (int64_t)o->priority - o->nice;
+
+	spec->mem_bytes = o->memory.total;
+	if (o->memory.per_cpu &&
+	    __builtin_mul_overflow(o->memory.per_cpu, (uint64_t)(spec->cpus_milli + 999) / 1000, &spec->mem_bytes))
+		return mscg_error_set(error, -ERANGE, "--mem-per-cpu times CPUs is too large: expected less than 8388608T");
+	if (priority < INT32_MIN || priority > INT32_MAX)
+		return mscg_error_set(error, -ERANGE, "--priority less --nice is %" PRId64 ": expected %d to %d", priority, INT32_MIN, INT32_MAX);
+	spec->priority = (int32_t)priority;
+	spec->time_limit_s = o->time_limit;
+	if (o->grace_ms > INT64_C(1000) * UINT32_MAX)
+		return mscg_error_set(error, -ERANGE, "--grace is too long: expected a day at most");
+	if (o->grace_ms >= 0)
+		spec->grace_s = (uint32_t)((o->grace_ms + 999) / 1000);
+	return 0;
+}
+
+static bool is_blank_text(const char *text)
+{
+	return text[strspn(text, " \t\r\n")] == '\0';
+}
+
+/* One word is given to a shell, several are a program and its arguments. */
+static int set_program(struct mscg_spec *spec, const struct job_program *program, struct mscg_error *error)
+{
+	char *wrapped[] = {(char *)(uintptr_t)program->wrap, NULL};
+	char **words = program->wrap ? wrapped : program->words;
+
+	spec->script = xstrdup(program->script);
+	spec->argv = strv_copy(words);
+	spec->shell = !spec->script && words[0] && !words[1];
+	if (words[0] && is_blank_text(words[0]) && !spec->script)
+		return mscg_error_set(error, -EINVAL, "the command is empty: expected a program and its arguments");
+	for (size_t i = 0; words[i]; i++)
+		if (!utf8_valid(words[i], strlen(words[i])))
+			return mscg_error_set(error, -EINVAL, "argument %zu, '%.60s', is not UTF-8: put it in a file, or in a script", i, words[i]);
+	return 0;
+}
+
+static void set_texts(struct mscg_spec *spec, const struct job_options *o)
+{
+	spec->name = xstrdup(o->name);
+	spec->account = xstrdup(o->account);
+	spec->comment = xstrdup(o->comment);
+	spec->partition = xstrdup(o->partition);
+	spec->stdin_path = xstrdup(o->input);
+	spec->stdout_path = xstrdup(o->output);
+	spec->stderr_path = xstrdup(o->error_file);
+	spec->append = streq(o->open_mode, "append");
+	spec->requeue = o->requeue;
+	spec->slurm_env = o->slurm_env;
+	spec->umask = umask(0);
+	umask(spec->umask);
+}
+
+static void free_spec(struct mscg_spec **spec)
+{
+	mscg_spec_free(*spec);
+}
+
+int job_spec(const struct cli *cli, const struct job_options *o, const struct job_program *program, struct mscg_spec **ret,
+             struct mscg_error *error)
+{
+	_cleanup_(free_spec) struct mscg_spec *spec = mscg_spec_new();
+	int r = set_program(spec, program, error);
+
+	if (r == 0)
+		r = set_cpus(spec, o, error);
+	if (r == 0)
+		r = set_limits(spec, o, error);
+	if (r == 0 && o->array)
+		r = mscg_array_parse(o->array, spec, error);
+	if (r == 0)
+		r = set_workdir(spec, o->chdir, error);
+	if (r < 0)
+		return r;
+	set_texts(spec, o);
+	spec->env = job_environment(o->export_list);
+	spec->submit_line = job_command_line(cli->argv);
+	r = mscg_spec_check(spec, error);
+	if (r < 0)
+		return r;
+	*ret = steal(&spec);
+	return 0;
+}
+
+char *job_command_line(char **argv)
+{
+	const char *slash = strrchr(argv[0], '/');
+	char *program = argv[0], *line;
+	struct mscg_spec typed = {.argv = argv};
+
+	if (slash)
+		argv[0] = (char *)(uintptr_t)(slash + 1);
+	line = wire_command_line(&typed);
+	argv[0] = program;
+	return line;
+}
+
+char *job_command(const struct mscg_spec *spec)
+{
+	return wire_command_line(spec);
+}
+
+json_t *job_request_json(const struct mscg_spec *spec, struct mscg_error *error)
+{
+	struct mscg_spec *const specs[] = {(struct mscg_spec *)(uintptr_t)spec};
+
+	return wire_submit_build(specs, 1, error);
+}
+
+int job_submit(struct mscg *m, const struct mscg_spec *spec, const int *fds, json_t **ret, struct mscg_error *error)
+{
+	struct mscg_spec *const specs[] = {(struct mscg_spec *)(uintptr_t)spec};
+	json_t *reply;
+	int r = mscg_submit_json(m, specs, 1, fds, fds ? 3 : 0, &reply, error);
+
+	if (r < 0)
+		return r;
+	*ret = json_incref(json_array_get(json_object_get(reply, "jobs"), 0));
+	json_decref(reply);
+	return 0;
+}

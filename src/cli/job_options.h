@@ -1,0 +1,149 @@
+/* job_options.h: the options that say what a job asks for, for command lines and for the lines of batch scripts; and the
+ * specification that they make. `submit` and `run` share them. */
+#ifndef CLI_JOB_OPTIONS_H
+#define CLI_JOB_OPTIONS_H
+
+#include "cli.h"
+
+struct job_options {
+	const char *name, *array, *chdir, *account, *comment, *partition, *cpu_mode, *export_list;
+	const char *input, *output, *error_file, *open_mode;
+	uint32_t cpus, min_cpus, max_cpus; /* thousandths; 0: not given */
+	uint32_t tasks, tasks_per_node;    /* 0: not given */
+	struct job_memory {
+		uint64_t total, per_cpu; /* at most one is given */
+	} memory;
+	uint32_t time_limit;
+	int64_t  grace_ms; /* -1: not given */
+	int32_t  priority, nice;
+	bool     elastic, requeue, slurm_env;
+};
+#define JOB_OPTIONS_DEFAULT {.grace_ms = -1, .slurm_env = true}
+
+/* Setters of one option each, for the rows below. */
+int value_memory(void *target, const char *value, const struct option_spec *option, struct mscg_error *error);
+int value_memory_per_cpu(void *target, const char *value, const struct option_spec *option, struct mscg_error *error);
+int value_one_node(void *target, const char *value, const struct option_spec *option, struct mscg_error *error);
+int value_nice(void *target, const char *value, const struct option_spec *option, struct mscg_error *error);
+
+#define JOB_OPTION(field) offsetof(struct job_options, field)
+/* Rows for a table whose struct begins with a struct job_options. */
+#define JOB_OPTIONS_BOTH \
+	{'c', "cpus", "N", "CPUs; also --cpus-per-task, as Slurm has it (default: 1)", value_cpus, JOB_OPTION(cpus)}, \
+	{0, "cpus-per-task", "N", "CPUs", value_cpus, JOB_OPTION(cpus), OPTION_HIDDEN}, \
+	{0, "mem", "SIZE", "memory: 8GB, 1024MB, 2g, 512m; a bare number is MiB", value_memory, JOB_OPTION(memory)}, \
+	{0, "mem-per-cpu", "SIZE", "memory for each CPU", value_memory_per_cpu, JOB_OPTION(memory)}, \
+	{'t', "time", "TIME", "time limit: D-HH:MM:SS, HH:MM:SS, 90s, 2h; a bare number is minutes", value_limit, JOB_OPTION(time_limit)}, \
+	{0, "grace", "SECONDS", "between SIGTERM and the kill (default: 30)", value_seconds, JOB_OPTION(grace_ms)}, \
+	{0, "priority", "N", "higher is sooner (default: 0)", value_int32, JOB_OPTION(priority)}, \
+	{0, "nice", "N", "lowers the priority by N (100 if N is left out)", value_nice, JOB_OPTION(nice), OPTION_OPTIONAL}, \
+	{0, "elastic", NULL, "CPUs may grow and shrink while the job runs", value_true, JOB_OPTION(elastic)}, \
+	{0, "min-cpus", "N", "elastic: never less than this (default: as --cpus)", value_cpus, JOB_OPTION(min_cpus)}, \
+	{0, "max-cpus", "N", "elastic: never more than this (default: all CPUs)", value_cpus, JOB_OPTION(max_cpus)}, \
+	{0, "cpu-mode", "MODE", "exclusive: whole CPUs of its own (default); quota: a share of CPUs (--cpus 0.5)", value_word, \
+	 JOB_OPTION(cpu_mode), .words = "exclusive|quota"}, \
+	{'J', "job-name", "NAME", "name (default: that of the program)", value_text, JOB_OPTION(name)}, \
+	{'D', "chdir", "DIR", "working directory (default: this one)", value_text, JOB_OPTION(chdir), .values = VALUES_DIRECTORY}, \
+	{0, "export", "LIST", "environment: ALL (default), NONE, or NAME, NAME=value, ... ; ALL,NAME=value adds", value_text, \
+	 JOB_OPTION(export_list)}, \
+	{0, "comment", "TEXT", "a comment, shown by show and history", value_text, JOB_OPTION(comment)}, \
+	{'A', "account", "NAME", "account that the job is charged to", value_text, JOB_OPTION(account)}, \
+	{'p', "partition", "NAME", "partition; recorded, there is one machine", value_text, JOB_OPTION(partition)}, \
+	{0, "slurm-env", "yes|no", "set SLURM_* beside MSCG_* variables (default: yes)", value_yes_no, JOB_OPTION(slurm_env), .words = "yes|no"}, \
+	{'n', "ntasks", "N", "as in Slurm: multiplies --cpus", value_count, JOB_OPTION(tasks)}, \
+	{0, "ntasks-per-node", "N", "as in Slurm, on one node", value_count, JOB_OPTION(tasks_per_node)}, \
+	{'N', "nodes", "1", "as in Slurm; there is one", value_one_node, 0}
+
+#define JOB_OPTIONS_BATCH \
+	{'a', "array", "RANGES", "an array of tasks: 0-15, 1,3,5-7, 0-99:2, and %4 at the end for 4 at a time", value_text, JOB_OPTION(array)}, \
+	{'i', "input", "FILE", "standard input (default: /dev/null)", value_text, JOB_OPTION(input), .values = VALUES_FILE}, \
+	{'o', "output", "FILE", "standard output; %j %A %a %x %u %N are replaced (default: ~/.mscg_logs/job_<id>.out)", value_text, \
+	 JOB_OPTION(output), .values = VALUES_FILE}, \
+	{'e', "error", "FILE", "standard error (default: with the output; .err beside .out)", value_text, JOB_OPTION(error_file), \
+	 .values = VALUES_FILE}, \
+	{0, "open-mode", "MODE", "what happens to files that exist: truncate (default) or append", value_word, JOB_OPTION(open_mode), \
+	 .words = "append|truncate"}, \
+	{0, "requeue", NULL, "run it again if the machine goes down under it", value_true, JOB_OPTION(requeue)}, \
+	{0, "no-requeue", NULL, "do not (default)", value_false, JOB_OPTION(requeue)}
+
+/* What Slurm has and this version has not: refused by name. And what has no meaning here: ignored in #SBATCH lines.
+ * A row that is ignored there and refused elsewhere comes in both, ignored first. */
+#define JOB_OPTIONS_FOREIGN \
+	JOB_IGNORED('q', "qos", "QOS", "there are no qualities of service"), \
+	JOB_LATER('q', "qos", "QOS", "quality of service"), \
+	JOB_LATER('d', "dependency", "LIST", "waiting for other jobs"), \
+	JOB_LATER('b', "begin", "TIME", "a time to begin at"), \
+	JOB_LATER('H', "hold", NULL, "holding jobs"), \
+	JOB_LATER('L', "licenses", "LIST", "licences"), \
+	JOB_LATER('G', "gpus", "N", "GPUs"), \
+	JOB_LATER(0, "gres", "LIST", "generic resources"), \
+	JOB_LATER(0, "gpus-per-node", "N", "GPUs"), \
+	JOB_LATER(0, "gpus-per-task", "N", "GPUs"), \
+	JOB_LATER(0, "cpus-per-gpu", "N", "GPUs"), \
+	JOB_LATER(0, "mem-per-gpu", "SIZE", "GPUs"), \
+	JOB_LATER(0, "signal", "SIGNAL", "a signal before the time limit"), \
+	JOB_LATER(0, "deadline", "TIME", "a deadline"), \
+	JOB_LATER(0, "reservation", "NAME", "reservations"), \
+	JOB_IGNORED(0, "mail-type", "WHEN", "mscg sends no mail"), \
+	JOB_IGNORED(0, "mail-user", "WHO", "mscg sends no mail"), \
+	JOB_IGNORED_OPTIONAL(0, "exclusive", "user", "CPUs are a job's own, but the machine is shared; ask for all CPUs to have it alone"), \
+	JOB_IGNORED('s', "oversubscribe", NULL, "CPUs are a job's own"), \
+	JOB_IGNORED('O', "overcommit", NULL, "CPUs are a job's own"), \
+	JOB_IGNORED('w', "nodelist", "NODES", "there is one machine"), \
+	JOB_IGNORED('x', "exclude", "NODES", "there is one machine"), \
+	JOB_IGNORED('M', "clusters", "NAMES", "there is one machine"), \
+	JOB_IGNORED('C', "constraint", "LIST", "the machine has no features by name"), \
+	JOB_IGNORED(0, "prefer", "LIST", "the machine has no features by name"), \
+	JOB_IGNORED(0, "switches", "N", "there is one machine"), \
+	JOB_IGNORED(0, "contiguous", NULL, "there is one machine"), \
+	JOB_IGNORED(0, "spread-job", NULL, "there is one machine"), \
+	JOB_IGNORED(0, "use-min-nodes", NULL, "there is one machine"), \
+	JOB_IGNORED('m', "distribution", "HOW", "CPUs close together are chosen"), \
+	JOB_IGNORED(0, "hint", "WHAT", "CPUs close together are chosen"), \
+	JOB_IGNORED(0, "mem-bind", "HOW", "memory follows the CPUs"), \
+	JOB_IGNORED(0, "threads-per-core", "N", "whole cores come before hyperthreads"), \
+	JOB_IGNORED(0, "cores-per-socket", "N", "CPUs close together are chosen"), \
+	JOB_IGNORED(0, "sockets-per-node", "N", "CPUs close together are chosen"), \
+	JOB_IGNORED('B', "extra-node-info", "LIST", "CPUs close together are chosen"), \
+	JOB_IGNORED(0, "ntasks-per-core", "N", "a job is one program"), \
+	JOB_IGNORED(0, "ntasks-per-socket", "N", "a job is one program"), \
+	JOB_IGNORED(0, "mincpus", "N", "there is one machine; use --cpus"), \
+	JOB_IGNORED(0, "cpu-freq", "HOW", "frequencies are left alone"), \
+	JOB_IGNORED(0, "tmp", "SIZE", "disk space is not scheduled"), \
+	JOB_IGNORED_OPTIONAL(0, "get-user-env", "HOW", "the environment is that of the submission"), \
+	JOB_IGNORED(0, "propagate", "LIMITS", "limits are those of cgroups"), \
+	JOB_IGNORED(0, "acctg-freq", "LIST", "accounting is read from the kernel, never sampled"), \
+	JOB_IGNORED(0, "profile", "WHAT", "accounting is read from the kernel, never sampled"), \
+	JOB_IGNORED(0, "wckey", "KEY", "there are no workload keys"), \
+	JOB_IGNORED(0, "kill-on-invalid-dep", "yes|no", "there are no dependencies"), \
+	JOB_IGNORED_OPTIONAL('k', "no-kill", "off", "there is one machine"), \
+	JOB_IGNORED('S', "core-spec", "N", "cores are reserved in mscgd's configuration"), \
+	JOB_IGNORED('v', "verbose", NULL, "there is nothing more to say"), \
+	JOB_IGNORED('Q', "quiet", NULL, "what is printed depends on the command line")
+#define JOB_LATER(letter, long_name, value, text) {letter, long_name, value, text, NULL, 0, OPTION_LATER}
+#define JOB_IGNORED(letter, long_name, value, text) {letter, long_name, value, text, NULL, 0, OPTION_IGNORED}
+#define JOB_IGNORED_OPTIONAL(letter, long_name, value, text) {letter, long_name, value, text, NULL, 0, OPTION_IGNORED | OPTION_OPTIONAL}
+
+/* What is run: from the words of a command line. */
+struct job_program {
+	char **words;        /* borrowed */
+	const char *wrap;    /* --wrap: instead of words */
+	char *script;        /* text; words[0] is then its name */
+};
+/* Makes the whole specification, checked (mscg_spec_check). 0 and a spec that the caller frees, or -errno with text. */
+int job_spec(const struct cli *cli, const struct job_options *options, const struct job_program *program, struct mscg_spec **ret,
+             struct mscg_error *error);
+
+/* environment.c: the environment that --export says; NULL-ended, the caller frees it. NULL: none. */
+char **job_environment(const char *export_list);
+
+/* Submits one job on `m`; *ret is the Submitted object. fds: three descriptors, or NULL. 0, or -errno with text. */
+int job_submit(struct mscg *m, const struct mscg_spec *spec, const int *fds, json_t **ret, struct mscg_error *error);
+/* The request, for people to read (`submit --test-only --json`). NULL with text when it cannot be sent. */
+json_t *job_request_json(const struct mscg_spec *spec, struct mscg_error *error);
+/* Command line as typed. malloc'ed */
+char *job_command_line(char **argv);
+/* What a job runs, as one line. malloc'ed */
+char *job_command(const struct mscg_spec *spec);
+
+#endif

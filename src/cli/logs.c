@@ -1,0 +1,202 @@
+/* mscg logs: what a job has written. The files are read as the user who asks; mscgd only says where they are. */
+#include <poll.h>
+#include <signal.h>
+#include <sys/inotify.h>
+
+#include "cli.h"
+#include "follow.h"
+#include "src/base/parse.h"
+#include "watch.h"
+
+struct logs_options {
+	bool    follow, out, err;
+	int64_t lines; /* -1: all */
+};
+
+struct logs {
+	struct follow files[2];
+	size_t        n;
+	bool          seeked[2];
+	int64_t       lines;
+};
+
+static int value_lines(void *target, const char *value, const struct option_spec *option, struct mscg_error *error)
+{
+	(void)option;
+	return parse_i64(value, 0, INT64_MAX, target, error);
+}
+
+static int value_both(void *target, const char *value, const struct option_spec *option, struct mscg_error *error)
+{
+	struct logs_options *o = target;
+
+	(void)value, (void)option, (void)error;
+	o->out = o->err = true;
+	return 0;
+}
+
+/* One round: opens what has appeared, copies what has come. */
+static int copy_all(struct logs *l, struct mscg_error *error)
+{
+	int r = 0;
+
+	fflush(stdout);
+	for (size_t i = 0; i < l->n && r >= 0; i++) {
+		r = follow_open(&l->files[i], error);
+		if (r > 0 && !l->seeked[i] && l->lines >= 0)
+			r = follow_seek_lines(&l->files[i], (uint64_t)l->lines, error) < 0 ? -EIO : 1;
+		if (r > 0) {
+			l->seeked[i] = true;
+			r = follow_copy(&l->files[i], error);
+		}
+	}
+	return r < 0 ? r : 0;
+}
+
+/* Nobody reads any more: ends as SIGPIPE would. */
+static int fail_copy(const struct mscg_error *error)
+{
+	if (error->code == -EPIPE) {
+		signal(SIGPIPE, SIG_DFL);
+		raise(SIGPIPE);
+	}
+	return cli_fail(error) == CLI_NOT_PERMITTED ? CLI_NOT_PERMITTED : CLI_FAILED;
+}
+
+static int no_output(const struct logs *l, const json_t *job)
+{
+	const char *id = jtext(job, "id", "?"), *state = jtext(job, "state", "?");
+
+	for (size_t i = 0; i < l->n; i++)
+		if (l->files[i].fd >= 0)
+			return CLI_OK;
+	if (streq(state, "PENDING"))
+		cli_error("job %s has not started: %s", id, jtext(job, "reason_text", jtext(job, "reason", "it waits")));
+	else
+		cli_error("job %s has no output: %s is not there (%s)", id, l->files[0].path, state);
+	return CLI_FAILED;
+}
+
+static void drain_inotify(int fd)
+{
+	char events[4096];
+
+	while (read(fd, events, sizeof events) > 0)
+		;
+}
+
+static int follow_to_end(const struct cli *cli, struct logs *l, const char *id)
+{
+	_cleanup_close_ int inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	struct mscg_error error = {0};
+	json_t *ended = NULL;
+	struct watch w;
+	struct mscg *m;
+	int r = cli_connect(cli, 0, &m);
+
+	if (r)
+		return r;
+	for (size_t i = 0; i < l->n; i++)
+		l->files[i].inotify = inotify;
+	watch_start(&w, cli, m, json_pack("[s]", id));
+	while ((r = copy_all(l, &error)) == 0 && !watch_is_done(&w)) {
+		struct pollfd fds[] = {{.fd = inotify, .events = POLLIN}, {.fd = watch_fd(&w), .events = POLLIN}};
+
+		poll(fds, ARRAY_SIZE(fds), watch_timeout(&w, -1));
+		drain_inotify(inotify);
+		r = watch_next(&w, &ended, &error);
+		if (r < 0)
+			break;
+	}
+	watch_end(&w);
+	if (r < 0) {
+		json_decref(ended);
+		return cli_is_lost(r) ? cli_fail(&error) : fail_copy(&error);
+	}
+	r = no_output(l, ended);
+	json_decref(ended);
+	return r;
+}
+
+static void add_file(struct logs *l, const json_t *job, const char *key, int to)
+{
+	const char *path = jtext(job, key, NULL);
+
+	if (!path || (l->n && streq(l->files[0].path, path)))
+		return;
+	follow_start(&l->files[l->n++], path, to, -1);
+}
+
+static int logs_of(const struct cli *cli, const struct logs_options *o, const json_t *job)
+{
+	struct logs l = {.lines = o->lines};
+	const char *id = jtext(job, "id", "?");
+	struct mscg_error error = {0};
+	bool both = o->out == o->err;
+	int r;
+
+	if (jhas(job, "array_tasks") && !jhas(job, "array_task_id")) {
+		cli_error("job %s is an array: expected one of its tasks, for example %s_0", id, id);
+		return CLI_USAGE;
+	}
+	if (both || o->out)
+		add_file(&l, job, "stdout_path", STDOUT_FILENO);
+	/* Beside the other it goes where it came from; alone it is what was asked for. */
+	if (both || o->err)
+		add_file(&l, job, "stderr_path", both ? STDERR_FILENO : STDOUT_FILENO);
+	if (!l.n) {
+		cli_error("job %s writes to the terminal of its mscg run: nothing is kept", id);
+		return CLI_FAILED;
+	}
+	if (o->follow) {
+		r = follow_to_end(cli, &l, id);
+	} else {
+		r = copy_all(&l, &error);
+		r = r < 0 ? fail_copy(&error) : no_output(&l, job);
+	}
+	for (size_t i = 0; i < l.n; i++)
+		follow_end(&l.files[i]);
+	return r;
+}
+
+static int logs_run(struct cli *cli, void *options, char **words)
+{
+	json_t *ids = cli_job_ids(cli, words), *reply;
+	int r;
+
+	if (!ids)
+		return CLI_USAGE;
+	r = cli_ask(cli, CONNECT_ONCE, "Show", json_pack("{s:O}", "id", json_array_get(ids, 0)), &reply);
+	json_decref(ids);
+	if (r)
+		return r;
+	r = logs_of(cli, options, json_object_get(reply, "job"));
+	json_decref(reply);
+	return r;
+}
+
+#define LOGS(field) offsetof(struct logs_options, field)
+static const struct option_spec logs_options[] = {
+	{'f', "follow", NULL, "go on until the job has ended; waits for one that has not started", value_true, LOGS(follow)},
+	{'n', "lines", "N", "begin with the last N lines (default: with the first)", value_lines, LOGS(lines)},
+	{0, "stdout", NULL, "standard output only", value_true, LOGS(out)},
+	{0, "stderr", NULL, "standard error only, to standard output", value_true, LOGS(err)},
+	{0, "both", NULL, "both, each to its own (default)", value_both, 0},
+	{0},
+};
+
+const struct verb verb_logs = {
+	.name = "logs",
+	.summary = "Show what a job has written",
+	.words = "JOB",
+	.about = "Copies the job's standard output to standard output and its standard error to standard error. The files are read\n"
+	         "as the user who asks; where they are, `mscg show` says.",
+	.examples = "  mscg logs 12\n  mscg logs -f -n 20 12\n  mscg logs --stderr 12_3 | less",
+	.run = logs_run,
+	.options = logs_options,
+	.defaults = &(const struct logs_options){.lines = -1},
+	.size = sizeof(struct logs_options),
+	.words_min = 1,
+	.words_max = 1,
+	.values = VALUES_JOB,
+};

@@ -1,0 +1,310 @@
+/* mscg run: a job in the foreground. It gets this process's stdin, stdout and stderr themselves; signals are passed on;
+ * its exit status is ours. */
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+
+#include "job_options.h"
+#include "pty.h"
+#include "src/base/clock.h"
+#include "src/base/parse.h"
+#include "watch.h"
+
+struct run_options {
+	struct job_options job; /* first: its rows count from here */
+	bool pty, quiet;
+};
+
+enum { TELL_PENDING_MS = 500 };
+
+struct run {
+	struct cli *cli;
+	char        id[MSCG_ID_TEXT];
+	struct watch watch;
+	struct mscg *events;  /* until it is known to have started */
+	bool        started, told_pending;
+	int64_t     submitted_usec, interrupted_usec;
+	int         signals;  /* signalfd */
+	struct pty *pty;      /* NULL: none */
+};
+
+/* -- signals ------------------------------------------------------------------------------------------------------ */
+
+static const int forwarded[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH};
+
+static int open_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++)
+		sigaddset(&set, forwarded[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* Sends a signal, or (0) cancels. A connection of its own: the other one is waiting. False: that did not work. */
+static bool cancel(struct run *r, int signal)
+{
+	json_t *parameters = json_pack("{s:[s]}", "ids", r->id), *reply;
+	struct mscg_error error = {0};
+	struct mscg *m;
+	bool done = false;
+
+	if (signal)
+		json_object_set_new(parameters, "signal", json_integer(signal));
+	if (cli_try_connect(r->cli, 0, &m, &error) < 0) {
+		json_decref(parameters);
+		cli_error("%s", error.text);
+		return false;
+	}
+	mscg_set_timeout(m, 5000);
+	if (mscg_call_json(m, "Cancel", parameters, &reply, &error) == 0) {
+		done = json_array_size(json_object_get(reply, "errors")) == 0;
+		json_decref(reply);
+	} else {
+		cli_error("%s", error.text);
+	}
+	mscg_close(m);
+	return done;
+}
+
+static void interrupt(struct run *r)
+{
+	int64_t now = clock_boot_usec();
+
+	if (!r->started) {
+		cli_error("cancelling job %s, which has not started", r->id);
+		cancel(r, 0);
+	} else if (r->interrupted_usec && now - r->interrupted_usec <= USEC_PER_SEC) {
+		cli_error("cancelling job %s", r->id);
+		cancel(r, 0);
+	} else {
+		cancel(r, SIGINT);
+		cli_error("interrupt again within 1 s to cancel job %s", r->id);
+	}
+	r->interrupted_usec = now;
+}
+
+static void take_signals(struct run *r)
+{
+	struct signalfd_siginfo info;
+
+	while (read(r->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+		int signal = (int)info.ssi_signo;
+
+		if (signal == SIGWINCH) {
+			if (r->pty)
+				pty_resize(r->pty);
+		} else if (signal == SIGINT) {
+			interrupt(r);
+		} else if (!r->started && (signal == SIGTERM || signal == SIGHUP || signal == SIGQUIT)) {
+			cancel(r, 0);
+		} else {
+			cancel(r, signal);
+		}
+	}
+}
+
+/* -- from pending to running -------------------------------------------------------------------------------------- */
+
+static void set_started(struct run *r)
+{
+	r->started = true;
+	mscg_close(r->events);
+	r->events = NULL;
+	if (r->pty)
+		pty_raw(r->pty);
+}
+
+static void open_events(struct run *r)
+{
+	struct mscg_error error;
+
+	if (cli_try_connect(r->cli, 0, &r->events, &error) == 0 &&
+	    mscg_send_call(r->events, "Events", json_pack("{s:s, s:i}", "id", r->id, "since", 0), true, &error) == 0)
+		return;
+	set_started(r); /* cannot be known: better too early than never */
+}
+
+static void take_events(struct run *r)
+{
+	struct mscg_error error;
+	bool continues;
+	json_t *reply;
+	int n;
+
+	while (r->events && (n = mscg_next_reply(r->events, &reply, &continues, &error)) != 0) {
+		const char *kind = n > 0 ? jtext(json_object_get(reply, "event"), "kind", "") : "";
+
+		if (n < 0 || streq(kind, mscg_event_name(MSCG_EVENT_STARTED)))
+			set_started(r);
+		if (n > 0)
+			json_decref(reply);
+	}
+}
+
+/* A terminal that stays empty asks for an explanation. */
+static void tell_pending(struct run *r)
+{
+	json_t *reply, *job;
+
+	if (r->started || r->told_pending || clock_boot_usec() - r->submitted_usec < TELL_PENDING_MS * USEC_PER_MSEC)
+		return;
+	r->told_pending = true;
+	if (cli_ask(r->cli, 0, "Show", json_pack("{s:s}", "id", r->id), &reply))
+		return;
+	job = json_object_get(reply, "job");
+	if (streq(jtext(job, "state", ""), "PENDING"))
+		cli_error("job %s waits: %s (%s)", r->id, jtext(job, "reason", "None"), jtext(job, "reason_text", "no reason is known"));
+	json_decref(reply);
+}
+
+/* -- the loop ------------------------------------------------------------------------------------------------------ */
+
+static int loop(struct run *r, json_t **ret_ended, struct mscg_error *error)
+{
+	enum { WATCH, EVENTS, SIGNALS, PTY, FDS = PTY + 2 };
+
+	for (;;) {
+		struct pollfd fds[FDS] = {
+			[WATCH] = {.fd = watch_fd(&r->watch), .events = POLLIN},
+			[EVENTS] = {.fd = r->events ? mscg_handle_fd(r->events) : -1, .events = POLLIN},
+			[SIGNALS] = {.fd = r->signals, .events = POLLIN},
+			[PTY] = {.fd = -1},
+			[PTY + 1] = {.fd = -1},
+		};
+		int n;
+
+		if (r->pty)
+			pty_poll(r->pty, &fds[PTY]);
+		poll(fds, FDS, watch_timeout(&r->watch, r->started || r->told_pending ? -1 : TELL_PENDING_MS));
+		take_signals(r);
+		take_events(r);
+		if (r->pty)
+			pty_relay(r->pty, &fds[PTY]);
+		n = watch_next(&r->watch, ret_ended, error);
+		if (n != 0)
+			return n;
+		tell_pending(r);
+	}
+}
+
+/* An end that the job's own output does not explain. */
+static void tell_end(const struct run *r, const json_t *ended)
+{
+	const char *state = jtext(ended, "state", ""), *reason = jtext(ended, "reason", "");
+	json_t *reply;
+
+	if (streq(state, "COMPLETED") || (streq(state, "FAILED") && (streq(reason, "NonZeroExitCode") || streq(reason, "None"))))
+		return;
+	if (cli_ask(r->cli, 0, "Show", json_pack("{s:s}", "id", r->id), &reply))
+		return;
+	cli_error("job %s %s: %s", r->id, state, jtext(json_object_get(reply, "job"), "reason_text", reason));
+	json_decref(reply);
+}
+
+static int run_attached(struct run *r, struct mscg *m, const struct mscg_spec *spec, bool quiet)
+{
+	int fds[3] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}, status;
+	struct mscg_error error = {0};
+	json_t *job, *ended;
+
+	if (r->pty)
+		fds[0] = fds[1] = fds[2] = r->pty->slave;
+	if (job_submit(m, spec, fds, &job, &error) < 0) {
+		mscg_close(m);
+		return cli_fail(&error);
+	}
+	if (r->pty)
+		pty_close_slave(r->pty);
+	snprintf(r->id, sizeof r->id, "%s", jtext(job, "id", "?"));
+	if (jhas(job, "warning"))
+		cli_error("warning: job %s: %s", r->id, jtext(job, "warning", ""));
+	json_decref(job);
+	r->submitted_usec = clock_boot_usec();
+	r->told_pending = quiet || !isatty(STDERR_FILENO);
+	watch_start(&r->watch, r->cli, m, json_pack("[s]", r->id));
+	open_events(r);
+	status = loop(r, &ended, &error);
+	if (r->pty) {
+		pty_drain(r->pty);
+		pty_cooked(r->pty);
+	}
+	if (status > 0) {
+		status = outcome_status(ended);
+		if (!quiet)
+			tell_end(r, ended);
+		json_decref(ended);
+	} else {
+		status = cli_fail(&error);
+	}
+	mscg_close(r->events);
+	watch_end(&r->watch);
+	return status;
+}
+
+static int run_run(struct cli *cli, void *options, char **words)
+{
+	struct run_options *o = options;
+	struct job_program program = {.words = words};
+	struct run run = {.cli = cli, .signals = -1};
+	struct mscg_error error = {0};
+	struct mscg_spec *spec;
+	struct mscg *m;
+	struct pty pty;
+	int r = job_spec(cli, &o->job, &program, &spec, &error);
+
+	if (r < 0) {
+		cli_error("run: %s", error.text);
+		return cli_exit_status(r);
+	}
+	spec->attached = true;
+	spec->pty = o->pty;
+	r = cli_connect(cli, 0, &m);
+	if (r == 0 && o->pty) {
+		if (pty_open(&pty, &error) < 0) {
+			mscg_close(m);
+			r = cli_fail(&error);
+		}
+		run.pty = &pty;
+	}
+	if (r == 0) {
+		run.signals = open_signals();
+		r = run_attached(&run, m, spec, o->quiet);
+		cleanup_close(&run.signals);
+	}
+	if (run.pty)
+		pty_close(run.pty);
+	mscg_spec_free(spec);
+	return r;
+}
+
+static const struct option_spec run_options[] = {
+	JOB_OPTIONS_BOTH,
+	{0, "pty", NULL, "give the job a terminal of its own, and pass this one's keys on", value_true, offsetof(struct run_options, pty)},
+	{'q', "quiet", NULL, "say nothing of waiting and of how it ended", value_true, offsetof(struct run_options, quiet)},
+	JOB_OPTIONS_FOREIGN,
+	{0},
+};
+
+const struct verb verb_run = {
+	.name = "run",
+	.summary = "Run a job in the foreground",
+	.words = "COMMAND...",
+	.about =
+		"Submits a job that has this process's standard input, output and error, waits for its end, and exits with its status.\n"
+		"Options end at the first other word. One word is given to sh -c; several are a program and its arguments.\n"
+		"\n"
+		"Signals are passed on to the job. Ctrl-C interrupts it; twice within a second cancels it, and once is enough while\n"
+		"it waits. When mscg run is killed, the job is cancelled; when the scheduler is restarted, the job goes on.",
+	.examples = "  mscg run -c 4 --mem 2GB make -j4\n  mscg run --pty bash",
+	.run = run_run,
+	.options = run_options,
+	.defaults = &(const struct run_options){.job = JOB_OPTIONS_DEFAULT},
+	.size = sizeof(struct run_options),
+	.flags = VERB_COMMAND,
+	.words_min = 1,
+	.words_max = -1,
+	.values = VALUES_COMMAND,
+};

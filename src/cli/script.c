@@ -1,0 +1,183 @@
+/* Batch scripts and their directives. */
+#include "script.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "src/base/buf.h"
+#include "src/base/fd.h"
+
+enum { SCRIPT_MAX = 900 * 1024 };
+
+static const struct {
+	const char *word;
+	unsigned flags;
+} dialects[] = {
+	/* In this order: what comes later wins. */
+	{"#SBATCH", PARSE_SBATCH},
+	{"#MSCG", 0},
+};
+
+/* The end of the line, without its newline. */
+static const char *line_end(const char *line)
+{
+	return line + strcspn(line, "\n");
+}
+
+/* The rest of the line behind the directive's word, or NULL. "##MSCG" and "# MSCG" are comments. */
+static const char *directive(const char *line, const char *word)
+{
+	size_t n = strlen(word);
+
+	return strncmp(line, word, n) == 0 && (line[n] == ' ' || line[n] == '\t') ? line + n : NULL;
+}
+
+/* The next line of the leading comments, or NULL where the first command is. */
+static const char *next_comment(const char *line)
+{
+	const char *end = line_end(line);
+
+	if (!*end)
+		return NULL;
+	line = end + 1;
+	return *line == '#' || line[strspn(line, " \t")] == '\n' ? line : NULL;
+}
+
+static bool has_directive(const char *text)
+{
+	for (const char *line = text; line; line = next_comment(line))
+		for (size_t i = 0; i < ARRAY_SIZE(dialects); i++)
+			if (directive(line, dialects[i].word))
+				return true;
+	return false;
+}
+
+bool script_is_one(const char *path)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	char start[64 * 1024];
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return false;
+	n = fd_read_all(fd, start, sizeof start - 1);
+	if (n < 2 || start[0] != '#' || start[1] != '!')
+		return false;
+	start[n] = '\0';
+	return has_directive(start);
+}
+
+static int read_all(int fd, const char *name, char **ret, struct mscg_error *error)
+{
+	_cleanup_buf_ struct buf b = {0};
+	char part[32 * 1024];
+
+	for (;;) {
+		ssize_t n = fd_read_all(fd, part, sizeof part);
+
+		if (n < 0)
+			return mscg_error_set(error, (int)n, "cannot read the script %.100s: %s", name, strerror((int)-n));
+		if (n == 0)
+			break;
+		buf_add(&b, part, (size_t)n);
+		if (b.size > SCRIPT_MAX)
+			return mscg_error_set(error, -EFBIG, "the script %.100s has more than %d KiB: put data in files of their own", name,
+			                      SCRIPT_MAX / 1024);
+	}
+	if (b.size && memchr(b.data, '\0', b.size))
+		return mscg_error_set(error, -EINVAL, "the script %.100s has a NUL byte: expected text; to run a program give it as a command", name);
+	*ret = buf_steal(&b);
+	return 0;
+}
+
+int script_read(const char *path, char **ret_text, struct mscg_error *error)
+{
+	bool is_stdin = streq(path, "-");
+	const char *name = is_stdin ? "on standard input" : path;
+	_cleanup_close_ int fd = is_stdin ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	_cleanup_free_ char *text = NULL;
+	int r;
+
+	if (!is_stdin && fd < 0)
+		return mscg_error_set(error, -errno == -ENOENT ? -EINVAL : -errno, "cannot open the script %.100s: %s", path, strerror(errno));
+	r = read_all(is_stdin ? STDIN_FILENO : fd, name, &text, error);
+	if (r < 0)
+		return r;
+	if (strncmp(text, "#!", 2) != 0)
+		return mscg_error_set(error, -EINVAL, "the script %.100s begins with '%.20s': expected #! and an interpreter, for example #!/bin/sh",
+		                      name, text);
+	if (strstr(text, "\r\n"))
+		return mscg_error_set(error, -EINVAL, "the script %.100s has lines that end as in DOS: expected no carriage returns (dos2unix mends it)",
+		                      name);
+	*ret_text = steal(&text);
+	return 0;
+}
+
+int script_split(const char *line, size_t size, char ***ret, struct mscg_error *error)
+{
+	_cleanup_strv_ char **words = xcalloc(1, sizeof *words);
+	const char *end = line + size;
+
+	for (const char *p = line;;) {
+		_cleanup_buf_ struct buf word = {0};
+		char quote = 0;
+
+		while (p < end && (*p == ' ' || *p == '\t'))
+			p++;
+		if (p == end || *p == '#')
+			break;
+		buf_adds(&word, "");
+		for (; p < end && (quote || (*p != ' ' && *p != '\t')); p++) {
+			if (*p == '\\' && quote != '\'' && p + 1 < end)
+				buf_addc(&word, *++p);
+			else if (quote ? *p == quote : *p == '\'' || *p == '"')
+				quote = quote ? 0 : *p;
+			else
+				buf_addc(&word, *p);
+		}
+		if (quote)
+			return mscg_error_set(error, -EINVAL, "the quote %c is not closed", quote);
+		strv_add(&words, word.data ? word.data : "");
+	}
+	*ret = steal(&words);
+	return 0;
+}
+
+static int read_directive(const char *text, size_t size, const struct option_set *sets, unsigned flags, const char *where,
+                          struct mscg_error *error)
+{
+	char **words;
+	_cleanup_free_ char **rest = NULL;
+	int r = script_split(text, size, &words, error);
+
+	if (r < 0)
+		return mscg_error_prefix(error, r, "%s: ", where);
+	for (char **w = cli_keep(words); *w; w++)
+		cli_keep(*w);
+	r = options_parse(sets, (int)strv_length(words), words, flags, where, &rest, error);
+	if (r == 0 && rest[0])
+		r = mscg_error_set(error, -EINVAL, "'%.60s' is no option: the command stands in the script itself", rest[0]);
+	return r < 0 ? mscg_error_prefix(error, r, "%s: ", where) : 0;
+}
+
+int script_options(const char *name, const char *text, const struct option_set *sets, struct mscg_error *error)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(dialects); i++) {
+		int number = 1;
+
+		for (const char *line = text; line; line = next_comment(line), number++) {
+			const char *rest = directive(line, dialects[i].word);
+			char where[160];
+			int r;
+
+			if (!rest)
+				continue;
+			snprintf(where, sizeof where, "%.100s, line %d", name, number);
+			r = read_directive(rest, (size_t)(line_end(rest) - rest), sets, dialects[i].flags, where, error);
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}

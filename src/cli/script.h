@@ -1,0 +1,23 @@
+/* script.h: batch scripts. The options of a script are in comments before its first command:
+ *
+ *     #!/bin/bash
+ *     #MSCG --cpus=4 --mem=8GB
+ *     #SBATCH -J train        # Slurm's are read too; where both say something, #MSCG does
+ */
+#ifndef CLI_SCRIPT_H
+#define CLI_SCRIPT_H
+
+#include "cli.h"
+
+/* Whether the file is to be taken for a batch script without --script: a regular file, "#!" at the start, and a
+ * directive in it. */
+bool script_is_one(const char *path);
+/* Reads a script: "-" is stdin. *ret_text is the caller's. Texts of errors name the file. */
+int script_read(const char *path, char **ret_text, struct mscg_error *error);
+/* Reads the options of its directives into the sets. */
+int script_options(const char *name, const char *text, const struct option_set *sets, struct mscg_error *error);
+/* Splits one line as a shell would (quotes, backslash, # comment), without expansions. The caller frees the vector.
+ * -EINVAL for a quote that is not closed. */
+int script_split(const char *line, size_t size, char ***ret, struct mscg_error *error);
+
+#endif

@@ -1,0 +1,93 @@
+/* mscg wait: until jobs have ended; exits with their status. */
+#include "wait.h"
+
+#include <poll.h>
+
+#include "src/base/clock.h"
+#include "watch.h"
+
+static void print_ended(const struct cli *cli, const json_t *ended)
+{
+	char text[128];
+
+	if (cli->json)
+		print_json_line(ended);
+	else
+		printf("Job %s %s\n", jtext(ended, "id", "?"), outcome_text(ended, text, sizeof text));
+	cli_flush();
+}
+
+int wait_for_jobs(const struct cli *cli, struct mscg *m, json_t *ids, int64_t timeout_ms, bool print)
+{
+	int64_t deadline = timeout_ms < 0 ? USEC_NEVER : clock_boot_usec() + timeout_ms * USEC_PER_MSEC;
+	struct mscg_error error = {0};
+	int worst = 0, r = 0;
+	struct watch w;
+
+	watch_start(&w, cli, m, ids);
+	while (!watch_is_done(&w) && r >= 0) {
+		int64_t left = deadline == USEC_NEVER ? -1 : (MAX_OF(deadline - clock_boot_usec(), INT64_C(0)) + 999) / USEC_PER_MSEC;
+		struct pollfd fd = {.fd = watch_fd(&w), .events = POLLIN};
+		json_t *ended;
+
+		poll(&fd, 1, watch_timeout(&w, (int)MIN_OF(left, (int64_t)INT32_MAX)));
+		while ((r = watch_next(&w, &ended, &error)) > 0) {
+			worst = MAX_OF(worst, outcome_status(ended));
+			if (print)
+				print_ended(cli, ended);
+			json_decref(ended);
+		}
+		if (r == 0 && !watch_is_done(&w) && clock_boot_usec() >= deadline) {
+			cli_error("timed out: %zu job%s not ended", json_array_size(w.ids), json_array_size(w.ids) == 1 ? " has" : "s have");
+			watch_end(&w);
+			return CLI_TIMED_OUT;
+		}
+	}
+	watch_end(&w);
+	return r < 0 ? cli_fail(&error) : worst;
+}
+
+struct wait_options {
+	int64_t timeout_ms;
+	bool    quiet;
+};
+
+static int wait_run(struct cli *cli, void *options, char **words)
+{
+	const struct wait_options *o = options;
+	json_t *ids = cli_job_ids(cli, words);
+	struct mscg *m;
+	int r;
+
+	if (!ids)
+		return CLI_USAGE;
+	r = cli_connect(cli, 0, &m);
+	if (r) {
+		json_decref(ids);
+		return r;
+	}
+	return wait_for_jobs(cli, m, ids, o->timeout_ms, !o->quiet);
+}
+
+static const struct option_spec wait_options[] = {
+	{0, "timeout", "SECONDS", "give up after so long, with status 124", value_seconds, offsetof(struct wait_options, timeout_ms)},
+	{'q', "quiet", NULL, "print nothing", value_true, offsetof(struct wait_options, quiet)},
+	{0},
+};
+
+const struct verb verb_wait = {
+	.name = "wait",
+	.summary = "Wait until jobs have ended",
+	.words = "JOB...",
+	.about = "Waits until all of the jobs have ended, and says how each did as it ends. Exits with the status of the job:\n"
+	         "its exit code, 128 + n when signal n ended it, the highest of several, 124 when waiting timed out.\n"
+	         "A job is 12, a task of an array 12_3, and 12 all tasks of it. A restart of the scheduler is waited out.",
+	.examples = "  mscg wait 12 && echo well done\n  mscg wait --timeout 60 12 13_0",
+	.run = wait_run,
+	.options = wait_options,
+	.defaults = &(const struct wait_options){.timeout_ms = -1},
+	.size = sizeof(struct wait_options),
+	.words_min = 1,
+	.words_max = -1,
+	.values = VALUES_JOB,
+};
