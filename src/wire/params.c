@@ -6,18 +6,22 @@
 #include <inttypes.h>
 #include <time.h>
 
-/* The value as JSON, for a text: whole when short. */
+/* The value, for a text: whole when short. */
 static const char *show(const json_t *value, char text[64])
 {
-	const size_t room = 56;
 	size_t n;
 
 	if (json_is_object(value))
 		return "an object";
 	if (json_is_array(value))
 		return "a list";
-	n = json_dumpb(value, text, room, JSON_ENCODE_ANY | WIRE_DUMP_FLAGS);
-	snprintf(text + MIN_OF(n, room), 64 - room, "%s", n > room ? "..." : "");
+	if (json_is_string(value)) {
+		n = json_string_length(value);
+		snprintf(text, 64, "\"%.50s%s\"", json_string_value(value), n > 50 ? "..." : "");
+	} else {
+		n = json_dumpb(value, text, 63, JSON_ENCODE_ANY | WIRE_DUMP_FLAGS);
+		text[MIN_OF(n, (size_t)63)] = '\0';
+	}
 	return text;
 }
 
