@@ -107,7 +107,7 @@ static int hand_over(struct local *l, struct task *t, const struct mscg_spec *sp
 		.argv = spec->shell && !spec->script ? shell : spec->argv, .env = env,
 		.workdir = spec->workdir ? spec->workdir : spec->home,
 		.stdin_path = in, .stdout_path = out, .stderr_path = err,
-		.make_dir = spec->attached && !link ? NULL : dir, .link_path = link, .link_target = control,
+		.make_dir = spec->attached && !link ? NULL : dir, .link_optional = true, .link_path = link, .link_target = control,
 		.script = spec->script, .stdio = { t->stdio[0], t->stdio[1], t->stdio[2] },
 		.append = spec->append, .pty = spec->pty, .uid = spec->uid, .gid = spec->gid, .drop = geteuid() == 0,
 		.umask_ = spec->umask, .deadline_usec = t->deadline_usec,
