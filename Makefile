@@ -4,18 +4,21 @@ VERSION := 0.1.0
 BUILD   ?= build
 PREFIX  ?= /usr/local
 DESTDIR ?=
-CC      ?= gcc
 V       ?= 0
 Q       := $(if $(filter 1,$(V)),,@)
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 
-# SAN=1 adds AddressSanitizer and UBSan; WERROR=1 turns warnings into errors (CI).
+# SAN=1 adds AddressSanitizer and UBSan; WERROR=1 turns warnings into errors (CI). A change of these, of OPT or of
+# CFLAGS rebuilds what lies in BUILD: to keep several builds, give each a BUILD of its own.
 SAN    ?= 0
 WERROR ?= 0
 OPT    ?= -O2 -g
 
-PKGS     := jansson sqlite3 libsystemd hwloc libseccomp
+PKGS := jansson sqlite3 libsystemd hwloc libseccomp
 # Looked up once and only when something is compiled: `make deps` runs without them.
-pkg_cflags = $(eval pkg_cflags := $(shell pkg-config --cflags $(PKGS)))$(pkg_cflags)
+pkg_cflags = $(eval pkg_cflags := $(shell pkg-config --cflags $(PKGS) 2>/dev/null))$(pkg_cflags)
 
 WARN := -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef \
         -Wno-missing-field-initializers -Wno-sign-conversion
@@ -25,9 +28,9 @@ endif
 ifeq ($(SAN),1)
 SANFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 endif
-HARDEN := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIC
+HARDEN := -fstack-protector-strong $(if $(filter -O0,$(OPT) $(CFLAGS)),,-D_FORTIFY_SOURCE=2) -fPIC
 ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -DMSCG_VERSION='"$(VERSION)"' $(OPT) $(WARN) $(SANFLAGS) $(HARDEN) -fvisibility=hidden \
-             -Iinclude -I. -include src/base/banned.h $(pkg_cflags) $(CFLAGS)
+             -Iinclude -I. -include src/base/banned.h $(pkg_cflags) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -Wl,--as-needed -Wl,-z,relro,-z,now $(SANFLAGS) $(LDFLAGS)
 
 srcs = $(sort $(wildcard $(1)/*.c))
@@ -46,12 +49,14 @@ DAEMON  := $(BUILD)/libdaemon.a
 CLIENT  := $(BUILD)/libclient.a
 CLI     := $(BUILD)/libcli.a
 
+ROOMS    := cgroup $(addprefix src/,base core wire store runner engine daemon lib cli)
 PROGRAMS := $(BUILD)/mscg $(BUILD)/mscgd $(BUILD)/mscg-supervise
 LIBS     := $(BUILD)/libmscg.a $(BUILD)/libmscg.so $(CGROUP)
 
 .DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
 .PHONY: all
-all: $(PROGRAMS) $(LIBS) tasks
+all: $(PROGRAMS) $(LIBS) tasks ## programs and libraries, in BUILD (build)
 
 $(BASE):   $(call objs,src/base)
 $(CGROUP): $(call objs,cgroup) $(call objs,src/base)
@@ -65,13 +70,13 @@ $(CLIENT): $(call objs,src/lib)
 $(CLI):    $(call rest,src/cli)
 $(BUILD)/libmscg.a: $(call objs,src/lib) $(call objs,src/wire) $(call objs,src/base)
 
-$(BUILD)/%.a:
-	@mkdir -p $(@D)
-	$(Q)rm -f $@ && ar rcsD $@ $^
+$(BUILD)/%.a: $(BUILD)/files
+	$(Q)rm -f $@ && ar rcsD $@ $(filter %.o,$^)
 
-$(BUILD)/libmscg.so: $(call objs,src/lib) $(call objs,src/wire) $(call objs,src/base)
+$(BUILD)/libmscg.so: $(call objs,src/lib) $(call objs,src/wire) $(call objs,src/base) $(BUILD)/files
 	@echo "  LD    $@"
-	$(Q)$(CC) -shared -Wl,-soname,libmscg.so.0 -o $@ $^ $(ALL_LDFLAGS) -ljansson
+	$(Q)$(CC) -shared -Wl,-soname,libmscg.so.0 $(if $(SANFLAGS),,-Wl,-z,defs) -o $@ $(filter %.o,$^) $(ALL_LDFLAGS) -ljansson
+	$(Q)ln -sf libmscg.so $(BUILD)/libmscg.so.0
 
 # A program that starts often starts fast: mscg links only what it calls.
 $(BUILD)/mscg: $(BUILD)/obj/src/cli/main.o $(CLI) $(CLIENT) $(WIRE) $(BASE)
@@ -86,51 +91,98 @@ $(BUILD)/mscg-supervise: $(BUILD)/obj/src/runner/main.o $(RUNNER) $(BASE)
 	@echo "  LD    $@"
 	$(Q)$(CC) -o $@ $^ $(ALL_LDFLAGS)
 
-$(BUILD)/obj/%.o: %.c
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(BUILD)/have-build
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/obj/%.o: %.S $(BUILD)/flags | $(BUILD)/have-build
+	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # Compiled in as they are.
 $(BUILD)/obj/src/wire/interface.o: $(wildcard src/wire/*.varlink)
 
-$(BUILD)/obj/%.o: %.S
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
-
 # C tasks are programs of users: they see the public headers and libmscg only.
 TASKS := $(patsubst tasks/%.c,$(BUILD)/tasks/%,$(call srcs,tasks))
 .PHONY: tasks
 tasks: $(TASKS)
-$(BUILD)/tasks/%: tasks/%.c $(BUILD)/libmscg.a
+$(BUILD)/tasks/%: tasks/%.c $(BUILD)/libmscg.a $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(OPT) $(WARN) $(SANFLAGS) -Iinclude -MMD -MP -o $@ $< $(BUILD)/libmscg.a -ljansson -lpthread -lm
 
-# Unit tests: one program a module, each linked with what it names in the rooms.
-TEST_LIBS  := $(DAEMON) $(ENGINE) $(CORE) $(CLIENT) $(WIRE) $(STORE) $(RUNNER) $(CGROUP) $(BASE)
-UNIT_TESTS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(call srcs,tests/unit) $(call srcs,tests/replay))
-VM_HELPERS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(call srcs,tests/vm) $(call srcs,tests/probe))
-.PHONY: tests
-tests: $(UNIT_TESTS) $(VM_HELPERS)
-$(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(TEST_LIBS)
-	@mkdir -p $(@D)
-	@echo "  LD    $@"
-	$(Q)$(CC) -o $@ $^ $(ALL_LDFLAGS) -lcmocka -ljansson -lsqlite3 -lsystemd -lhwloc -lpthread -lm
-$(BUILD)/tests/replay/%: $(BUILD)/obj/tests/replay/%.o $(TEST_LIBS)
-	@mkdir -p $(@D)
-	@echo "  LD    $@"
-	$(Q)$(CC) -o $@ $^ $(ALL_LDFLAGS) -lcmocka -ljansson -lsqlite3 -lsystemd -lhwloc -lpthread -lm
+# What the outputs depend on beside files: a change of flags rebuilds everything, a source file that came or went
+# makes the archives anew. Both are rewritten only when they differ.
+FORCE:
+$(BUILD)/flags: FORCE
+	@:$(shell mkdir -p $(@D))$(file >$@.new,$(CC) $(VERSION) $(OPT) $(WARN) $(SANFLAGS) $(HARDEN) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS))
+	@if cmp -s $@.new $@; then rm -f $@.new; else mv $@.new $@; fi
+$(BUILD)/files: FORCE
+	@:$(shell mkdir -p $(@D))$(file >$@.new,$(foreach r,$(ROOMS),$(call srcs,$(r))))
+	@if cmp -s $@.new $@; then rm -f $@.new; else mv $@.new $@; fi
 
-# Small static programs that tests run as jobs: they start fast under emulation.
-$(BUILD)/tests/probe/%: tests/probe/%.c
-	@mkdir -p $(@D)
-	$(Q)$(CC) -std=c17 -D_GNU_SOURCE -O2 -Wall -static -MMD -MP -o $@ $< -lpthread
-$(BUILD)/tests/vm/%: tests/vm/%.c $(CGROUP) $(RUNNER) $(BASE)
-	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $(BUILD)/tests/vm/$*.d -o $@ $< $(CGROUP) $(RUNNER) $(BASE) $(ALL_LDFLAGS) -lcmocka -lpthread
+# One line, not a wall of errors, where something is missing.  $(call have,PROGRAMS,PKG-CONFIG NAMES)
+have = @missing=; \
+	for t in $(1); do command -v $$t >/dev/null || missing="$$missing $$t"; done; \
+	for p in $(2); do pkg-config --exists $$p 2>/dev/null || missing="$$missing $$p"; done; \
+	[ -z "$$missing" ] || { echo "make: missing:$$missing. 'make deps' installs what is needed (as root or through sudo)." >&2; exit 1; }; \
+	mkdir -p $(@D); touch $@
+$(BUILD)/have-build: ; $(call have,$(firstword $(CC)) ar pkg-config,$(PKGS))
+$(BUILD)/have-test: ; $(call have,prove bats,cmocka)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+include tests/tests.mk packaging/install.mk
 
-.PHONY: clean
-clean:
+.PHONY: deps demo format lint clean distclean help
+DEPS ?= build test vm
+deps: ## install what building and testing need (DEPS="build test vm bench demo")
+	packaging/deps.sh $(DEPS)
+
+# One job a processor, where make was not told otherwise.
+JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+demo: ## elastic jobs that grow and shrink, in real cgroups; installs what is missing
+	packaging/deps.sh build demo
+	+@$(MAKE) --no-print-directory $(JOBS) all
+	BUILD=$(abspath $(BUILD)) tasks/demo
+
+# What git knows, or would know: nothing that was built.
+listed  = $(shell git ls-files -co --exclude-standard -- $(1))
+C_FILES  = $(call listed,'*.c' '*.h')
+SCRIPTS  = $(shell grep -lE '^\#!/bin/(ba)?sh' $(call listed,':!*.c' ':!*.h' ':!*.md'))
+
+format: ## clang-format over all C (FILES=… for some)
+	clang-format -i $(or $(FILES),$(C_FILES))
+
+lint: $(BUILD)/compile_commands.json ## clang-tidy and cppcheck over all C (FILES=… for some), shellcheck over all scripts
+	shellcheck -x $(SCRIPTS)
+	cppcheck --quiet --std=c11 --enable=warning,portability,performance --inline-suppr --error-exitcode=1 -Iinclude -I. \
+		--suppress=normalCheckLevelMaxBranches $(filter %.c,$(or $(FILES),$(C_FILES)))
+	clang-tidy --quiet -p $(BUILD) $(filter %.c,$(or $(FILES),$(C_FILES)))
+
+# For clang-tidy and editors.
+define compile_command
+{"directory": "$(CURDIR)", "file": "$(1)", "command": "$(subst ",\",$(CC) $(ALL_CFLAGS) -c $(1))"},
+
+endef
+define newline
+
+
+endef
+end := ,$(newline)@END@
+.PHONY: compile_commands.json
+compile_commands.json: $(BUILD)/compile_commands.json ## for editors
+	$(Q)ln -sf $< $@
+$(BUILD)/compile_commands.json: $(BUILD)/files $(BUILD)/flags
+	@:$(file >$@,$(subst }$(end),}$(newline)],[$(foreach f,$(foreach r,$(ROOMS) $(TEST_DIRS),$(call srcs,$(r))),$(call compile_command,$(f)))@END@))
+
+clean: ## what was built; the kernels that tests/vm fetched stay
+	@[ ! -d $(BUILD) ] || find $(BUILD) -mindepth 1 -maxdepth 1 ! -name vm -exec rm -rf {} +
+
+distclean: ## all of BUILD
 	rm -rf $(BUILD)
+
+help: ## this list
+	@echo 'make [TARGET]… [BUILD=dir] [CC=gcc|clang] [OPT=-O2 -g] [SAN=1] [WERROR=1] [V=1]'
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' $(filter %akefile %.mk,$(MAKEFILE_LIST)) | awk -F'\t' '{ printf "  %-12s %s\n", $$1, $$2 }'
+
+-include $(wildcard $(BUILD)/obj/*/*.d $(BUILD)/obj/*/*/*.d $(BUILD)/tasks/*.d $(BUILD)/tests/*/*.d)
