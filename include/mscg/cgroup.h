@@ -365,7 +365,10 @@ MSCG_PUBLIC int mscg_cgroup_freeze(const struct mscg_cgroup *cgroup, int64_t dea
 MSCG_PUBLIC int mscg_cgroup_thaw(const struct mscg_cgroup *cgroup, struct mscg_error *error);
 
 /* SIGKILL to every process in it and below it (cgroup.kill), those too that are forking. Returns before they are gone:
- * mscg_cgroup_wait_empty. On kernels before 5.14 by freezing, a signal to each by pidfd, and thawing, some rounds of
+ * mscg_cgroup_wait_empty. Never kill a cgroup (or one above it) from which processes are still to be cloned into others: since
+ * early 2025 (stable kernels too: seen on 6.1.176, 6.12.95, 6.18) a child is born with a SIGKILL when its parent's cgroup and
+ * the one that it is cloned into were killed a different number of times, however long ago and however empty they were. A
+ * cgroup that is made anew counts from 0. On kernels before 5.14 by freezing, a signal to each by pidfd, and thawing, some rounds of
  * it; what could not be caught then is -EAGAIN: call again. The children of a threaded domain are -EOPNOTSUPP. */
 MSCG_PUBLIC int mscg_cgroup_kill(const struct mscg_cgroup *cgroup, struct mscg_error *error);
 
