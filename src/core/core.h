@@ -130,6 +130,8 @@ uint32_t core_next_job_id(const struct core *core);
 bool     core_drained(const struct core *core);
 /* Every job the core knows, in order of id. Return false from `each` to stop. */
 void core_each(const struct core *core, bool (*each)(const struct mscg_job *job, void *ctx), void *ctx);
+/* The same from behind `after` on, for slices: costs what it gives. The record of an array comes after its tasks. */
+void core_each_from(const struct core *core, struct mscg_id after, bool (*each)(const struct mscg_job *job, void *ctx), void *ctx);
 
 struct core_stats {
 	uint32_t cpus_total, cpus_held, cpus_lent;     /* exclusive ones; lent: above --cpus */
@@ -144,6 +146,11 @@ const struct mscg_cpuset *core_free_cpus(const struct core *core);
 
 /* The invariants above. 0, or -EBADMSG with text. For tests: costs a walk of everything. */
 int core_check(const struct core *core, struct mscg_error *error);
+
+/* What SUBMITTED is folded over: the job that the core makes of a specification, defaults filled in; and the task that
+ * is split off the record of an array, which its first GRANTED is folded over. Neither owns anything. */
+void core_job_init(const struct core *core, const struct mscg_spec *spec, struct mscg_id id, struct mscg_job *ret);
+void core_job_split(const struct mscg_job *record, uint32_t task, struct mscg_job *ret);
 
 /* Fold of one event over a job; the table of states by events. -EBADMSG for an empty cell. Used by the core itself, by
  * replay tests and by fsck. */

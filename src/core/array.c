@@ -1,0 +1,210 @@
+/* Arrays: one record that waits, tasks that are split off it when they are granted. A million tasks cost a few ranges
+ * until then. A task holds its place in the throttle from its first grant to its end, also while a launch that failed
+ * waits for the next attempt. */
+#include "src/core/internal.h"
+
+static void set_ranges(struct array *a, const struct mscg_range *range, uint32_t n)
+{
+	a->range = xcalloc(n ? n : 1, sizeof *a->range);
+	if (n)
+		memcpy(a->range, range, n * sizeof *range);
+	a->n = a->cap = n;
+	a->waiting = mscg_ranges_count(range, n);
+}
+
+struct array *array_new(struct entry *record, const struct mscg_spec *spec)
+{
+	struct array *a = xcalloc(1, sizeof *a);
+
+	a->record = record;
+	if (spec) {
+		a->throttle = spec->array_throttle;
+		set_ranges(a, spec->array, spec->array_n);
+	}
+	return a;
+}
+
+int array_load(struct array *a, const struct mscg_row *row, struct mscg_error *error)
+{
+	struct mscg_range *range;
+	uint32_t n;
+	int r = mscg_ranges_parse(row->pending ? row->pending : "", &range, &n, error);
+
+	if (r < 0)
+		return r;
+	set_ranges(a, range, n);
+	free(range);
+	a->throttle = row->array_throttle;
+	a->ended = row->array_ended;
+	a->worst = row->array_worst;
+	a->failed = row->array_failed;
+	return 0;
+}
+
+void array_free(struct array *a)
+{
+	table_free(&a->tasks);
+	free(a->range);
+	free(a);
+}
+
+static uint32_t range_with(const struct array *a, uint32_t index)
+{
+	uint32_t low = a->first, high = a->n;
+
+	/* The first range that ends at or behind it. */
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (a->range[middle].last < index)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == a->n || a->range[low].first > index || (index - a->range[low].first) % a->range[low].step)
+		return UINT32_MAX;
+	return low;
+}
+
+bool array_waits(const struct array *a, uint32_t index)
+{
+	return range_with(a, index) != UINT32_MAX;
+}
+
+/* Takes an index out of a range, which may break it in two. */
+static void take_index(struct array *a, uint32_t at, uint32_t index)
+{
+	struct mscg_range *r = &a->range[at], tail;
+
+	a->waiting--;
+	if (r->first == r->last) {
+		if (at == a->first) {
+			a->first++;
+			return;
+		}
+		memmove(r, r + 1, (a->n - at - 1) * sizeof *r);
+		a->n--;
+	} else if (index == r->first) {
+		r->first += r->step;
+	} else if (index == r->last) {
+		r->last -= r->step;
+	} else {
+		tail = (struct mscg_range){index + r->step, r->last, r->step};
+		r->last = index - r->step;
+		GROW(a->range, a->n, a->cap);
+		r = &a->range[at];
+		memmove(r + 2, r + 1, (a->n - at - 1) * sizeof *r);
+		r[1] = tail;
+		a->n++;
+	}
+}
+
+static struct entry *split(struct core *core, struct entry *record, uint32_t at, uint32_t index)
+{
+	struct array *a = record->array;
+	struct entry *e = entry_new(core);
+
+	take_index(a, at, index);
+	a->active++;
+	core_job_split(&record->job, index, &e->job);
+	e->array = a;
+	entry_index(core, e);
+	touch(core, record);
+	array_consider(core, a);
+	return e;
+}
+
+struct entry *array_split(struct core *core, struct entry *record)
+{
+	return split(core, record, record->array->first, record->array->range[record->array->first].first);
+}
+
+void array_consider(struct core *core, struct array *a)
+{
+	bool wants = a->waiting && (!a->throttle || a->active < a->throttle);
+
+	if (wants && !a->record->shape)
+		queue_add(core, a->record);
+	else if (!wants)
+		queue_remove(core, a->record);
+}
+
+/* The whole is over when its last task is. */
+static void end_record(struct core *core, struct array *a)
+{
+	struct ending ending = {.state = MSCG_STATE_COMPLETED, .time_usec = core->now.real_usec};
+
+	if (a->waiting || a->active)
+		return;
+	if (a->failed && !a->worst) {
+		ending.state = MSCG_STATE_CANCELLED;
+		ending.reason = MSCG_REASON_CANCELLED;
+	} else if (a->failed) {
+		ending.state = MSCG_STATE_FAILED;
+		ending.reason = MSCG_REASON_NONZERO_EXIT;
+		ending.code = (int32_t)a->worst;
+	}
+	end_job(core, a->record, &ending);
+}
+
+/* What a task adds to the exit status of the whole: as a shell would say it. A cancelled one adds nothing, so that an
+ * array that was only cancelled is told from one that failed. */
+static uint32_t status_of(const struct mscg_job *job)
+{
+	if (job->state == MSCG_STATE_COMPLETED || job->state == MSCG_STATE_CANCELLED)
+		return 0;
+	if (job->exit_signal)
+		return 128 + (uint32_t)job->exit_signal;
+	return job->exit_code > 0 ? (uint32_t)job->exit_code : 1;
+}
+
+void array_task_ended(struct core *core, struct entry *task)
+{
+	struct array *a = task->array;
+
+	a->active--;
+	a->ended++;
+	a->failed += task->job.state != MSCG_STATE_COMPLETED;
+	a->worst = MAX_OF(a->worst, status_of(&task->job));
+	touch(core, a->record);
+	array_consider(core, a);
+	end_record(core, a);
+}
+
+bool array_cancel_index(struct core *core, struct entry *record, uint32_t index)
+{
+	uint32_t at = range_with(record->array, index);
+
+	if (at == UINT32_MAX)
+		return false;
+	cancel(core, split(core, record, at, index));
+	return true;
+}
+
+void array_cancel(struct core *core, struct entry *record)
+{
+	struct array *a = record->array;
+	struct mscg_event event;
+	struct entry *task;
+
+	if (!(record->job.flags & MSCG_JOB_CANCELLING)) {
+		event = event_of(core, record, MSCG_EVENT_CANCEL);
+		emit(core, record, &event);
+	}
+	if (a->waiting) {
+		event = event_of(core, record, MSCG_EVENT_UPDATED);
+		event.text = xasprintf("%" PRIu64 " waiting tasks cancelled", a->waiting);
+		core->count[MSCG_STATE_PENDING] -= a->waiting;
+		a->ended += (uint32_t)a->waiting;
+		a->failed += (uint32_t)a->waiting;
+		a->waiting = 0;
+		a->first = a->n = 0;
+		queue_remove(core, record);
+		emit(core, record, &event);
+	}
+	TABLE_EACH(&a->tasks, key, task)
+		if (!(task->node.bits & ENTRY_ENDED))
+			cancel(core, task);
+	if (!(record->node.bits & ENTRY_ENDED))
+		end_record(core, a);
+}

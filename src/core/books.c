@@ -1,0 +1,100 @@
+/* Who holds which CPU, and how much memory is given away. */
+#include "src/core/internal.h"
+
+uint64_t pool_free(const struct core *core, enum pool pool)
+{
+	if (pool == POOL_EXCLUSIVE)
+		return (uint64_t)core->place.nfree * CPU;
+	return core->shared_free > 0 ? (uint64_t)core->shared_free : 0;
+}
+
+uint64_t pool_total(const struct core *core, enum pool pool)
+{
+	return pool == POOL_SHARED ? core->shared_total : (uint64_t)core->place.ncpus * CPU;
+}
+
+/* Less than nothing is free when the machine lost memory under its jobs. */
+uint64_t mem_free(const struct core *core)
+{
+	return core->mem_total > core->mem_held ? core->mem_total - core->mem_held : 0;
+}
+
+#define EACH_CPU(set, c) \
+	for (unsigned c = mscg_cpuset_next((set), 0); c < MSCG_CPUS_MAX; c = mscg_cpuset_next((set), c + 1))
+
+void book_hold(struct core *core, struct entry *e, const struct mscg_cpuset *set)
+{
+	EACH_CPU(set, c)
+		if (c < core->cpu_limit)
+			core->holder[c] = e;
+}
+
+void book_claim(struct core *core, struct entry *e, const struct mscg_cpuset *set)
+{
+	EACH_CPU(set, c)
+		if (c < core->cpu_limit)
+			core->claim[c] = e;
+}
+
+static void let_go(struct core *core, struct entry *e, unsigned c)
+{
+	if (core->claim[c] == e)
+		core->claim[c] = NULL;
+	if (core->holder[c] != e)
+		return;
+	core->holder[c] = core->claim[c];
+	core->claim[c] = NULL;
+	if (!core->holder[c] && place_has(&core->place, c))
+		place_set_free(&core->place, core->place.rank[c], true);
+}
+
+void book_let_go(struct core *core, struct entry *e, const struct mscg_cpuset *set)
+{
+	EACH_CPU(set, c)
+		if (c < core->cpu_limit)
+			let_go(core, e, c);
+}
+
+void book_release(struct core *core, struct entry *e)
+{
+	const struct mscg_share *share;
+
+	if (!holds(e))
+		return;
+	share = share_of(e);
+	accrue(core, e);
+	if (pool_of(&e->job) == POOL_EXCLUSIVE)
+		book_let_go(core, e, &share->cpus);
+	else
+		core->shared_free += share->cpu_milli - (e->live->flight ? e->live->flight->pledged : 0);
+	core->mem_held -= share->mem_bytes;
+}
+
+void accrue(struct core *core, struct entry *e)
+{
+	struct mscg_run *run = e->job.run;
+	int64_t held;
+
+	if (!holds(e))
+		return;
+	/* The boot clock starts again with the machine: what it said before is worth nothing then. */
+	held = core->now.boot_usec - run->held_since_usec;
+	if (held > 0)
+		run->usage.cpu_held_usec += (uint64_t)held / CPU * share_of(e)->cpu_milli +
+		                            (uint64_t)held % CPU * share_of(e)->cpu_milli / CPU;
+	run->held_since_usec = core->now.boot_usec;
+}
+
+void grant_dress(struct core *core, struct entry *e)
+{
+	struct mscg_share *share = share_of(e);
+
+	if (!share->node)
+		share->node = xstrdup(core->node);
+	if (pool_of(&e->job) == POOL_SHARED) {
+		share->cpus = core->shared;
+		share->mems = core->shared_mems;
+	} else {
+		place_mems(&core->place, &share->cpus, &share->mems);
+	}
+}

@@ -1,0 +1,144 @@
+/* The machine or the configuration is another one than before. */
+#include "src/core/internal.h"
+
+void machine_set(struct core *core, const struct core_machine *machine)
+{
+	free(core->node);
+	core->node = xstrdup(machine->node ? machine->node : "localhost");
+	place_init(&core->place, machine);
+	core->shared = (struct mscg_cpuset){0};
+	core->shared_mems = (struct mscg_cpuset){0};
+	for (uint32_t i = 0; i < machine->ncpus; i++)
+		if (mscg_cpuset_has(&machine->shared, machine->cpus[i].cpu)) {
+			mscg_cpuset_add(&core->shared, machine->cpus[i].cpu);
+			mscg_cpuset_add(&core->shared_mems, machine->cpus[i].numa);
+		}
+	core->shared_free -= (int64_t)core->shared_total;
+	core->shared_total = (uint64_t)mscg_cpuset_count(&core->shared) * CPU;
+	core->shared_free += (int64_t)core->shared_total;
+	core->mem_total = machine->mem_bytes;
+	core->cpu_limit = core->place.nrank;
+	core->holder = xcalloc(core->cpu_limit, sizeof(struct entry *));
+	core->claim = xcalloc(core->cpu_limit, sizeof(struct entry *));
+}
+
+/* Of its CPUs, those that are still there. */
+static struct mscg_cpuset present(const struct core *core, const struct mscg_cpuset *set)
+{
+	struct mscg_cpuset left = *set;
+
+	for (unsigned c = mscg_cpuset_next(set, 0); c < MSCG_CPUS_MAX; c = mscg_cpuset_next(set, c + 1))
+		if (!place_has(&core->place, c))
+			mscg_cpuset_remove(&left, c);
+	return left;
+}
+
+static void say(struct core *core, struct entry *e, char *text)
+{
+	struct mscg_event event = event_of(core, e, MSCG_EVENT_UPDATED);
+
+	event.text = text;
+	emit(core, e, &event);
+}
+
+void repair(struct core *core, struct entry *e)
+{
+	struct mscg_cpuset set, gone;
+	uint32_t have, lost;
+	_cleanup_free_ char *was = NULL;
+
+	if (!runs(e) || !holds(e) || e->live->flight || e->live->unsure)
+		return;
+	if (pool_of(&e->job) == POOL_SHARED) {
+		if (!mscg_cpuset_equal(&share_of(e)->cpus, &core->shared))
+			resize_begin(core, e, e->job.current_cpus_milli, &core->shared, e->job.mem_bytes,
+			             xstrdup("the CPUs set aside for sharing changed"));
+		return;
+	}
+	gone = share_of(e)->cpus;
+	set = present(core, &gone);
+	mscg_cpuset_subtract(&gone, &set);
+	lost = mscg_cpuset_count(&gone);
+	if (!lost)
+		return;
+	was = set_text(&gone);
+	place_pick(&core->place, MIN_OF(lost, core->place.nfree), &set);
+	have = mscg_cpuset_count(&set);
+	e->live->degraded = have * CPU < e->job.min_cpus_milli;
+	if (have)
+		resize_begin(core, e, have * CPU, &set, e->job.mem_bytes,
+		             xasprintf("CPUs %s are gone from the machine: %u of %u replaced", was,
+		                       lost - (e->job.current_cpus_milli / CPU - have), lost));
+	else
+		say(core, e, xasprintf("CPUs %s are gone from the machine, and none is left for it", was));
+	elastic_update(core, e);
+}
+
+/* Those who hold what is still there go on holding it. */
+static void carry_over(struct core *core, struct entry **holder, struct entry **claim, uint32_t limit)
+{
+	for (uint32_t c = 0; c < limit; c++) {
+		if (!holder[c] || !place_has(&core->place, c))
+			continue;
+		core->holder[c] = holder[c];
+		core->claim[c] = claim[c];
+		place_set_free(&core->place, core->place.rank[c], false);
+	}
+}
+
+/* A CPU that came back may still be in somebody's grant: then it is that job's, as the kernel will have it. */
+static void take_back(struct core *core, struct entry *e)
+{
+	const struct mscg_cpuset *set;
+
+	if (!holds(e) || pool_of(&e->job) == POOL_SHARED)
+		return;
+	set = &share_of(e)->cpus;
+	for (unsigned c = mscg_cpuset_next(set, 0); c < MSCG_CPUS_MAX; c = mscg_cpuset_next(set, c + 1)) {
+		if (!place_has(&core->place, c) || core->holder[c] == e || core->claim[c])
+			continue;
+		if (!core->holder[c]) {
+			core->holder[c] = e;
+			place_set_free(&core->place, core->place.rank[c], false);
+		} else if (e->job.flags & MSCG_JOB_STARTED) {
+			core->claim[c] = core->holder[c];
+			core->holder[c] = e;
+		} else {
+			core->claim[c] = e;
+		}
+	}
+}
+
+static void each_granted(struct core *core, void (*each)(struct core *core, struct entry *e))
+{
+	struct entry *e, *task;
+
+	TABLE_EACH(&core->jobs, id, e) {
+		if (!is_record(e))
+			each(core, e);
+		else
+			TABLE_EACH(&e->array->tasks, index, task)
+				each(core, task);
+	}
+}
+
+void machine_change(struct core *core, const struct core_machine *machine)
+{
+	_cleanup_free_ struct entry **holder = core->holder, **claim = core->claim;
+	uint32_t limit = core->cpu_limit;
+
+	place_clear(&core->place);
+	machine_set(core, machine);
+	carry_over(core, holder, claim, limit);
+	each_granted(core, take_back);
+	each_granted(core, repair);
+	queue_reconsider(core);
+	core->squeezed = core->mem_held > core->mem_total || core->shared_free < 0;
+}
+
+void policy_change(struct core *core, const struct core_policy *policy)
+{
+	core->policy = *policy;
+	elastic_update_all(core);
+	queue_reconsider(core);
+}

@@ -1,0 +1,237 @@
+/* The invariants, by a walk of everything. For tests. */
+#include "src/core/internal.h"
+
+struct census {
+	const struct core *core;
+	struct mscg_error *error;
+	uint64_t count[MSCG_STATE_COUNT], mem, indexed, timers, elastic, room[POOL_COUNT], deficit[POOL_COUNT];
+	int64_t  shared;
+	bool     waits; /* some job waits for a shrink to be started */
+};
+
+#define BAD(c, ...) mscg_error_set((c)->error, -EBADMSG, __VA_ARGS__)
+
+static const char *name(const struct entry *e)
+{
+	static char text[4][MSCG_ID_TEXT];
+	static unsigned i;
+
+	return mscg_id_format(e->job.id, text[i++ % 4]);
+}
+
+static int check_cpus(struct census *c, const struct entry *e)
+{
+	const struct core *core = c->core;
+	const struct mscg_cpuset *set = &share_of(e)->cpus;
+	bool settled = !e->live->flight && !e->live->unsure;
+
+	for (unsigned cpu = mscg_cpuset_next(set, 0); cpu < MSCG_CPUS_MAX; cpu = mscg_cpuset_next(set, cpu + 1)) {
+		if (!place_has(&core->place, cpu)) {
+			settled = false;
+			continue;
+		}
+		if (core->holder[cpu] != e && core->claim[cpu] != e)
+			return BAD(c, "CPU %u is in the grant of job %s and not in its name", cpu, name(e));
+	}
+	if (settled && mscg_cpuset_count(set) * CPU != share_of(e)->cpu_milli)
+		return BAD(c, "job %s holds %u CPUs, its grant says %u", name(e), mscg_cpuset_count(set), share_of(e)->cpu_milli);
+	return 0;
+}
+
+static int check_size(struct census *c, const struct entry *e)
+{
+	const struct mscg_job *job = &e->job;
+
+	if (e->live->flight || e->live->unsure || e->live->degraded)
+		return 0;
+	if (share_of(e)->cpu_milli != job->current_cpus_milli || share_of(e)->mem_bytes != job->mem_bytes)
+		return BAD(c, "job %s has %u, its grant says %u", name(e), job->current_cpus_milli, share_of(e)->cpu_milli);
+	if (job->current_cpus_milli < job->min_cpus_milli || job->current_cpus_milli > job->max_cpus_milli)
+		return BAD(c, "job %s has %u: expected %u to %u", name(e), job->current_cpus_milli, job->min_cpus_milli,
+		           job->max_cpus_milli);
+	return 0;
+}
+
+static int check_granted(struct census *c, const struct entry *e)
+{
+	int r = 0;
+
+	if (!holds(e) || !e->live)
+		return BAD(c, "job %s is %s and holds nothing", name(e), mscg_state_name(e->job.state));
+	c->mem += share_of(e)->mem_bytes;
+	c->waits |= e->live->after_n > 0;
+	if (pool_of(&e->job) == POOL_SHARED)
+		c->shared += share_of(e)->cpu_milli - (e->live->flight ? e->live->flight->pledged : 0);
+	else
+		r = check_cpus(c, e);
+	if (e->live->listed) {
+		c->elastic++;
+		c->room[pool_of(&e->job)] += e->live->room;
+		c->deficit[pool_of(&e->job)] += e->live->deficit;
+	}
+	return r < 0 ? r : check_size(c, e);
+}
+
+static int check_pending(struct census *c, const struct entry *e)
+{
+	bool delayed = e->live && e->live->deadline.at != USEC_NEVER;
+
+	if (holds(e) || e->job.current_cpus_milli)
+		return BAD(c, "job %s waits and holds something", name(e));
+	if (!e->shape == !delayed)
+		return BAD(c, "job %s waits, %s the index, %s a timer", name(e), e->shape ? "in" : "not in", delayed ? "with" : "without");
+	return 0;
+}
+
+static int check_job(struct census *c, const struct entry *e)
+{
+	if (e->node.bits & (ENTRY_DIRTY | ENTRY_ENDED))
+		return BAD(c, "job %s was left dirty", name(e));
+	c->count[e->job.state]++;
+	c->indexed += e->shape != NULL;
+	if (e->live)
+		c->timers += (e->live->deadline.at != USEC_NEVER) + (e->live->backoff.at != USEC_NEVER);
+	if (mscg_state_is_final(e->job.state))
+		return BAD(c, "job %s is final and still here", name(e));
+	if (e->job.state == MSCG_STATE_PENDING)
+		return check_pending(c, e);
+	if (e->shape)
+		return BAD(c, "job %s is %s and in the index", name(e), mscg_state_name(e->job.state));
+	return check_granted(c, e);
+}
+
+static int check_record(struct census *c, const struct entry *e)
+{
+	const struct array *a = e->array;
+	bool wants = a->waiting && (!a->throttle || a->active < a->throttle);
+	uint64_t active = 0;
+	struct entry *task;
+	int r;
+
+	TABLE_EACH(&a->tasks, index, task) {
+		active++;
+		if (task->array != a || task->job.id.task != index || task->job.id.job != e->job.id.job)
+			return BAD(c, "task %s is in the wrong place", name(task));
+		r = check_job(c, task);
+		if (r < 0)
+			return r;
+	}
+	if (active != a->active || mscg_ranges_count(a->range + a->first, a->n - a->first) != a->waiting)
+		return BAD(c, "array %s counts %" PRIu64 " tasks as active", name(e), a->active);
+	for (uint32_t i = a->first + 1; i < a->n; i++)
+		if (a->range[i].first <= a->range[i - 1].last)
+			return BAD(c, "array %s: its ranges are out of order", name(e));
+	if (a->throttle && active > a->throttle)
+		return BAD(c, "array %s: %" PRIu64 " tasks run, of %u that may", name(e), active, a->throttle);
+	if (!(e->node.bits & ENTRY_EMPTY) && (wants != (e->shape != NULL) || (!a->waiting && !a->active)))
+		return BAD(c, "array %s: %s the index", name(e), e->shape ? "in" : "not in");
+	c->count[MSCG_STATE_PENDING] += a->waiting;
+	c->indexed += e->shape != NULL;
+	return 0;
+}
+
+/* In order, and heavier above lighter? */
+static int check_jobs(struct census *c, const struct shape *s, const struct tnode *node, const struct mscg_job **last)
+{
+	const struct entry *e;
+	int r;
+
+	if (!node)
+		return 0;
+	r = check_jobs(c, s, node->left, last);
+	if (r < 0)
+		return r;
+	e = container_of(node, struct entry, node);
+	if (e->shape != s || (*last && !before(*last, &e->job)))
+		return BAD(c, "job %s is out of order", name(e));
+	if (!*last && s->head != e)
+		return BAD(c, "job %s is the first of its shape and not its head", name(e));
+	*last = &e->job;
+	c->indexed--;
+	return check_jobs(c, s, node->right, last);
+}
+
+static int check_queue(struct census *c)
+{
+	const struct queue *q = &c->core->queue;
+
+	for (uint32_t i = 0; i < q->buckets; i++)
+		for (const struct shape *s = q->bucket[i]; s; s = s->next) {
+			const struct mscg_job *last = NULL;
+			int r = check_jobs(c, s, s->jobs, &last);
+
+			if (r < 0)
+				return r;
+			if (!s->head || s->listed != s->feasible)
+				return BAD(c, "a shape of %u CPUs is empty or not listed", s->cpus);
+		}
+	return c->indexed ? BAD(c, "%" PRIu64 " jobs think that they are in the index", c->indexed) : 0;
+}
+
+static int check_holders(struct census *c)
+{
+	const struct core *core = c->core;
+
+	for (unsigned cpu = 0; cpu < core->cpu_limit; cpu++) {
+		const struct entry *h = core->holder[cpu], *w = core->claim[cpu];
+
+		if (!place_has(&core->place, cpu) && !h && !w)
+			continue;
+		if (mscg_cpuset_has(&core->place.free, cpu) != !h)
+			return BAD(c, "CPU %u is %s free and held by %s", cpu, h ? "" : "not", h ? name(h) : "nobody");
+		if (h && (!holds(h) || !mscg_cpuset_has(&share_of(h)->cpus, cpu)))
+			return BAD(c, "CPU %u is held by job %s, which does not know", cpu, name(h));
+		if (w && (!h || w == h || !holds(w) || !mscg_cpuset_has(&share_of(w)->cpus, cpu)))
+			return BAD(c, "CPU %u is claimed by job %s in vain", cpu, name(w));
+	}
+	return mscg_cpuset_count(&core->place.free) == core->place.nfree ? 0 : BAD(c, "free CPUs are miscounted");
+}
+
+static uint64_t count_nodes(const struct tnode *node)
+{
+	return node ? 1 + count_nodes(node->left) + count_nodes(node->right) : 0;
+}
+
+static int check_totals(struct census *c)
+{
+	const struct core *core = c->core;
+
+	if (c->mem != core->mem_held || (!core->squeezed && core->mem_held > core->mem_total))
+		return BAD(c, "memory: %" PRIu64 " granted, %" PRIu64 " booked of %" PRIu64, c->mem, core->mem_held, core->mem_total);
+	if ((int64_t)core->shared_total - c->shared != core->shared_free || (core->shared_free < 0 && !c->waits && !core->squeezed))
+		return BAD(c, "shared CPUs: %" PRId64 " granted, %" PRId64 " free of %" PRIu64, c->shared, core->shared_free,
+		           core->shared_total);
+	for (int s = 0; s < MSCG_STATE_COUNT; s++)
+		if (!mscg_state_is_final((enum mscg_state)s) && c->count[s] != core->count[s])
+			return BAD(c, "%" PRIu64 " jobs are %s, counted %" PRIu64, c->count[s], mscg_state_name((enum mscg_state)s),
+			           core->count[s]);
+	if (count_nodes(core->timers) != c->timers)
+		return BAD(c, "%" PRIu64 " timers are set, %" PRIu64 " in the tree", c->timers, count_nodes(core->timers));
+	if (count_nodes(core->elastic[0]) + count_nodes(core->elastic[1]) != c->elastic)
+		return BAD(c, "elastic jobs are miscounted");
+	for (int p = 0; p < POOL_COUNT; p++)
+		if (c->room[p] != core->room[p] || c->deficit[p] != core->deficit[p])
+			return BAD(c, "room to grow is miscounted");
+	return 0;
+}
+
+int core_check(const struct core *core, struct mscg_error *error)
+{
+	struct census c = {.core = core, .error = error};
+	struct entry *e;
+	int r;
+
+	if (core->broken)
+		return BAD(&c, "%s", core->broken_text);
+	TABLE_EACH(&core->jobs, id, e) {
+		if (e->job.id.job != id)
+			return BAD(&c, "job %s is in the wrong place", name(e));
+		r = is_record(e) ? check_record(&c, e) : check_job(&c, e);
+		if (r < 0)
+			return r;
+	}
+	r = check_holders(&c);
+	if (r == 0)
+		r = check_queue(&c);
+	return r < 0 ? r : check_totals(&c);
+}

@@ -1,0 +1,240 @@
+/* One step: inputs in their order, then what is due, then what can start, then what can grow. */
+#include "src/core/internal.h"
+
+struct core *core_new(const struct core_machine *machine, const struct core_policy *policy)
+{
+	struct core *core = xcalloc(1, sizeof *core);
+
+	core->policy = *policy;
+	core->next_job_id = 1;
+	core->next_seq = 1;
+	machine_set(core, machine);
+	return core;
+}
+
+void core_free(struct core *core)
+{
+	struct entry *e, *task;
+
+	if (!core)
+		return;
+	queue_clear(core);
+	core->timers = NULL;
+	TABLE_EACH(&core->jobs, id, e) {
+		if (is_record(e)) {
+			TABLE_EACH(&e->array->tasks, index, task) {
+				live_forget(task);
+				mscg_run_free(task->job.run);
+			}
+			array_free(e->array);
+		}
+		live_forget(e);
+		mscg_run_free(e->job.run);
+	}
+	table_free(&core->jobs);
+	for (uint32_t i = 0; i < core->chunks; i++)
+		free(core->chunk[i]);
+	free(core->chunk);
+	place_clear(&core->place);
+	free(core->holder);
+	free(core->claim);
+	free(core->dirty);
+	free(core->node);
+	free(core);
+}
+
+/* -- what is asked ------------------------------------------------------------------------------------------------ */
+
+static int missing(const struct core *core, struct mscg_id id)
+{
+	return id.job && id.job < core->next_job_id ? -EALREADY : -ESRCH;
+}
+
+static void say_missing(struct core *core, const struct core_input *in)
+{
+	char id[MSCG_ID_TEXT];
+	int code = missing(core, in->id);
+
+	answer(core, in->token, in->id, code, CORE_RESIZE_NONE, true, code == -ESRCH ? "no job %s" : "job %s has ended",
+	       mscg_id_format(in->id, id));
+}
+
+static struct entry *find_active(const struct core *core, struct mscg_id id)
+{
+	struct entry *e = entry_find(core, id);
+
+	return e && !(e->node.bits & ENTRY_ENDED) ? e : NULL;
+}
+
+static void do_cancel(struct core *core, const struct core_input *in)
+{
+	struct entry *e = find_active(core, in->id);
+	struct entry *record = table_get(&core->jobs, in->id.job);
+
+	if (e) {
+		cancel(core, e);
+	} else if (in->id.task == MSCG_NO_TASK || !record || !is_record(record) ||
+	           !array_cancel_index(core, record, in->id.task)) {
+		say_missing(core, in);
+		return;
+	}
+	answer(core, in->token, in->id, 0, CORE_RESIZE_NONE, true, "%s", "");
+}
+
+static uint32_t signal_one(struct core *core, struct entry *e, int sig)
+{
+	if (e->job.state != MSCG_STATE_RUNNING || !(e->job.flags & MSCG_JOB_STARTED))
+		return 0;
+	act(core, e, MSCG_ACTION_SIGNAL)->signal = sig;
+	return 1;
+}
+
+static void do_signal(struct core *core, const struct core_input *in)
+{
+	struct entry *e = find_active(core, in->id), *task;
+	char id[MSCG_ID_TEXT];
+	uint32_t n = 0;
+
+	if (!e && !core_task_waits(core, in->id)) {
+		say_missing(core, in);
+		return;
+	}
+	if (e && is_record(e))
+		TABLE_EACH(&e->array->tasks, index, task)
+			n += signal_one(core, task, in->signal);
+	else if (e)
+		n = signal_one(core, e, in->signal);
+	if (n)
+		answer(core, in->token, in->id, 0, CORE_RESIZE_NONE, true, "%s", "");
+	else
+		answer(core, in->token, in->id, -EINVAL, CORE_RESIZE_NONE, true, "job %s does not run", mscg_id_format(in->id, id));
+}
+
+static void cancel_all(struct core *core)
+{
+	struct entry *e;
+
+	TABLE_EACH(&core->jobs, id, e)
+		if (!(e->node.bits & ENTRY_ENDED))
+			cancel(core, e);
+}
+
+static void done(struct core *core, const struct core_input *in)
+{
+	answer(core, in->token, in->id, 0, CORE_RESIZE_NONE, true, "%s", "");
+}
+
+static void take_input(struct core *core, const struct core_input *in)
+{
+	switch (in->kind) {
+	case CORE_SUBMIT:
+		submit(core, in);
+		break;
+	case CORE_CANCEL:
+		do_cancel(core, in);
+		break;
+	case CORE_SIGNAL:
+		do_signal(core, in);
+		break;
+	case CORE_RESIZE:
+		resize_by_hand(core, in);
+		break;
+	case CORE_DRAIN:
+		core->drained = in->on;
+		done(core, in);
+		break;
+	case CORE_SHUTDOWN:
+		cancel_all(core);
+		done(core, in);
+		break;
+	case CORE_REPORT:
+		report(core, in->report);
+		break;
+	case CORE_MACHINE:
+		machine_change(core, in->machine);
+		done(core, in);
+		break;
+	case CORE_POLICY:
+		policy_change(core, in->policy);
+		done(core, in);
+		break;
+	case CORE_TICK:
+	case CORE_INPUT_COUNT:
+		break;
+	}
+}
+
+/* -- what is due -------------------------------------------------------------------------------------------------- */
+
+static void backoff_over(struct core *core, struct entry *e)
+{
+	timer_set(core, &e->live->backoff, USEC_NEVER);
+	if (e->live->unsure && runs(e))
+		resize_settle(core, e);
+	elastic_update(core, e);
+}
+
+static void run_timers(struct core *core)
+{
+	struct timer *timer;
+
+	while ((timer = timer_due(core))) {
+		if (timer->kind == TIMER_DEADLINE)
+			deadline_passed(core, timer->entry);
+		else
+			backoff_over(core, timer->entry);
+	}
+}
+
+/* -- what can start ----------------------------------------------------------------------------------------------- */
+
+/* The size that the very first of the queue can start with; 0: it cannot. If it is elastic and --cpus will not be there
+ * even when what is under way has come back, it begins with what it can have. Nobody else may do so: those behind it
+ * would take in crumbs what the first waits for. */
+static uint32_t size_for_first(const struct core *core, const struct shape *s)
+{
+	const struct mscg_job *job = &s->head->job;
+	enum pool pool = pool_of(job);
+	uint64_t now = available(core, pool, job->priority, false);
+
+	if (job->mem_bytes > mem_free(core))
+		return 0;
+	if (now >= job->cpus_milli)
+		return job->cpus_milli;
+	if (now < least_cpus(core, job) || available(core, pool, job->priority, true) >= job->cpus_milli)
+		return 0;
+	return (uint32_t)now;
+}
+
+/* In the order of the queue, whatever fits starts: a job that does not fit lets others pass. What can be had only
+ * shrinks while this goes on, so that nobody is asked twice. */
+static void schedule(struct core *core)
+{
+	struct mscg_job from = {.priority = INT32_MAX};
+	struct shape *s;
+	uint32_t cpus;
+
+	if (core->drained)
+		return;
+	while ((s = queue_first(core)) && (cpus = size_for_first(core, s)) > 0)
+		start(core, s->head, cpus);
+	while ((s = queue_next(core, &from, false))) {
+		from = s->head->job;
+		start(core, s->head, s->cpus);
+	}
+}
+
+void core_step(struct core *core, const struct core_input *inputs, uint32_t n, struct core_now now, struct core_output *out)
+{
+	core->out = out;
+	core->now = now;
+	core->step++;
+	for (uint32_t i = 0; i < n; i++)
+		take_input(core, &inputs[i]);
+	run_timers(core);
+	schedule(core);
+	elastic_grow(core);
+	flush_rows(core);
+	out->wake_boot_usec = timers_next(core);
+	core->out = NULL;
+}

@@ -1,0 +1,284 @@
+/* internal.h: what the files of the core share. Nobody outside includes it, except its own tests. */
+#ifndef CORE_INTERNAL_H
+#define CORE_INTERNAL_H
+
+#include "src/base/base.h"
+#include "src/base/clock.h"
+#include "src/base/parse.h"
+#include "src/core/core.h"
+#include "src/core/place.h"
+#include "src/core/table.h"
+#include "src/core/treap.h"
+
+#include <inttypes.h>
+
+#define CPU 1000u /* thousandths */
+#define MEM_MIN (UINT64_C(4) << 20) /* a cgroup with less can not exec */
+
+/* The two pools that CPUs come from. Elastic jobs share only with those of their own pool. */
+enum pool { POOL_EXCLUSIVE, POOL_SHARED, POOL_COUNT };
+
+enum entry_bits {
+	ENTRY_DIRTY  = 1 << 0, /* its row is owed to the caller */
+	ENTRY_ENDED  = 1 << 1, /* final: freed when the step is over */
+	ENTRY_RECORD = 1 << 2, /* of an array */
+	ENTRY_EMPTY  = 1 << 3, /* restart: a task came before the record of its array */
+};
+
+/* A job, a task that was granted once, or the record of an array. What a job has only once it was granted is in
+ * `live`, so that a waiting one stays small. */
+struct entry {
+	struct mscg_job job;
+	struct tnode    node;  /* among the waiting of its shape; bits: enum entry_bits */
+	struct shape   *shape; /* NULL: not in the index */
+	struct live    *live;
+	struct array   *array; /* record: its own; task: its record's */
+};
+
+/* All waiting jobs with the same needs. */
+struct shape {
+	struct tnode  node; /* among shapes, by head; only feasible ones */
+	struct shape *next; /* of the same hash */
+	struct tnode *jobs;
+	struct entry *head; /* first of jobs */
+	uint64_t mem;
+	uint32_t cpus, min; /* thousandths */
+	bool     quota, elastic, feasible, listed;
+	/* Least need below this node of the tree: by pool, so that whole subtrees are passed over. */
+	uint32_t least[POOL_COUNT];
+	uint64_t least_mem;
+};
+
+struct queue {
+	struct tnode  *shapes; /* feasible ones that have jobs */
+	struct shape **bucket;
+	uint32_t       buckets, count;
+};
+
+enum timer_kind { TIMER_DEADLINE, TIMER_BACKOFF };
+struct timer {
+	struct tnode   node;
+	int64_t        at; /* boot clock; USEC_NEVER: not set */
+	struct entry  *entry;
+	enum timer_kind kind;
+};
+
+/* A resize that the engine was told of and has not answered. */
+struct flight {
+	uint64_t seq;
+	uint32_t cpus, before; /* thousandths */
+	uint64_t mem, mem_before;
+	struct mscg_cpuset set, set_before;
+	bool     by_hand, cpus_asked;
+	bool     settles; /* after a restart */
+	uint64_t token;
+	uint32_t pledged; /* shared pool: given away already to a starter */
+	/* A shrink for others may be enlarged while the step that decided it lasts. */
+	uint64_t step;
+	uint32_t event, action; /* in the output of that step */
+	struct mscg_id *starters; uint32_t starters_n, starters_cap;
+};
+
+/* What elastic jobs could give; lent: above --cpus, yield: from there down to --min-cpus. `later` counts also what a
+ * resize or a launch under way holds back for the moment. Thousandths of CPUs. */
+struct sums {
+	uint64_t lent, yield, lent_later, yield_later;
+};
+
+struct live {
+	struct entry *entry;
+	struct tnode  elastic; /* among the elastic jobs of its pool, lowest priority first */
+	struct sums   own, all; /* all: below this node of the tree */
+	uint64_t      room, deficit; /* could grow; is below its --cpus */
+	bool          listed;   /* in the tree */
+	struct timer  deadline; /* time limit, end of grace, next attempt to launch */
+	struct timer  backoff;  /* no resize before: the last was refused */
+	int64_t       started_boot;
+	uint32_t      retries, refusals;
+	bool          unsure;   /* restart in the middle of a resize: what the kernel has is not known yet */
+	bool          restored; /* granted before a restart, and the engine has not said yet what became of it */
+	bool          degraded; /* CPUs of it are gone and there was no replacement */
+	struct flight *flight;
+	bool          wishes;   /* by hand, while a flight was under way */
+	struct { uint64_t token; uint32_t cpus; uint64_t mem; } wish;
+	uint64_t     *after; uint32_t after_n; /* resizes that its launch waits for */
+};
+
+struct array {
+	struct entry *record;
+	struct table  tasks; /* that were split off and have not ended */
+	struct mscg_range *range; uint32_t first, n, cap; /* that wait; range[first..n) */
+	uint64_t waiting, active;
+	uint32_t throttle, ended, worst, failed;
+};
+
+struct core {
+	struct core_policy policy;
+	char              *node;
+	struct place       place;
+	struct mscg_cpuset shared, shared_mems;
+	uint64_t shared_total; /* thousandths */
+	int64_t  shared_free;  /* below 0 for a moment when a shrink was refused */
+	uint64_t mem_total, mem_held;
+	/* By CPU number: who has it, and who gets it when that one has let go. */
+	struct entry **holder, **claim;
+	uint32_t       cpu_limit;
+
+	struct table  jobs; /* plain jobs and records */
+	struct entry *spare, **chunk; uint32_t chunks, chunks_cap;
+	struct queue  queue;
+	struct tnode *timers;
+	struct tnode *elastic[POOL_COUNT];
+	uint64_t      room[POOL_COUNT], deficit[POOL_COUNT];
+
+	uint32_t next_job_id;
+	uint64_t next_seq;
+	bool     drained;
+	uint64_t count[MSCG_STATE_COUNT]; /* jobs and tasks, waiting tasks of arrays too; records not */
+
+	/* For one step. */
+	struct core_output *out;
+	struct core_now now;
+	uint64_t step;
+	struct entry **dirty; uint32_t dirty_n, dirty_cap;
+	bool     squeezed; /* the machine became smaller than what was granted */
+	bool     broken; /* an event did not fit the table */
+	char     broken_text[256];
+};
+
+/* jobs.c: the table of jobs */
+struct entry *entry_new(struct core *core);
+void          entry_free(struct core *core, struct entry *e);
+struct entry *entry_find(const struct core *core, struct mscg_id id); /* jobs, records, split tasks; NULL */
+void          entry_index(struct core *core, struct entry *e);        /* makes it findable */
+struct live  *live_of(struct core *core, struct entry *e);            /* makes it if need be */
+void          live_free(struct core *core, struct entry *e);
+void          live_forget(struct entry *e); /* when everything goes: its timers are not looked at any more */
+static inline bool is_record(const struct entry *e)
+{
+	return e->node.bits & ENTRY_RECORD;
+}
+static inline enum pool pool_of(const struct mscg_job *job)
+{
+	return job->flags & MSCG_JOB_QUOTA ? POOL_SHARED : POOL_EXCLUSIVE;
+}
+static inline struct mscg_share *share_of(const struct entry *e)
+{
+	return &e->job.run->grant->share[0];
+}
+static inline bool holds(const struct entry *e)
+{
+	return e->job.run && e->job.run->grant;
+}
+/* Main process is known to run, and nobody is ending it. */
+static inline bool runs(const struct entry *e)
+{
+	return e->job.state == MSCG_STATE_RUNNING && (e->job.flags & MSCG_JOB_STARTED) &&
+	       !(e->job.flags & (MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT | MSCG_JOB_KILLED));
+}
+
+/* output.c: what a step gives */
+struct mscg_event event_of(const struct core *core, const struct entry *e, enum mscg_event_kind kind);
+/* Applies it to the job and appends it; owns the texts. Returns its place in the output. */
+uint32_t           emit(struct core *core, struct entry *e, struct mscg_event *event);
+void               touch(struct core *core, struct entry *e);
+struct mscg_action *act(struct core *core, const struct entry *e, enum mscg_action_kind kind);
+__attribute__((format(printf, 7, 8))) struct core_answer *answer(struct core *core, uint64_t token, struct mscg_id id, int code,
+                                                                   enum core_resize resize, bool last, const char *format, ...);
+char *set_text(const struct mscg_cpuset *set); /* malloc'ed */
+void  flush_rows(struct core *core);
+void  fill_row(const struct entry *e, struct mscg_row *ret);
+
+/* books.c: who holds what */
+uint64_t pool_free(const struct core *core, enum pool pool); /* thousandths */
+uint64_t pool_total(const struct core *core, enum pool pool);
+uint64_t mem_free(const struct core *core);
+void     book_hold(struct core *core, struct entry *e, const struct mscg_cpuset *set);  /* taken from place already */
+void     book_claim(struct core *core, struct entry *e, const struct mscg_cpuset *set); /* others hold it still */
+void     book_let_go(struct core *core, struct entry *e, const struct mscg_cpuset *set); /* to who claims it, or free */
+void     book_release(struct core *core, struct entry *e); /* everything, at the end of an attempt */
+void     accrue(struct core *core, struct entry *e);       /* cpu_held_usec up to now */
+void     grant_dress(struct core *core, struct entry *e);  /* node name and memory nodes of its grant */
+
+/* queue.c: who waits */
+bool before(const struct mscg_job *a, const struct mscg_job *b); /* in the order of the queue */
+void queue_add(struct core *core, struct entry *e);
+void queue_remove(struct core *core, struct entry *e);
+void queue_reconsider(struct core *core); /* machine or policy changed */
+void queue_clear(struct core *core);
+struct shape *queue_first(const struct core *core); /* NULL: nobody waits */
+/* The first shape in order whose head is not before `from` and fits; `later`: counting what comes back soon. */
+struct shape *queue_next(const struct core *core, const struct mscg_job *from, bool later);
+/* Who is served before `job` whenever there is enough for it: the first that needs no more. NULL: nobody. */
+const struct mscg_job *queue_ahead(const struct core *core, const struct mscg_job *job);
+/* Thousandths of CPUs that a job of this priority can have. */
+uint64_t available(const struct core *core, enum pool pool, int32_t priority, bool later);
+uint32_t least_cpus(const struct core *core, const struct mscg_job *job); /* it would start with */
+bool     feasible(const struct core *core, const struct mscg_job *job, char text[160]);
+
+/* timers.c */
+void timer_set(struct core *core, struct timer *timer, int64_t at); /* USEC_NEVER: unset */
+struct timer *timer_due(const struct core *core);
+int64_t timers_next(const struct core *core);
+
+/* elastic.c */
+void     elastic_update(struct core *core, struct entry *e);
+void     elastic_update_all(struct core *core);
+uint64_t elastic_takeable(const struct core *core, enum pool pool, int32_t priority, bool later);
+/* Shrinks others by `amount` for `starter`, which has asked for no more than is takeable; the CPUs that will come free
+ * are added to *set and claimed. The resizes are noted in the starter's `after`. */
+void     elastic_take(struct core *core, struct entry *starter, uint64_t amount, struct mscg_cpuset *set);
+void     elastic_grow(struct core *core);
+double   utilisation(const struct core *core); /* 0..1 */
+/* water.c */
+void water_lower(const uint64_t *height, uint64_t *take, uint32_t n, uint64_t amount, uint64_t unit);
+void water_raise(const uint64_t *height, const uint64_t *limit, uint64_t *give, uint32_t n, uint64_t amount, uint64_t unit);
+
+/* resize.c: resizes under way */
+bool resizable(const struct entry *e); /* now, by the core's own decision */
+/* Begins one; sizes in thousandths and bytes. `set` is the new one (exclusive). Text is the event's and becomes its own. */
+struct flight *resize_begin(struct core *core, struct entry *e, uint32_t cpus, const struct mscg_cpuset *set, uint64_t mem, char *text);
+/* A shrink of this step takes away more. */
+void resize_enlarge(struct core *core, struct entry *e, uint32_t cpus, const struct mscg_cpuset *set);
+void resize_by_hand(struct core *core, const struct core_input *input);
+void resize_report(struct core *core, struct entry *e, const struct mscg_report *report);
+void resize_settle(struct core *core, struct entry *e); /* restart: makes the kernel agree with the books */
+void resize_drop(struct core *core, struct entry *e, const char *why); /* the job is ending */
+
+/* life.c */
+void submit(struct core *core, const struct core_input *input);
+void start(struct core *core, struct entry *e, uint32_t cpus);
+void cancel(struct core *core, struct entry *e);
+void kill_job(struct core *core, struct entry *e);
+void deadline_passed(struct core *core, struct entry *e);
+void set_deadline(struct core *core, struct entry *e); /* the time limit, by what the job says */
+struct ending {
+	enum mscg_state  state;
+	enum mscg_reason reason;
+	int32_t code, signal;
+	int64_t time_usec;
+	const char *text;
+};
+void end_job(struct core *core, struct entry *e, const struct ending *ending);
+void to_queue(struct core *core, struct entry *e, enum mscg_event_kind kind, enum mscg_reason reason, int64_t delay_usec,
+              const char *text);
+/* report.c */
+void report(struct core *core, const struct mscg_report *report);
+
+/* array.c */
+struct array *array_new(struct entry *record, const struct mscg_spec *spec);
+int           array_load(struct array *array, const struct mscg_row *row, struct mscg_error *error);
+void          array_free(struct array *array);
+bool          array_waits(const struct array *array, uint32_t index);
+struct entry *array_split(struct core *core, struct entry *record); /* the next task, waiting, outside of the index */
+void          array_consider(struct core *core, struct array *array); /* into or out of the index */
+void          array_task_ended(struct core *core, struct entry *task);
+bool          array_cancel_index(struct core *core, struct entry *record, uint32_t index); /* false: it does not wait */
+void          array_cancel(struct core *core, struct entry *record);
+/* change.c: machine and policy */
+void machine_set(struct core *core, const struct core_machine *machine);
+void machine_change(struct core *core, const struct core_machine *machine);
+void repair(struct core *core, struct entry *e); /* CPUs of it left the machine: gets others or goes on with less */
+void policy_change(struct core *core, const struct core_policy *policy);
+
+#endif

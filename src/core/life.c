@@ -1,0 +1,303 @@
+/* From submission to the end: what people ask for, and the clock. What the engine reports is in report.c. */
+#include "src/core/internal.h"
+
+#include <signal.h>
+
+/* -- submission --------------------------------------------------------------------------------------------------- */
+
+static uint64_t default_mem(const struct core *core, uint32_t cpus)
+{
+	uint64_t mem = core->policy.default_mem_per_cpu * ((cpus + CPU - 1) / CPU);
+
+	return MAX_OF(mem, MEM_MIN);
+}
+
+void core_job_init(const struct core *core, const struct mscg_spec *spec, struct mscg_id id, struct mscg_job *ret)
+{
+	uint64_t all = pool_total(core, spec->cpu_mode == MSCG_CPUS_QUOTA ? POOL_SHARED : POOL_EXCLUSIVE);
+	struct mscg_job job = {
+		.id = id,
+		.uid = spec->uid,
+		.priority = spec->priority,
+		.cpus_milli = spec->cpus_milli,
+		.min_cpus_milli = spec->elastic ? spec->min_cpus_milli : spec->cpus_milli,
+		.max_cpus_milli = spec->elastic ? spec->max_cpus_milli : spec->cpus_milli,
+		.mem_bytes = spec->mem_bytes ? spec->mem_bytes : default_mem(core, spec->cpus_milli),
+		.time_limit_s = spec->time_limit_s ? spec->time_limit_s : core->policy.default_time_limit_s,
+		.grace_s = spec->grace_s,
+	};
+	unsigned flags = 0;
+
+	if (!job.min_cpus_milli)
+		job.min_cpus_milli = job.cpus_milli;
+	if (!job.max_cpus_milli)
+		job.max_cpus_milli = (uint32_t)MAX_OF(all, job.cpus_milli);
+	flags |= spec->elastic ? MSCG_JOB_ELASTIC : 0;
+	flags |= spec->cpu_mode == MSCG_CPUS_QUOTA ? MSCG_JOB_QUOTA : 0;
+	flags |= spec->requeue ? MSCG_JOB_REQUEUE : 0;
+	flags |= spec->attached ? MSCG_JOB_ATTACHED : 0;
+	flags |= spec->array ? MSCG_JOB_ARRAY : 0;
+	job.flags = (uint16_t)flags;
+	*ret = job;
+}
+
+void core_job_split(const struct mscg_job *record, uint32_t task, struct mscg_job *ret)
+{
+	*ret = *record;
+	ret->id.task = task;
+	ret->flags &= (uint16_t)~(MSCG_JOB_ARRAY | MSCG_JOB_CANCELLING);
+	ret->run = NULL;
+}
+
+/* What would be said to a submission: 0 or the refusal. */
+static int admit(const struct core *core, const struct mscg_job *job, bool *ret_feasible, char text[160])
+{
+	text[0] = '\0';
+	*ret_feasible = feasible(core, job, text);
+	if (core->next_job_id > INT32_MAX) {
+		snprintf(text, 160, "job ids are used up");
+		return -ENOSPC;
+	}
+	return *ret_feasible || !core->policy.infeasible_reject ? 0 : -ENOSPC;
+}
+
+int core_admits(const struct core *core, const struct mscg_spec *spec, struct mscg_error *error)
+{
+	struct mscg_job job;
+	char text[160];
+	bool fits;
+	int r;
+
+	core_job_init(core, spec, (struct mscg_id){core->next_job_id, MSCG_NO_TASK}, &job);
+	r = admit(core, &job, &fits, text);
+	return r < 0 ? mscg_error_set(error, r, "%s", text) : 0;
+}
+
+void submit(struct core *core, const struct core_input *in)
+{
+	struct mscg_id id = {core->next_job_id, MSCG_NO_TASK};
+	struct core_answer *a;
+	struct mscg_event event;
+	struct entry *e;
+	struct mscg_job job;
+	char text[160];
+	bool fits;
+	int r;
+
+	core_job_init(core, in->spec, id, &job);
+	r = admit(core, &job, &fits, text);
+	if (r < 0) {
+		a = answer(core, in->token, (struct mscg_id){0, MSCG_NO_TASK}, r, CORE_RESIZE_NONE, true, "%s", text);
+		if (a)
+			a->reason = fits ? MSCG_REASON_NONE : MSCG_REASON_INFEASIBLE;
+		return;
+	}
+	core->next_job_id++;
+	e = entry_new(core);
+	e->job = job;
+	if (in->spec->array) {
+		e->node.bits = ENTRY_RECORD;
+		e->array = array_new(e, in->spec);
+		core->count[MSCG_STATE_PENDING] += e->array->waiting;
+	}
+	entry_index(core, e);
+	event = event_of(core, e, MSCG_EVENT_SUBMITTED);
+	event.reason = fits ? MSCG_REASON_NONE : MSCG_REASON_INFEASIBLE;
+	event.cpus_milli = job.cpus_milli;
+	event.mem_bytes = job.mem_bytes;
+	emit(core, e, &event);
+	queue_add(core, e);
+	a = answer(core, in->token, id, 0, CORE_RESIZE_NONE, true, "%s", text);
+	if (a)
+		a->reason = fits ? MSCG_REASON_NONE : MSCG_REASON_INFEASIBLE;
+}
+
+/* -- start -------------------------------------------------------------------------------------------------------- */
+
+/* CPUs for a job that may have them (queue.c saw to that): first what is free, then from those who lend or yield. */
+static void find_cpus(struct core *core, struct entry *e, uint32_t cpus, struct mscg_cpuset *set)
+{
+	enum pool pool = pool_of(&e->job);
+	uint64_t now = MIN_OF(pool_free(core, pool), cpus);
+
+	*set = (struct mscg_cpuset){0};
+	if (pool == POOL_EXCLUSIVE) {
+		place_pick(&core->place, (uint32_t)(now / CPU), set);
+		book_hold(core, e, set);
+	}
+	if (now < cpus)
+		elastic_take(core, e, cpus - now, set);
+	if (pool == POOL_SHARED) {
+		core->shared_free -= cpus;
+		*set = core->shared;
+	}
+}
+
+void start(struct core *core, struct entry *e, uint32_t cpus)
+{
+	struct mscg_action *action;
+	struct mscg_event event;
+	struct mscg_cpuset set;
+	struct live *l;
+
+	if (is_record(e))
+		e = array_split(core, e);
+	else
+		queue_remove(core, e);
+	l = live_of(core, e);
+	timer_set(core, &l->deadline, USEC_NEVER);
+	l->unsure = l->degraded = l->restored = false;
+	l->after_n = 0;
+	find_cpus(core, e, cpus, &set);
+	core->mem_held += e->job.mem_bytes;
+	event = event_of(core, e, MSCG_EVENT_GRANTED);
+	event.reason = MSCG_REASON_NONE;
+	event.attempt = e->job.attempt + 1;
+	event.cpus_milli = cpus;
+	event.mem_bytes = e->job.mem_bytes;
+	event.cpus = set_text(&set);
+	emit(core, e, &event);
+	e->job.run->held_since_usec = core->now.boot_usec;
+	grant_dress(core, e);
+	action = act(core, e, MSCG_ACTION_START);
+	action->grant = mscg_grant_copy(e->job.run->grant);
+	if (l->after_n) {
+		action->after_n = l->after_n;
+		action->after = xcalloc(l->after_n, sizeof *action->after);
+		memcpy(action->after, l->after, l->after_n * sizeof *action->after);
+	}
+}
+
+/* -- ending ------------------------------------------------------------------------------------------------------- */
+
+static void send_signal(struct core *core, struct entry *e, int sig)
+{
+	act(core, e, MSCG_ACTION_SIGNAL)->signal = sig;
+}
+
+void kill_job(struct core *core, struct entry *e)
+{
+	if (!(e->job.flags & MSCG_JOB_KILLED)) {
+		struct mscg_event event = event_of(core, e, MSCG_EVENT_KILL);
+
+		emit(core, e, &event);
+	}
+	timer_set(core, &e->live->deadline, USEC_NEVER);
+	act(core, e, MSCG_ACTION_KILL);
+}
+
+/* SIGTERM, and the kill when the grace time is over. What was not seen to run yet is killed at once. */
+static void terminate(struct core *core, struct entry *e)
+{
+	if (!(e->job.flags & MSCG_JOB_STARTED) || e->job.grace_s == 0) {
+		kill_job(core, e);
+		return;
+	}
+	send_signal(core, e, SIGTERM);
+	timer_set(core, &e->live->deadline, core->now.boot_usec + e->job.grace_s * USEC_PER_SEC);
+}
+
+void cancel(struct core *core, struct entry *e)
+{
+	struct mscg_event event;
+	bool again = e->job.flags & (MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT);
+
+	if (is_record(e)) {
+		array_cancel(core, e);
+		return;
+	}
+	if (e->job.state == MSCG_STATE_PENDING) {
+		end_job(core, e, &(struct ending){MSCG_STATE_CANCELLED, MSCG_REASON_CANCELLED, 0, 0, core->now.real_usec, NULL});
+		return;
+	}
+	if (e->job.state == MSCG_STATE_COMPLETING) /* it ends by itself; how is known already */
+		return;
+	if (!(e->job.flags & MSCG_JOB_CANCELLING)) {
+		event = event_of(core, e, MSCG_EVENT_CANCEL);
+		emit(core, e, &event);
+	}
+	if (again)
+		kill_job(core, e);
+	else
+		terminate(core, e);
+}
+
+void set_deadline(struct core *core, struct entry *e)
+{
+	struct live *l = e->live;
+	int64_t at = USEC_NEVER;
+
+	if (e->job.flags & MSCG_JOB_KILLED)
+		at = USEC_NEVER;
+	else if (e->job.flags & (MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT))
+		at = core->now.boot_usec + e->job.grace_s * USEC_PER_SEC;
+	else if (e->job.flags & MSCG_JOB_STARTED && e->job.time_limit_s)
+		at = l->started_boot + e->job.time_limit_s * USEC_PER_SEC;
+	timer_set(core, &l->deadline, at);
+}
+
+void deadline_passed(struct core *core, struct entry *e)
+{
+	timer_set(core, &e->live->deadline, USEC_NEVER);
+	if (e->job.state == MSCG_STATE_PENDING) {
+		queue_add(core, e);
+	} else if (e->job.state != MSCG_STATE_RUNNING && e->job.state != MSCG_STATE_SUSPENDED) {
+		return;
+	} else if (e->job.flags & (MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT)) {
+		kill_job(core, e);
+	} else {
+		struct mscg_event event = event_of(core, e, MSCG_EVENT_TIMELIMIT);
+
+		event.reason = MSCG_REASON_TIME_LIMIT;
+		emit(core, e, &event);
+		terminate(core, e);
+	}
+}
+
+void end_job(struct core *core, struct entry *e, const struct ending *ending)
+{
+	bool granted = holds(e);
+	struct mscg_event event;
+
+	queue_remove(core, e);
+	resize_drop(core, e, "the job has ended");
+	book_release(core, e);
+	event = event_of(core, e, MSCG_EVENT_ENDED);
+	event.state = (uint8_t)ending->state;
+	event.reason = (uint8_t)ending->reason;
+	event.exit_code = ending->code;
+	event.exit_signal = ending->signal;
+	event.time_usec = ending->time_usec ? ending->time_usec : core->now.real_usec;
+	event.text = ending->text && *ending->text ? xstrdup(ending->text) : NULL;
+	if (e->job.run && ending->text && *ending->text)
+		snprintf(e->job.run->fail_text, sizeof e->job.run->fail_text, "%s", ending->text);
+	emit(core, e, &event);
+	e->node.bits |= ENTRY_ENDED;
+	if (e->live) {
+		timer_set(core, &e->live->deadline, USEC_NEVER);
+		timer_set(core, &e->live->backoff, USEC_NEVER);
+	}
+	if (granted)
+		act(core, e, MSCG_ACTION_REMOVE)->state = (uint8_t)ending->state;
+	if (!is_record(e) && e->array)
+		array_task_ended(core, e);
+}
+
+void to_queue(struct core *core, struct entry *e, enum mscg_event_kind kind, enum mscg_reason reason, int64_t delay_usec,
+              const char *text)
+{
+	struct mscg_event event = event_of(core, e, kind);
+	struct live *l = e->live;
+
+	resize_drop(core, e, "the job is back in the queue");
+	book_release(core, e);
+	event.reason = (uint8_t)reason;
+	event.text = text && *text ? xstrdup(text) : NULL;
+	emit(core, e, &event);
+	l->after_n = 0;
+	l->unsure = l->degraded = false;
+	timer_set(core, &l->backoff, USEC_NEVER);
+	timer_set(core, &l->deadline, delay_usec ? core->now.boot_usec + delay_usec : USEC_NEVER);
+	if (!delay_usec)
+		queue_add(core, e);
+}

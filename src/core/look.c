@@ -1,0 +1,173 @@
+/* Looking at the core between steps. */
+#include "src/core/internal.h"
+
+#include <stdarg.h>
+
+const struct mscg_job *core_find(const struct core *core, struct mscg_id id)
+{
+	const struct entry *e = entry_find(core, id);
+
+	if (!e && core_task_waits(core, id))
+		e = table_get(&core->jobs, id.job);
+	return e ? &e->job : NULL;
+}
+
+bool core_task_waits(const struct core *core, struct mscg_id id)
+{
+	const struct entry *e = table_get(&core->jobs, id.job);
+
+	return e && is_record(e) && id.task != MSCG_NO_TASK && array_waits(e->array, id.task);
+}
+
+uint32_t core_next_job_id(const struct core *core)
+{
+	return core->next_job_id;
+}
+
+bool core_drained(const struct core *core)
+{
+	return core->drained;
+}
+
+void core_each_from(const struct core *core, struct mscg_id after, bool (*each)(const struct mscg_job *job, void *ctx), void *ctx)
+{
+	uint64_t key = after.job;
+	struct entry *e, *task;
+
+	for (; (e = table_next(&core->jobs, &key)); key++) {
+		uint64_t index = key == after.job ? (uint64_t)after.task + 1 : 0;
+
+		if (is_record(e))
+			for (; (task = table_next(&e->array->tasks, &index)); index++)
+				if (!each(&task->job, ctx))
+					return;
+		if (e->node.bits & ENTRY_EMPTY || (key == after.job && after.task == MSCG_NO_TASK))
+			continue;
+		if (!each(&e->job, ctx))
+			return;
+	}
+}
+
+void core_each(const struct core *core, bool (*each)(const struct mscg_job *job, void *ctx), void *ctx)
+{
+	core_each_from(core, (struct mscg_id){0, MSCG_NO_TASK}, each, ctx);
+}
+
+void core_get_stats(const struct core *core, struct core_stats *ret)
+{
+	*ret = (struct core_stats){
+		.cpus_total = core->place.ncpus,
+		.cpus_held = core->place.ncpus - core->place.nfree,
+		.cpus_lent = (uint32_t)(elastic_takeable(core, POOL_EXCLUSIVE, INT32_MIN, true) / CPU),
+		.shared_total_milli = (uint32_t)core->shared_total,
+		.shared_held_milli = (uint32_t)((int64_t)core->shared_total - core->shared_free),
+		.mem_total = core->mem_total,
+		.mem_held = core->mem_held,
+		.pending = core->count[MSCG_STATE_PENDING],
+		.running = core->count[MSCG_STATE_RUNNING] + core->count[MSCG_STATE_SUSPENDED],
+		.completing = core->count[MSCG_STATE_COMPLETING],
+		.utilisation_percent = (uint32_t)(utilisation(core) * 100),
+		.drained = core->drained,
+	};
+}
+
+const struct mscg_cpuset *core_free_cpus(const struct core *core)
+{
+	return &core->place.free;
+}
+
+/* -- why ---------------------------------------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 2, 3))) static void say(char *text, const char *format, ...)
+{
+	va_list ap;
+
+	if (!text)
+		return;
+	va_start(ap, format);
+	vsnprintf(text, 160, format, ap);
+	va_end(ap);
+}
+
+static const char *is_are(uint64_t milli)
+{
+	return milli <= CPU && milli > 0 ? "is" : "are";
+}
+
+static enum mscg_reason why_resources(const struct core *core, const struct mscg_job *job, char *text)
+{
+	enum pool pool = pool_of(job);
+	uint32_t least = least_cpus(core, job);
+	uint64_t free_cpus = pool_free(core, pool), lent = elastic_takeable(core, pool, INT32_MIN, true);
+	uint64_t all = available(core, pool, job->priority, true), yield = all - free_cpus - lent;
+	char need[32], have[32], l[32], y[32], more[64] = "";
+
+	format_cpus(least, need, sizeof need);
+	format_cpus((uint32_t)free_cpus, have, sizeof have);
+	if (lent)
+		snprintf(more, sizeof more, "%s %s %s lent to others", yield ? "," : " and", format_cpus((uint32_t)lent, l, sizeof l),
+		         is_are(lent));
+	if (yield)
+		snprintf(more + strlen(more), sizeof more - strlen(more), " and %s could be had from lower priorities",
+		         format_cpus((uint32_t)yield, y, sizeof y));
+	if (least > all)
+		say(text, "needs %s CPU%s, %s %s free%s", need, least == CPU ? "" : "s", have, is_are(free_cpus), more);
+	else if (job->mem_bytes > mem_free(core))
+		say(text, "needs %s of memory, %s is free", format_size(job->mem_bytes, need, sizeof need),
+		    format_size(mem_free(core), have, sizeof have));
+	else
+		say(text, "needs %s CPU%s, which are being made free", need, least == CPU ? "" : "s");
+	return MSCG_REASON_RESOURCES;
+}
+
+static enum mscg_reason why_retry(const struct core *core, const struct entry *e, struct core_now now, char *text)
+{
+	int64_t in = (e->live->deadline.at - now.boot_usec + USEC_PER_SEC - 1) / USEC_PER_SEC;
+
+	(void)core;
+	say(text, "could not be started (attempt %u of %u in a row): next attempt in %" PRId64 " s", e->live->retries,
+	    core->policy.max_launch_retries + 1, MAX_OF(in, INT64_C(0)));
+	return MSCG_REASON_LAUNCH_RETRY;
+}
+
+static enum mscg_reason why_pending(const struct core *core, const struct entry *e, struct core_now now, char *text)
+{
+	const struct mscg_job *ahead;
+	char id[MSCG_ID_TEXT], buf[160];
+
+	if (!feasible(core, &e->job, buf)) {
+		say(text, "%s", buf);
+		return MSCG_REASON_INFEASIBLE;
+	}
+	if (e->live && e->live->deadline.at != USEC_NEVER)
+		return why_retry(core, e, now, text);
+	if (is_record(e) && e->array->throttle && e->array->active >= e->array->throttle) {
+		say(text, "%" PRIu64 " tasks of the array run, of %u that may at a time", e->array->active, e->array->throttle);
+		return MSCG_REASON_ARRAY_LIMIT;
+	}
+	if (core->drained) {
+		say(text, "%s", mscg_reason_text(MSCG_REASON_DRAINED));
+		return MSCG_REASON_DRAINED;
+	}
+	ahead = queue_ahead(core, &e->job);
+	if (ahead) {
+		say(text, "job %s (priority %d) waits before it", mscg_id_format(ahead->id, id), ahead->priority);
+		return MSCG_REASON_PRIORITY;
+	}
+	return why_resources(core, &e->job, text);
+}
+
+enum mscg_reason core_why(const struct core *core, struct mscg_id id, struct core_now now, char text[160])
+{
+	const struct entry *e = entry_find(core, id);
+
+	say(text, "%s", "");
+	if (!e && core_task_waits(core, id))
+		e = table_get(&core->jobs, id.job);
+	if (!e)
+		return MSCG_REASON_NONE;
+	if (e->job.state == MSCG_STATE_PENDING && (!is_record(e) || e->array->waiting))
+		return why_pending(core, e, now, text);
+	say(text, "%s", mscg_reason_text(e->job.reason));
+	return e->job.reason;
+}

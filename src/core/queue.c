@@ -1,0 +1,319 @@
+/* Who waits, by shape: all jobs with the same needs hang in one tree, in the order of the queue, and the shapes in
+ * another, by their first job. Whether anything of a shape fits is asked once for all of it, and whole parts of the
+ * tree of shapes are passed over when the least that anything in them needs is not there. So a step costs what starts,
+ * and the logarithm of what waits. */
+#include "src/core/internal.h"
+
+bool before(const struct mscg_job *a, const struct mscg_job *b)
+{
+	if (a->priority != b->priority)
+		return a->priority > b->priority;
+	if (a->id.job != b->id.job)
+		return a->id.job < b->id.job;
+	return a->id.task < b->id.task;
+}
+
+static int by_order(const struct tnode *a, const struct tnode *b)
+{
+	const struct entry *x = container_of(a, struct entry, node), *y = container_of(b, struct entry, node);
+
+	return before(&x->job, &y->job) ? -1 : 1;
+}
+
+static int by_head(const struct tnode *a, const struct tnode *b)
+{
+	return by_order(&container_of(a, struct shape, node)->head->node, &container_of(b, struct shape, node)->head->node);
+}
+
+static enum pool shape_pool(const struct shape *s)
+{
+	return s->quota ? POOL_SHARED : POOL_EXCLUSIVE;
+}
+
+static void fold_least(struct shape *s, const struct tnode *child)
+{
+	const struct shape *c;
+
+	if (!child)
+		return;
+	c = container_of(child, struct shape, node);
+	for (int p = 0; p < POOL_COUNT; p++)
+		s->least[p] = MIN_OF(s->least[p], c->least[p]);
+	s->least_mem = MIN_OF(s->least_mem, c->least_mem);
+}
+
+static void sum_up(struct tnode *node)
+{
+	struct shape *s = container_of(node, struct shape, node);
+
+	s->least[POOL_EXCLUSIVE] = s->least[POOL_SHARED] = UINT32_MAX;
+	s->least[shape_pool(s)] = s->cpus;
+	s->least_mem = s->mem;
+	fold_least(s, node->left);
+	fold_least(s, node->right);
+}
+
+static const struct treap_type by_queue = {by_order, NULL};
+static const struct treap_type by_shape = {by_head, sum_up};
+
+/* An elastic job that may not be squeezed starts with --cpus or not at all. */
+static uint32_t least_of(const struct core *core, uint32_t cpus, uint32_t min, bool elastic)
+{
+	return elastic && core->policy.elastic ? min : cpus;
+}
+
+uint32_t least_cpus(const struct core *core, const struct mscg_job *job)
+{
+	return least_of(core, job->cpus_milli, job->min_cpus_milli, job->flags & MSCG_JOB_ELASTIC);
+}
+
+bool feasible(const struct core *core, const struct mscg_job *job, char text[160])
+{
+	enum pool pool = pool_of(job);
+	uint32_t least = least_cpus(core, job);
+	uint64_t total = pool_total(core, pool);
+	char a[32], b[32];
+
+	if (least > total) {
+		if (text)
+			snprintf(text, 160, "needs %s CPUs, this machine has %s%s", format_cpus(least, a, sizeof a),
+			         format_cpus((uint32_t)total, b, sizeof b), pool == POOL_SHARED ? " for sharing" : "");
+		return false;
+	}
+	if (job->mem_bytes > core->mem_total) {
+		if (text)
+			snprintf(text, 160, "needs %s of memory, this machine has %s", format_size(job->mem_bytes, a, sizeof a),
+			         format_size(core->mem_total, b, sizeof b));
+		return false;
+	}
+	return true;
+}
+
+static bool shape_is_feasible(const struct core *core, const struct shape *s)
+{
+	return least_of(core, s->cpus, s->min, s->elastic) <= pool_total(core, shape_pool(s)) && s->mem <= core->mem_total;
+}
+
+/* -- shapes ------------------------------------------------------------------------------------------------------- */
+
+static bool has_shape(const struct shape *s, const struct mscg_job *job)
+{
+	return s->cpus == job->cpus_milli && s->min == job->min_cpus_milli && s->mem == job->mem_bytes &&
+	       s->quota == !!(job->flags & MSCG_JOB_QUOTA) && s->elastic == !!(job->flags & MSCG_JOB_ELASTIC);
+}
+
+static uint32_t hash(const struct core *core, uint32_t cpus, uint32_t min, uint64_t mem)
+{
+	return treap_weight(treap_weight(cpus, min), treap_weight((uint32_t)mem, (uint32_t)(mem >> 32))) &
+	       (core->queue.buckets - 1);
+}
+
+static struct shape **chain_of(struct core *core, const struct shape *s)
+{
+	return &core->queue.bucket[hash(core, s->cpus, s->min, s->mem)];
+}
+
+static void grow_buckets(struct core *core)
+{
+	struct queue *q = &core->queue;
+	struct shape **old = q->bucket;
+	uint32_t n = q->buckets;
+
+	if (q->count < n)
+		return;
+	q->buckets = n ? n * 2 : 16;
+	q->bucket = xcalloc(q->buckets, sizeof(struct shape *));
+	for (uint32_t i = 0; i < n; i++)
+		for (struct shape *s = old[i], *next; s; s = next) {
+			next = s->next;
+			s->next = *chain_of(core, s);
+			*chain_of(core, s) = s;
+		}
+	free(old);
+}
+
+static struct shape *shape_for(struct core *core, const struct mscg_job *job)
+{
+	struct shape *s;
+
+	grow_buckets(core);
+	for (s = core->queue.bucket[hash(core, job->cpus_milli, job->min_cpus_milli, job->mem_bytes)]; s; s = s->next)
+		if (has_shape(s, job))
+			return s;
+	s = xcalloc(1, sizeof *s);
+	s->cpus = job->cpus_milli;
+	s->min = job->min_cpus_milli;
+	s->mem = job->mem_bytes;
+	s->quota = job->flags & MSCG_JOB_QUOTA;
+	s->elastic = job->flags & MSCG_JOB_ELASTIC;
+	s->feasible = shape_is_feasible(core, s);
+	s->node.weight = treap_weight(job->id.job, job->id.task);
+	s->next = *chain_of(core, s);
+	*chain_of(core, s) = s;
+	core->queue.count++;
+	return s;
+}
+
+static void shape_free(struct core *core, struct shape *s)
+{
+	struct shape **p = chain_of(core, s);
+
+	while (*p != s)
+		p = &(*p)->next;
+	*p = s->next;
+	core->queue.count--;
+	free(s);
+}
+
+/* The tree of shapes is ordered by heads: a shape is out of it while its head changes. */
+static void unlist(struct core *core, struct shape *s)
+{
+	if (s->listed)
+		treap_remove(&by_shape, &core->queue.shapes, &s->node);
+	s->listed = false;
+}
+
+static void list(struct core *core, struct shape *s)
+{
+	struct tnode *first = treap_first(s->jobs);
+
+	s->head = first ? container_of(first, struct entry, node) : NULL;
+	s->listed = s->head && s->feasible;
+	if (s->listed)
+		treap_insert(&by_shape, &core->queue.shapes, &s->node);
+}
+
+void queue_add(struct core *core, struct entry *e)
+{
+	struct shape *s = shape_for(core, &e->job);
+	bool first = !s->head || before(&e->job, &s->head->job);
+
+	if (first)
+		unlist(core, s);
+	treap_insert(&by_queue, &s->jobs, &e->node);
+	e->shape = s;
+	if (first)
+		list(core, s);
+}
+
+void queue_remove(struct core *core, struct entry *e)
+{
+	struct shape *s = e->shape;
+	bool first;
+
+	if (!s)
+		return;
+	first = s->head == e;
+	if (first)
+		unlist(core, s);
+	treap_remove(&by_queue, &s->jobs, &e->node);
+	e->shape = NULL;
+	if (first)
+		list(core, s);
+	if (!s->head)
+		shape_free(core, s);
+}
+
+void queue_reconsider(struct core *core)
+{
+	for (uint32_t i = 0; i < core->queue.buckets; i++)
+		for (struct shape *s = core->queue.bucket[i]; s; s = s->next) {
+			unlist(core, s);
+			s->feasible = shape_is_feasible(core, s);
+			list(core, s);
+		}
+}
+
+void queue_clear(struct core *core)
+{
+	for (uint32_t i = 0; i < core->queue.buckets; i++)
+		for (struct shape *s = core->queue.bucket[i], *next; s; s = next) {
+			next = s->next;
+			free(s);
+		}
+	free(core->queue.bucket);
+	core->queue = (struct queue){0};
+}
+
+/* -- looking ------------------------------------------------------------------------------------------------------ */
+
+uint64_t available(const struct core *core, enum pool pool, int32_t priority, bool later)
+{
+	return pool_free(core, pool) + elastic_takeable(core, pool, priority, later);
+}
+
+struct shape *queue_first(const struct core *core)
+{
+	struct tnode *node = treap_first(core->queue.shapes);
+
+	return node ? container_of(node, struct shape, node) : NULL;
+}
+
+struct search {
+	const struct core *core;
+	const struct mscg_job *from;
+	bool later;
+	uint64_t most[POOL_COUNT], mem; /* what anyone from `from` on can have */
+};
+
+static bool fits(const struct search *s, const struct shape *shape)
+{
+	enum pool pool = shape_pool(shape);
+
+	return shape->mem <= s->mem && shape->cpus <= s->most[pool] &&
+	       shape->cpus <= available(s->core, pool, shape->head->job.priority, s->later);
+}
+
+static struct shape *search(const struct search *s, struct tnode *node)
+{
+	struct shape *shape, *found;
+
+	if (!node)
+		return NULL;
+	shape = container_of(node, struct shape, node);
+	if (shape->least_mem > s->mem ||
+	    (shape->least[POOL_EXCLUSIVE] > s->most[POOL_EXCLUSIVE] && shape->least[POOL_SHARED] > s->most[POOL_SHARED]))
+		return NULL;
+	if (!before(&shape->head->job, s->from)) {
+		found = search(s, node->left);
+		if (found)
+			return found;
+		if (fits(s, shape))
+			return shape;
+	}
+	return search(s, node->right);
+}
+
+/* What can be had falls with priority: what the first may have bounds what is there for all that follow. */
+struct shape *queue_next(const struct core *core, const struct mscg_job *from, bool later)
+{
+	struct search s = {.core = core, .from = from, .later = later, .mem = mem_free(core)};
+
+	for (enum pool p = 0; p < POOL_COUNT; p++)
+		s.most[p] = available(core, p, from->priority, later);
+	return search(&s, core->queue.shapes);
+}
+
+static struct shape *first_within(struct tnode *node, enum pool pool, uint32_t cpus, uint64_t mem)
+{
+	struct shape *shape, *found;
+
+	if (!node)
+		return NULL;
+	shape = container_of(node, struct shape, node);
+	if (shape->least[pool] > cpus || shape->least_mem > mem)
+		return NULL;
+	found = first_within(node->left, pool, cpus, mem);
+	if (found)
+		return found;
+	if (shape_pool(shape) == pool && shape->cpus <= cpus && shape->mem <= mem)
+		return shape;
+	return first_within(node->right, pool, cpus, mem);
+}
+
+const struct mscg_job *queue_ahead(const struct core *core, const struct mscg_job *job)
+{
+	struct shape *shape = first_within(core->queue.shapes, pool_of(job), job->cpus_milli, job->mem_bytes);
+
+	return shape && before(&shape->head->job, job) ? &shape->head->job : NULL;
+}

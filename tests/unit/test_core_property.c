@@ -1,0 +1,782 @@
+/* Random walks over the core, with an engine that behaves as badly as a real one may: it answers late, refuses, fails,
+ * loses jobs, and dies with what was decided and not yet carried out. After every step:
+ *   - core_check holds
+ *   - the fold of the journal is what the core says
+ *   - no two jobs are on one CPU, by the books of a kernel of the test's own
+ * CORE_PROPERTY_STEPS steps (200,000), from CORE_PROPERTY_SEED (1) on. */
+#include "tests/unit/core_support.h"
+
+#include <inttypes.h>
+#include <signal.h>
+
+static uint64_t rng;
+
+static uint64_t draw(void)
+{
+	rng ^= rng << 13;
+	rng ^= rng >> 7;
+	rng ^= rng << 17;
+	return rng * UINT64_C(0x2545f4914f6cdd1d) >> 16;
+}
+
+static uint32_t below(uint32_t n)
+{
+	return (uint32_t)(draw() % n);
+}
+
+static bool chance(uint32_t percent)
+{
+	return below(100) < percent;
+}
+
+/* -- the engine and its kernel ------------------------------------------------------------------------------------ */
+
+enum { SPEC_TOKEN = 1000 };
+
+enum stage { WAITS, RUNS, DYING, GONE };
+
+struct proc {
+	struct mscg_id id;
+	uint32_t attempt;
+	enum stage stage;
+	bool     exclusive, killed, ran;
+	struct mscg_cpuset kernel; /* what its cpuset is really */
+	struct mscg_cpuset grant;
+	uint64_t *after; uint32_t after_n;
+	/* one resize at a time */
+	uint64_t resize;
+	struct mscg_cpuset target;
+	int32_t code, signal;
+};
+
+struct journal {
+	struct mscg_job job; /* the fold */
+	bool known;
+	struct mscg_row row; /* as last written */
+	bool has_row;
+};
+
+struct world {
+	struct rig rig;
+	struct proc *proc; uint32_t procs, procs_cap;
+	struct journal *book; uint32_t books, books_cap;
+	uint64_t *taken; /* resizes that the kernel took */
+	uint32_t taken_n, taken_cap;
+	struct core_input *in; uint32_t in_n, in_cap;
+	struct mscg_report *report; uint32_t reports, reports_cap;
+	struct mscg_spec spec[8];
+	struct mscg_range range[8][3];
+	uint64_t tokens; /* open: asked and not answered for the last time */
+	uint64_t steps, started, resized, restarts, deferred, plans, seq;
+	struct test_machine all; /* with every CPU plugged in */
+	struct mscg_cpuset online;
+	bool unplugged, tame; /* tame: the engine does what it is told, and jobs run on */
+};
+
+static void free_proc(struct proc *p)
+{
+	free(p->after);
+}
+
+static struct journal *book_of(struct world *w, struct mscg_id id)
+{
+	for (uint32_t i = w->books; i-- > 0;)
+		if (mscg_id_equal(w->book[i].job.id, id))
+			return &w->book[i];
+	GROW(w->book, w->books, w->books_cap);
+	w->book[w->books] = (struct journal){.job = {.id = id}};
+	return &w->book[w->books++];
+}
+
+/* The one thing that may never be. */
+static void check_kernel(struct world *w)
+{
+	for (uint32_t i = 0; i < w->procs; i++)
+		for (uint32_t j = 0; j < i; j++) {
+			struct mscg_cpuset both = w->proc[i].kernel;
+
+			mscg_cpuset_and(&both, &w->proc[j].kernel);
+			mscg_cpuset_and(&both, &w->online);
+			if (w->proc[i].exclusive && w->proc[j].exclusive && !mscg_cpuset_empty(&both)) {
+				char a[MSCG_ID_TEXT], b[MSCG_ID_TEXT];
+
+				fail_msg("step %" PRIu64 ": jobs %s and %s are on one CPU", w->steps, mscg_id_format(w->proc[i].id, a),
+				         mscg_id_format(w->proc[j].id, b));
+			}
+		}
+}
+
+static bool is_coming(const struct world *w, uint64_t resize)
+{
+	for (uint32_t i = 0; i < w->procs; i++)
+		if (w->proc[i].resize == resize && w->proc[i].stage != GONE)
+			return true;
+	return false;
+}
+
+static struct mscg_report *say(struct world *w, const struct proc *p, enum mscg_report_kind kind)
+{
+	struct mscg_report *r;
+
+	GROW(w->report, w->reports, w->reports_cap);
+	r = &w->report[w->reports++];
+	*r = (struct mscg_report){.kind = kind, .id = p->id, .attempt = p->attempt, .time_usec = w->rig.now.real_usec};
+	mscg_usage_init(&r->usage);
+	return r;
+}
+
+static bool contains(const uint64_t *list, uint32_t n, uint64_t value)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (list[i] == value)
+			return true;
+	return false;
+}
+
+static void launch(struct world *w, struct proc *p)
+{
+	struct mscg_report *r;
+
+	for (uint32_t i = 0; i < p->after_n; i++) {
+		bool taken = contains(w->taken, w->taken_n, p->after[i]);
+
+		if (p->killed || (!taken && !is_coming(w, p->after[i]))) {
+			snprintf(say(w, p, MSCG_REPORT_START_DEFERRED)->text, 160, "a resize was refused");
+			p->stage = GONE;
+			w->deferred++;
+			return;
+		}
+		if (!taken)
+			return; /* not yet */
+	}
+	switch (p->killed ? 0 : w->tame ? 9 : below(20)) {
+	case 0:
+		r = say(w, p, MSCG_REPORT_START_DEFERRED);
+		r->errno_value = EAGAIN;
+		p->stage = GONE;
+		return;
+	case 1:
+		r = say(w, p, MSCG_REPORT_START_FAILED);
+		r->exit_code = 127;
+		p->stage = GONE;
+		return;
+	default:
+		p->kernel = p->grant;
+		p->stage = RUNS;
+		p->ran = true;
+		w->started++;
+		check_kernel(w);
+		say(w, p, MSCG_REPORT_STARTED)->pid = 77;
+	}
+}
+
+static void answer_resize(struct world *w, struct proc *p)
+{
+	struct mscg_report *r;
+	bool refuse = !w->tame && chance(15);
+
+	r = say(w, p, refuse ? MSCG_REPORT_RESIZE_DEFERRED : MSCG_REPORT_RESIZED);
+	r->resize_seq = p->resize;
+	if (refuse) {
+		/* Nothing changed: a grow that was in the kernel for a moment is taken back first. */
+		mscg_cpuset_and(&p->kernel, &p->grant);
+		snprintf(r->text, sizeof r->text, "the kernel would not");
+	} else {
+		GROW(w->taken, w->taken_n, w->taken_cap);
+		w->taken[w->taken_n++] = p->resize;
+		p->kernel = p->grant = p->target;
+		w->resized++;
+		check_kernel(w);
+	}
+	p->resize = 0;
+}
+
+static void run_proc(struct world *w, struct proc *p)
+{
+	struct mscg_report *r;
+
+	if (p->stage == WAITS && chance(w->tame ? 100 : 60)) {
+		launch(w, p);
+		return;
+	}
+	if (p->stage != RUNS && p->stage != DYING)
+		return;
+	if (p->resize && chance(w->tame ? 100 : 50))
+		answer_resize(w, p);
+	if (p->stage == RUNS && chance(p->killed ? 70 : w->tame ? 0 : 6)) {
+		p->code = chance(60) ? 0 : (int32_t)below(200);
+		p->signal = p->killed ? SIGKILL : chance(10) ? SIGSEGV : 0;
+		if (p->signal)
+			p->code = 0;
+		p->stage = DYING;
+		if (chance(70)) {
+			r = say(w, p, MSCG_REPORT_EXITED);
+			r->exit_code = p->code;
+			r->exit_signal = p->signal;
+		}
+		return;
+	}
+	if (p->stage == DYING && chance(60)) {
+		r = say(w, p, MSCG_REPORT_ENDED);
+		r->exit_code = p->code;
+		r->exit_signal = p->signal;
+		r->usage.oom_kills = below(4) ? 0 : 1;
+		r->usage.cpu_usec = 5;
+		p->stage = GONE;
+		mscg_cpuset_zero(&p->kernel);
+	} else if (p->stage == DYING && chance(3)) {
+		snprintf(say(w, p, MSCG_REPORT_STUCK)->text, 160, "cannot be killed");
+	}
+}
+
+static struct proc *proc_of(struct world *w, struct mscg_id id, uint32_t attempt)
+{
+	for (uint32_t i = 0; i < w->procs; i++)
+		if (mscg_id_equal(w->proc[i].id, id) && w->proc[i].attempt == attempt)
+			return &w->proc[i];
+	return NULL;
+}
+
+static void drop_proc(struct world *w, struct mscg_id id, uint32_t attempt)
+{
+	struct proc *p = proc_of(w, id, attempt);
+
+	if (!p)
+		return;
+	free_proc(p);
+	*p = w->proc[--w->procs];
+}
+
+static void perform(struct world *w, const struct mscg_action *a)
+{
+	struct proc *p = proc_of(w, a->id, a->attempt);
+
+	switch (a->kind) {
+	case MSCG_ACTION_START:
+		assert_null(p);
+		GROW(w->proc, w->procs, w->procs_cap);
+		p = &w->proc[w->procs++];
+		*p = (struct proc){.id = a->id, .attempt = a->attempt, .grant = a->grant->share[0].cpus,
+		                   .exclusive = a->grant->cpu_mode == MSCG_CPUS_EXCLUSIVE, .after_n = a->after_n};
+		p->after = xcalloc(a->after_n + 1, sizeof *p->after);
+		if (a->after_n)
+			memcpy(p->after, a->after, a->after_n * sizeof *p->after);
+		assert_string_equal(a->grant->share[0].node, "here");
+		assert_false(mscg_cpuset_empty(&p->grant));
+		break;
+	case MSCG_ACTION_RESIZE:
+		if (!p)
+			break;
+		assert_int_equal(p->resize, 0); /* one at a time */
+		assert_int_not_equal(p->stage, WAITS); /* nothing before exec */
+		p->resize = a->resize_seq;
+		p->target = a->grant->share[0].cpus;
+		/* The kernel may have a grow at once. */
+		if (chance(50))
+			mscg_cpuset_or(&p->kernel, &p->target);
+		check_kernel(w);
+		break;
+	case MSCG_ACTION_SIGNAL:
+		if (p && p->stage == RUNS && chance(40))
+			p->killed = true;
+		break;
+	case MSCG_ACTION_KILL:
+		if (p)
+			p->killed = true;
+		break;
+	case MSCG_ACTION_REMOVE:
+		drop_proc(w, a->id, a->attempt);
+		break;
+	case MSCG_ACTION_COUNT:
+		break;
+	}
+}
+
+/* -- inputs ------------------------------------------------------------------------------------------------------- */
+
+static struct core_input *input(struct world *w, enum core_input_kind kind)
+{
+	GROW(w->in, w->in_n, w->in_cap);
+	w->in[w->in_n] = (struct core_input){.kind = kind};
+	return &w->in[w->in_n++];
+}
+
+static struct mscg_id any_id(struct world *w)
+{
+	uint32_t next = core_next_job_id(w->rig.core);
+	struct mscg_id id = {next - MIN_OF(below(40), next), MSCG_NO_TASK};
+
+	if (chance(30))
+		id.task = below(12);
+	return id;
+}
+
+static void random_spec(struct world *w, struct mscg_spec *s, struct mscg_range *range)
+{
+	static const uint64_t mem[] = {0, 64 * MIB, 512 * MIB, 3 * GIB, 40 * GIB};
+	uint32_t ncpus = w->rig.machine.m.ncpus;
+	uint32_t cpus = 1 + below(chance(85) ? MIN_OF(ncpus, 4) : ncpus + 1);
+
+	*s = job_spec(cpus, mem[below(chance(95) ? 4 : 5)], (int32_t)below(4) * 5 - 5);
+	s->grace_s = chance(80) ? 30 : 0;
+	s->time_limit_s = chance(25) ? 1 + below(40) : 0;
+	s->requeue = chance(30);
+	if (chance(20)) {
+		s->cpu_mode = MSCG_CPUS_QUOTA;
+		s->cpus_milli = s->min_cpus_milli = s->max_cpus_milli = 100 + below(20) * 100;
+	}
+	if (chance(45)) {
+		uint32_t unit = s->cpu_mode == MSCG_CPUS_QUOTA ? 100 : 1000;
+
+		s->elastic = true;
+		s->min_cpus_milli = unit * (1 + below(s->cpus_milli / unit));
+		s->max_cpus_milli = chance(20) ? 0 : s->cpus_milli + unit * below(6);
+	}
+	if (chance(15)) {
+		s->array_n = 1 + below(3);
+		for (uint32_t i = 0, at = 0; i < s->array_n; i++) {
+			uint32_t step = 1 + below(3), n = below(4);
+
+			range[i] = (struct mscg_range){at, at + n * step, n ? step : 1};
+			at = range[i].last + 1 + below(3);
+		}
+		s->array = range;
+		s->array_throttle = below(4);
+	}
+}
+
+static void random_inputs(struct world *w)
+{
+	struct core_input *in;
+
+	for (uint32_t i = 0; i < 8 && chance(22); i++) {
+		random_spec(w, &w->spec[i], w->range[i]);
+		in = input(w, CORE_SUBMIT);
+		in->spec = &w->spec[i];
+		in->token = SPEC_TOKEN + i;
+	}
+	if (chance(6)) {
+		in = input(w, CORE_CANCEL);
+		in->id = any_id(w);
+		in->token = 1;
+	}
+	if (chance(8)) {
+		in = input(w, CORE_RESIZE);
+		in->id = any_id(w);
+		in->cpus_milli = chance(80) ? (1 + below(6)) * 1000 : below(3000);
+		in->mem_bytes = chance(30) ? (1 + below(20)) * 128 * MIB : 0;
+		in->token = 1;
+	}
+	if (chance(2)) {
+		in = input(w, CORE_SIGNAL);
+		in->id = any_id(w);
+		in->signal = SIGUSR2;
+	}
+	if (chance(3)) {
+		struct proc stranger = {.id = any_id(w), .attempt = 1 + below(2)};
+		struct mscg_report *r = say(w, &stranger, (enum mscg_report_kind)below(2) ? MSCG_REPORT_RESIZED : MSCG_REPORT_RESIZE_DEFERRED);
+
+		r->resize_seq = 1 + below(1000000);
+	}
+	if (chance(1))
+		input(w, CORE_DRAIN)->on = chance(30);
+	if (below(1000) == 0)
+		input(w, CORE_SHUTDOWN);
+	if (below(300) == 0) {
+		w->rig.policy.elastic = chance(80);
+		w->rig.policy.elastic_threshold = 30 + below(80);
+		input(w, CORE_POLICY)->policy = &w->rig.policy;
+	}
+}
+
+/* -- a step and what must hold after it --------------------------------------------------------------------------- */
+
+static void fold_one(struct world *w, const struct mscg_event *e)
+{
+	struct journal *j = book_of(w, e->id);
+	struct mscg_error error = {0};
+
+	if (!j->known && e->id.task != MSCG_NO_TASK)
+		core_job_split(&book_of(w, (struct mscg_id){e->id.job, MSCG_NO_TASK})->job, e->id.task, &j->job);
+	j = book_of(w, e->id);
+	j->known = true;
+	if (core_job_apply(&j->job, e, &error) < 0)
+		fail_msg("step %" PRIu64 ": the journal does not fold: %s", w->steps, error.text);
+	assert_int_equal(j->job.state, e->state);
+}
+
+static void assert_same_job(struct world *w, const struct mscg_job *a, const struct mscg_job *b)
+{
+	const struct mscg_grant *x = a->run ? a->run->grant : NULL, *y = b->run ? b->run->grant : NULL;
+	struct mscg_job p = *a, q = *b;
+
+	p.run = q.run = NULL;
+	if (memcmp(&p, &q, sizeof p) != 0)
+		fail_msg("step %" PRIu64 ": job %u: the fold is %s/%x %u %u, the core says %s/%x %u %u", w->steps, p.id.job,
+		         mscg_state_name((enum mscg_state)p.state), p.flags, p.cpus_milli, p.current_cpus_milli,
+		         mscg_state_name((enum mscg_state)q.state), q.flags, q.cpus_milli, q.current_cpus_milli);
+	assert_int_equal(x != NULL, y != NULL);
+	if (x) {
+		assert_true(mscg_cpuset_equal(&x->share[0].cpus, &y->share[0].cpus));
+		assert_int_equal(x->share[0].cpu_milli, y->share[0].cpu_milli);
+		assert_int_equal(x->share[0].mem_bytes, y->share[0].mem_bytes);
+		assert_int_equal(x->cpu_mode, y->cpu_mode);
+	}
+}
+
+/* Rows are what the fold is, and nothing else changed. */
+static void check_rows(struct world *w)
+{
+	const struct core_output *out = &w->rig.out;
+
+	for (uint32_t i = 0; i < out->rows_n; i++) {
+		struct journal *j = book_of(w, out->rows[i].job.id);
+
+		assert_same_job(w, &j->job, &out->rows[i].job);
+		mscg_row_clear(&j->row);
+		j->row = out->rows[i];
+		j->row.job.run = mscg_run_copy(out->rows[i].job.run);
+		j->row.pending = xstrdup(out->rows[i].pending);
+		j->has_row = true;
+	}
+	for (uint32_t i = 0; i < w->books;) {
+		struct journal *j = &w->book[i];
+		const struct mscg_job *live = core_find(w->rig.core, j->job.id);
+
+		if (live && !mscg_id_equal(live->id, j->job.id))
+			live = NULL;
+		assert_int_equal(live == NULL, mscg_state_is_final((enum mscg_state)j->job.state));
+		if (live) {
+			assert_same_job(w, &j->job, live);
+			i++;
+			continue;
+		}
+		mscg_run_free(j->job.run);
+		mscg_row_clear(&j->row);
+		*j = w->book[--w->books];
+	}
+}
+
+static void count_answers(struct world *w)
+{
+	for (uint32_t i = 0; i < w->rig.out.answers_n; i++)
+		if (w->rig.out.answers[i].last)
+			w->tokens--;
+}
+
+
+/* `acted`: what was decided reaches the engine. */
+static void step(struct world *w, bool acted)
+{
+	struct core_output *out = &w->rig.out;
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < w->in_n; i++)
+		w->tokens += w->in[i].token != 0;
+	for (uint32_t i = 0; i < w->reports; i++) {
+		struct core_input *in = input(w, CORE_REPORT);
+
+		in->report = &w->report[i];
+		in->id = w->report[i].id;
+	}
+	rig_step(&w->rig, w->in, w->in_n);
+	w->in_n = w->reports = 0;
+	w->steps++;
+	for (uint32_t i = 0; i < out->answers_n; i++)
+		if (out->answers[i].token >= SPEC_TOKEN && out->answers[i].code == 0)
+			core_job_init(w->rig.core, &w->spec[out->answers[i].token - SPEC_TOKEN], out->answers[i].id,
+			              &book_of(w, out->answers[i].id)->job);
+	for (uint32_t i = 0; i < out->events_n; i++) {
+		assert_true(out->events[i].seq >= w->seq);
+		w->seq = out->events[i].seq + 1;
+		fold_one(w, &out->events[i]);
+	}
+	check_rows(w);
+	count_answers(w);
+	for (uint32_t i = 0; i < w->procs; i++)
+		if (w->proc[i].stage == GONE)
+			free_proc(&w->proc[i]);
+		else
+			w->proc[kept++] = w->proc[i];
+	w->procs = kept;
+	for (uint32_t i = 0; i < out->actions_n && acted; i++)
+		perform(w, &out->actions[i]);
+}
+
+/* -- restart ------------------------------------------------------------------------------------------------------ */
+
+static struct core *core_of_rows(struct world *w)
+{
+	struct core *core = core_new(&w->rig.machine.m, &w->rig.policy);
+	uint32_t *order = xcalloc(w->books + 1, sizeof *order);
+	struct mscg_error error = {0};
+
+	for (uint32_t i = 0; i < w->books; i++) {
+		uint32_t j = below(i + 1);
+
+		order[i] = order[j];
+		order[j] = i;
+	}
+	core_restore(core, core_next_job_id(w->rig.core), w->seq, core_drained(w->rig.core));
+	for (uint32_t i = 0; i < w->books; i++) {
+		assert_true(w->book[order[i]].has_row);
+		if (core_load(core, &w->book[order[i]].row, w->rig.now, &error) < 0)
+			fail_msg("step %" PRIu64 ": core_load: %s", w->steps, error.text);
+	}
+	free(order);
+	return core;
+}
+
+/* What a new engine finds of one job that the store says was granted. */
+static void adopt(struct world *w, const struct mscg_job *job)
+{
+	struct proc *p = proc_of(w, job->id, job->attempt), none = {.id = job->id, .attempt = job->attempt};
+	struct mscg_report *r;
+
+	if (!p || p->stage == WAITS || (p->stage == GONE && !p->ran)) {
+		r = say(w, &none, job->flags & MSCG_JOB_STARTED ? MSCG_REPORT_LOST : MSCG_REPORT_START_DEFERRED);
+		r->reason = r->kind == MSCG_REPORT_LOST && chance(50) ? MSCG_REASON_NODE_DOWN : 0;
+		if (p)
+			p->stage = GONE;
+		return;
+	}
+	if (p->resize && chance(50) && p->stage != GONE) {
+		p->kernel = p->grant = p->target; /* it was done, and nobody heard of it */
+		check_kernel(w);
+	}
+	p->resize = 0;
+	if (p->stage == GONE) {
+		r = say(w, p, MSCG_REPORT_ENDED);
+		r->exit_code = p->code;
+		r->exit_signal = p->signal;
+	} else {
+		say(w, p, MSCG_REPORT_STARTED)->pid = 78;
+	}
+}
+
+static void restart(struct world *w)
+{
+	struct core *core = core_of_rows(w);
+
+	core_free(w->rig.core);
+	w->rig.core = core;
+	rig_check(&w->rig);
+	w->reports = 0;
+	w->tokens = 0;
+	for (uint32_t i = 0; i < w->books; i++)
+		if (w->book[i].row.job.state != MSCG_STATE_PENDING)
+			adopt(w, &w->book[i].row.job);
+	w->restarts++;
+	step(w, true);
+}
+
+static void assert_same_output(const struct core_output *a, const struct core_output *b)
+{
+	assert_int_equal(a->events_n, b->events_n);
+	for (uint32_t i = 0; i < a->events_n; i++) {
+		const struct mscg_event *x = &a->events[i], *y = &b->events[i];
+
+		assert_int_equal(x->seq, y->seq);
+		assert_int_equal(x->kind, y->kind);
+		assert_true(mscg_id_equal(x->id, y->id));
+		assert_int_equal(x->state, y->state);
+		assert_true(streq(x->cpus, y->cpus));
+	}
+	assert_int_equal(a->actions_n, b->actions_n);
+	for (uint32_t i = 0; i < a->actions_n; i++) {
+		const struct mscg_action *x = &a->actions[i], *y = &b->actions[i];
+
+		assert_int_equal(x->kind, y->kind);
+		assert_true(mscg_id_equal(x->id, y->id));
+		assert_int_equal(x->resize_seq, y->resize_seq);
+		assert_int_equal(x->after_n, y->after_n);
+		if (x->grant)
+			assert_true(mscg_cpuset_equal(&x->grant->share[0].cpus, &y->grant->share[0].cpus));
+	}
+}
+
+/* Nothing under way, no delay running: then a core made of the rows decides the same as the one that wrote them. */
+static void same_plan(struct world *w)
+{
+	struct core_input in[4], tick = {.kind = CORE_TICK};
+	struct core_output theirs = {0};
+	struct core *twin;
+	uint32_t n = 0;
+
+	w->tame = true;
+	for (int i = 0; i < 12; i++) {
+		for (uint32_t p = 0; p < w->procs; p++)
+			run_proc(w, &w->proc[p]);
+		rig_pass(&w->rig, 65 * USEC_PER_SEC);
+		step(w, true);
+	}
+	w->tame = false;
+	for (uint32_t i = 0; i < w->procs; i++)
+		if (w->proc[i].stage != RUNS || w->proc[i].resize || w->proc[i].killed)
+			return;
+	if (w->reports)
+		return;
+	for (uint32_t i = 0; i < w->books; i++)
+		if (w->book[i].row.job.flags & (MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT))
+			return;
+	twin = core_of_rows(w);
+	for (uint32_t i = 0; i < w->procs; i++)
+		say(w, &w->proc[i], MSCG_REPORT_STARTED);
+	for (uint32_t i = 0; i < w->reports; i++) {
+		struct core_input adoption = {.kind = CORE_REPORT, .id = w->report[i].id, .report = &w->report[i]};
+
+		core_output_clear(&theirs);
+		core_step(twin, &adoption, 1, w->rig.now, &theirs);
+		assert_int_equal(theirs.events_n, 0);
+	}
+	w->reports = 0;
+	core_output_clear(&theirs);
+	core_step(twin, &tick, 1, w->rig.now, &theirs);
+	rig_step(&w->rig, &tick, 1);
+	assert_same_output(&w->rig.out, &theirs);
+	for (; n < 3; n++) {
+		random_spec(w, &w->spec[n], w->range[n]);
+		in[n] = (struct core_input){.kind = CORE_SUBMIT, .spec = &w->spec[n], .token = SPEC_TOKEN + n};
+	}
+	in[n] = (struct core_input){.kind = CORE_CANCEL, .id = any_id(w), .token = 1};
+	n++;
+	core_output_clear(&theirs);
+	core_step(twin, in, n, w->rig.now, &theirs);
+	for (uint32_t i = 0; i < n; i++)
+		*input(w, CORE_TICK) = in[i];
+	step(w, true);
+	assert_same_output(&w->rig.out, &theirs);
+	core_output_free(&theirs);
+	core_free(twin);
+	w->plans++;
+}
+
+/* -- the walk ----------------------------------------------------------------------------------------------------- */
+
+static void plug(struct world *w)
+{
+	static const struct core_machine empty;
+	uint32_t n = 0;
+
+	(void)empty;
+	for (uint32_t i = 0; i < w->all.m.ncpus; i++)
+		if (i == 0 || w->unplugged || !chance(25))
+			w->rig.machine.cpu[n++] = w->all.cpu[i];
+	w->unplugged = n < w->all.m.ncpus;
+	w->rig.machine.m.ncpus = n;
+	mscg_cpuset_zero(&w->online);
+	for (uint32_t i = 0; i < n; i++)
+		mscg_cpuset_add(&w->online, w->rig.machine.cpu[i].cpu);
+	input(w, CORE_MACHINE)->machine = &w->rig.machine.m;
+	step(w, true);
+}
+
+static void walk(struct world *w, uint64_t seed, uint32_t steps)
+{
+	rng = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
+	build_machine(&w->all, 1 + below(2), 1 + below(2), 1 + below(2), 1 + below(3), 1 + below(2));
+	if (chance(50) && w->all.m.ncpus > 1)
+		mscg_cpuset_add_range(&w->all.m.shared, 0, below(MIN_OF(w->all.m.ncpus, 4) - 1));
+	w->rig.machine = w->all;
+	w->rig.machine.m.cpus = w->rig.machine.cpu;
+	mscg_cpuset_add_range(&w->online, 0, MSCG_CPUS_MAX - 1);
+	w->rig.policy = test_policy();
+	w->rig.policy.infeasible_reject = chance(50);
+	w->rig.policy.elastic = chance(85);
+	w->rig.policy.elastic_threshold = 20 + below(90);
+	rig_open(&w->rig);
+	for (uint32_t i = 0; i < steps; i++) {
+		for (uint32_t p = 0; p < w->procs; p++)
+			run_proc(w, &w->proc[p]);
+		random_inputs(w);
+		rig_pass(&w->rig, chance(30) ? 0 : (int64_t)below(4000000));
+		if (below(150) == 0) {
+			step(w, false); /* committed, and then the daemon died */
+			restart(w);
+		} else {
+			step(w, true);
+		}
+		if (below(120) == 0)
+			restart(w);
+		if (below(200) == 0)
+			same_plan(w);
+		if (below(400) == 0)
+			plug(w);
+	}
+}
+
+/* In the end everybody is answered, and cancelling all leaves an empty core. */
+static void wind_up(struct world *w)
+{
+	struct core_stats stats;
+
+	input(w, CORE_SHUTDOWN);
+	for (int i = 0; i < 60; i++) {
+		w->tame = i > 20;
+		for (uint32_t p = 0; p < w->procs; p++)
+			run_proc(w, &w->proc[p]);
+		rig_pass(&w->rig, 20 * USEC_PER_SEC);
+		step(w, true);
+	}
+	core_get_stats(w->rig.core, &stats);
+	assert_int_equal(stats.pending + stats.running + stats.completing, 0);
+	assert_int_equal(stats.cpus_held, 0);
+	assert_int_equal(stats.mem_held, 0);
+	assert_int_equal(stats.shared_held_milli, 0);
+	assert_int_equal(w->books, 0);
+	assert_int_equal(w->tokens, 0);
+}
+
+static void world_free(struct world *w)
+{
+	rig_close(&w->rig);
+	for (uint32_t i = 0; i < w->procs; i++)
+		free_proc(&w->proc[i]);
+	free(w->proc);
+	free(w->book);
+	free(w->taken);
+	free(w->in);
+	free(w->report);
+	free(w);
+}
+
+static uint64_t env_number(const char *env, uint64_t otherwise)
+{
+	const char *text = getenv(env);
+
+	return text ? strtoull(text, NULL, 10) : otherwise;
+}
+
+static void test_random_walks(void **state)
+{
+	uint64_t steps = env_number("CORE_PROPERTY_STEPS", 200000), seed = env_number("CORE_PROPERTY_SEED", 1), done = 0;
+	uint64_t started = 0, resized = 0, restarts = 0, deferred = 0, plans = 0;
+
+	(void)state;
+	for (; done < steps; seed++) {
+		struct world *w = xcalloc(1, sizeof *w);
+
+		if (getenv("CORE_PROPERTY_VERBOSE"))
+			print_message("# seed %" PRIu64 "\n", seed);
+		walk(w, seed, 1000);
+		wind_up(w);
+		done += w->steps;
+		started += w->started;
+		resized += w->resized;
+		restarts += w->restarts;
+		deferred += w->deferred;
+		plans += w->plans;
+		world_free(w);
+	}
+	print_message("# %" PRIu64 " steps, %" PRIu64 " starts, %" PRIu64 " resizes, %" PRIu64 " starts put off by a refused resize, "
+	              "%" PRIu64 " restarts, %" PRIu64 " plans compared\n", done, started, resized, deferred, restarts, plans);
+	assert_true(steps < 100000 || (started > 1000 && resized > 1000 && deferred > 10 && restarts > 100 && plans > 50));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_random_walks)};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("core_property", tests, NULL, NULL);
+}
