@@ -104,12 +104,16 @@ int  control_write_values(int jobs_dir_fd, struct mscg_id id, uint32_t cpus_mill
 void control_remove(struct local *l, const struct task *t);
 char *control_path(const struct local *l, struct mscg_id id);
 
+/* limits.c: a grant as the kernel's files say it. `controllers`: those that are enforced here */
+int  limits_new(uint32_t controllers, const struct mscg_cgroup *cgroup, const struct mscg_grant *grant, struct mscg_error *error);
+/* cpuset.cpus, cpuset.mems and cpu.max of a running one; may take milliseconds. */
+int  limits_cpus(uint32_t controllers, const struct mscg_cgroup *cgroup, const struct mscg_grant *grant, struct mscg_error *error);
+
 /* launch.c */
 void launch_start(struct engine *e, const struct mscg_action *action, const struct mscg_spec *spec, const int *stdio);
 /* Resizes are done or failed: starts that waited for them go on or are given up. */
 void launch_resized(struct local *l, uint64_t seq, bool taken);
 void launch_give_up(struct local *l, struct task *t, int error, const char *text); /* START_DEFERRED */
-int  cgroup_limits(struct local *l, const struct mscg_cgroup *cgroup, const struct mscg_grant *grant, struct mscg_error *error);
 
 /* finish.c: from the end of the main process to the removed cgroup */
 void finish_event(const struct runner_slot_info *info, void *ctx);

@@ -6,39 +6,6 @@
 #include "src/base/jobfile.h"
 
 static const int64_t launch_deadline_usec = 60 * USEC_PER_SEC;
-enum { PIDS_MAX = 32768 };
-
-static bool has(const struct local *l, enum mscg_cgroup_controller controller)
-{
-	return l->controllers & 1u << controller;
-}
-
-/* Everything that is enforced, before anybody is in it. */
-int cgroup_limits(struct local *l, const struct mscg_cgroup *cgroup, const struct mscg_grant *grant, struct mscg_error *error)
-{
-	const struct mscg_share *s = &grant->share[0];
-	int r = 0;
-
-	if (has(l, MSCG_CGROUP_CONTROLLER_CPUSET)) {
-		r = mscg_cgroup_set_cpus(cgroup, &s->cpus, NULL, error);
-		if (r >= 0 && !mscg_cpuset_empty(&s->mems))
-			r = mscg_cgroup_set_mems(cgroup, &s->mems, NULL, error);
-	}
-	/* Runtimes look here for how many threads to start; for shares of a core it is the limit itself. */
-	if (r >= 0 && has(l, MSCG_CGROUP_CONTROLLER_CPU))
-		r = mscg_cgroup_set_cpu_milli(cgroup, s->cpu_milli, error);
-	if (r >= 0 && has(l, MSCG_CGROUP_CONTROLLER_MEMORY)) {
-		r = mscg_cgroup_set(cgroup, MSCG_CGROUP_MEMORY_MAX, s->mem_bytes, error);
-		if (r >= 0)
-			r = mscg_cgroup_set(cgroup, MSCG_CGROUP_MEMORY_OOM_GROUP, 1, error);
-		/* Memory is memory: what would go to swap is over the limit. Kernels without swap lack the file. */
-		if (r >= 0 && mscg_cgroup_set(cgroup, MSCG_CGROUP_MEMORY_SWAP_MAX, 0, error) == -EACCES)
-			r = -EACCES;
-	}
-	if (r >= 0 && has(l, MSCG_CGROUP_CONTROLLER_PIDS))
-		r = mscg_cgroup_set(cgroup, MSCG_CGROUP_PIDS_MAX, PIDS_MAX, error);
-	return r;
-}
 
 void launch_give_up(struct local *l, struct task *t, int error, const char *text)
 {
@@ -133,7 +100,7 @@ static void launch(struct local *l, struct task *t, const struct mscg_spec *spec
 		return;
 	}
 	if (r >= 0)
-		r = cgroup_limits(l, &t->cgroup, t->grant, &error);
+		r = limits_new(l->controllers, &t->cgroup, t->grant, &error);
 	if (r >= 0 && t->elastic && (r = control_write(l, t, "RUNNING")) < 0)
 		mscg_error_set(&error, r, "cannot write the control file: %s", strerror(-r));
 	if (r >= 0) {

@@ -69,20 +69,6 @@ static struct order *take(struct queue *q)
 
 /* -- in a thread -------------------------------------------------------------------------------------------------- */
 
-static int set_cpus(const struct order *o, const struct mscg_share *share, struct mscg_error *error)
-{
-	int r = 0;
-
-	if (o->controllers & MSCG_CGROUP_BIT(CPUSET)) {
-		r = mscg_cgroup_set_cpus(&o->cgroup, &share->cpus, NULL, error);
-		if (r >= 0 && !mscg_cpuset_empty(&share->mems))
-			r = mscg_cgroup_set_mems(&o->cgroup, &share->mems, NULL, error);
-	}
-	if (r >= 0 && o->controllers & MSCG_CGROUP_BIT(CPU))
-		r = mscg_cgroup_set_cpu_milli(&o->cgroup, share->cpu_milli, error);
-	return r;
-}
-
 static int set_memory(const struct order *o, uint64_t bytes, struct mscg_error *error)
 {
 	struct mscg_cgroup_resized resized;
@@ -102,8 +88,8 @@ static void carry_out(struct order *o)
 
 	/* Memory first: it is the one that may not come, and then nothing has changed. */
 	o->result = set_memory(o, to->mem_bytes, &error);
-	if (o->result >= 0 && (o->result = set_cpus(o, to, &error)) < 0) {
-		set_cpus(o, from, NULL);
+	if (o->result >= 0 && (o->result = limits_cpus(o->controllers, &o->cgroup, o->after, &error)) < 0) {
+		limits_cpus(o->controllers, &o->cgroup, o->before, NULL);
 		set_memory(o, from->mem_bytes, NULL);
 	}
 	if (o->result < 0) {
