@@ -89,6 +89,7 @@ struct request {
 	struct waiter *waiters;    /* streams.c: Wait */
 	uint64_t       next_seq;   /* streams.c: Events: the first one not yet sent */
 	bool           watching;   /* streams.c: Events: gets them as they are committed */
+	bool           ends;       /* streams.c: Events: at the present */
 	struct request *next_watcher;
 	int            fds[3];     /* Submit of an attached job */
 	int            failed_code;

@@ -558,7 +558,7 @@ static const struct method methods[] = {
 	{ "io.mscg.Cancel", cancel_start, KEYS("ids", "mine", "user", "name", "states", "signal"), false, false },
 	{ "io.mscg.Wait", wait_start, KEYS("ids"), false, true },
 	{ "io.mscg.Resize", resize_start, KEYS("id", "cpus", "mem_bytes"), false, true },
-	{ "io.mscg.Events", events_start, KEYS("since", "id"), false, true },
+	{ "io.mscg.Events", events_start, KEYS("since", "id", "follow"), false, false },
 	{ "io.mscg.Config", config_start, KEYS(), false, false },
 	{ "io.mscg.Drain", drain_start, KEYS("undo"), true, false },
 	{ "io.mscg.Shutdown", shutdown_start, KEYS("cancel_jobs"), true, true },

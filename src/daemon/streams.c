@@ -252,7 +252,10 @@ static void events_done(struct work *work, void *ctx)
 	} else {
 		for (uint32_t i = 0; i < w->n; i++)
 			send_event(r, &w->events[i]);
-		if (w->n < SLICE) {
+		if (w->n < SLICE && r->ends) {
+			unwatch(r);
+			request_reply(r, json_pack("{s:n}", "event"));
+		} else if (w->n < SLICE) {
 			r->watching = true;
 			r->next_seq = MAX_OF(r->next_seq, r->d->last_seq + 1);
 		} else {
@@ -291,22 +294,25 @@ void events_start(struct request *r)
 {
 	struct mscg_error error;
 	int64_t since = -1;
+	bool follow = true;
 	int code;
 
 	if ((code = wire_get_int(r->parameters, "since", 0, INT64_MAX, &since, &error)) < 0 ||
+	    (code = wire_get_bool(r->parameters, "follow", &follow, &error)) < 0 ||
 	    (code = wire_get_id(r->parameters, "id", &r->id, &error)) < 0) {
 		request_fail(r, code, &error);
 		return;
 	}
 	if (!r->more) {
-		mscg_error_set(&error, -EINVAL, "Events goes on for ever: call it with 'more'");
+		mscg_error_set(&error, -EINVAL, "Events gives many replies: call it with 'more'");
 		request_fail(r, -EINVAL, &error);
 		return;
 	}
 	r->abandon      = events_abandon;
 	r->drained      = read_events;
 	r->next_seq     = since < 0 ? r->d->last_seq + 1 : (uint64_t)since + 1;
-	r->watching     = since < 0;
+	r->ends         = !follow;
+	r->watching     = since < 0 && follow;
 	r->next_watcher = r->d->watchers;
 	r->d->watchers  = r;
 	read_events(r);
