@@ -32,7 +32,7 @@ INSTALL := \
 	link:libmscg.so.0:$(libdir)/libmscg.so \
 	644:packaging/pkgconfig/mscg.pc.in:$(libdir)/pkgconfig/mscg.pc \
 	644:packaging/pkgconfig/mscg-cgroup.pc.in:$(libdir)/pkgconfig/mscg-cgroup.pc \
-	$(foreach h,$(wildcard include/mscg/*.h),644:$(h):$(includedir)/mscg/$(notdir $(h))) \
+	$(foreach h,$(filter-out %/action.h,$(wildcard include/mscg/*.h)),644:$(h):$(includedir)/mscg/$(notdir $(h))) \
 	644:src/wire/io.mscg.varlink:$(datadir)/mscg/io.mscg.varlink \
 	$(foreach m,$(MAN),644:$(m):$(mandir)/man$(subst .,,$(suffix $(m)))/$(notdir $(m))) \
 	$(call comp,mscg.bash,$(bashcompdir)/mscg) \

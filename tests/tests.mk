@@ -55,8 +55,8 @@ check-full: ## check, and the tests that take longer
 	+@$(MAKE) --no-print-directory check-build
 	tests/suite --build $(BUILD) --slow $(SUITES)
 
-layering: $(BUILD)/libcore.a $(BUILD)/libmscg.so ## does the code keep to its floor plan?
-	MSCG_BUILD=$(abspath $(BUILD)) prove -e '' tests/layering/layering.t
+layering: $(LIBS) $(TEST_LIBS) ## does the code keep to its floor plan?
+	@MSCG_BUILD=$(abspath $(BUILD)) tests/layering/layering.t
 
 bench: ## the figures of docs/PERFORMANCE.md (ARGS=…)
 	packaging/deps.sh build bench
