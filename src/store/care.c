@@ -348,6 +348,7 @@ int store_prune_jobs(struct store *store, int64_t before_usec, uint32_t limit, s
 		r = total_flush(store, error);
 	r = sql_end(store, r, error);
 	text_forget(store); /* some are no more */
+	memset(store->old, 0, sizeof(store->old));
 	if (r < 0) {
 		store->kept = before;
 		return r;

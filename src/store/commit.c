@@ -55,6 +55,7 @@ int store_commit(struct store *store, const struct store_batch *batch, struct ms
 	if (r < 0) {
 		store->kept = before;
 		text_forget(store);
+		memset(store->old, 0, sizeof(store->old));
 		return r;
 	}
 	if (batch->boot_id)

@@ -1,7 +1,6 @@
 /* The journal. */
 #include "src/store/internal.h"
-
-enum { SALT_SEQ = 1, SALT_KEY };
+#include "src/store/pack.h"
 
 int event_write(struct store *store, const struct mscg_event *event, struct mscg_error *error)
 {
@@ -10,9 +9,16 @@ int event_write(struct store *store, const struct mscg_event *event, struct mscg
 	if (event->seq == 0 || event->seq > INT64_MAX || event->id.job > KEY_JOB_MAX)
 		return mscg_error_set(error, -EINVAL, "event %llu of job %u cannot be stored", (unsigned long long)event->seq,
 		                      event->id.job);
-	out_int(&out, SALT_SEQ, (int64_t)event->seq);
-	out_int(&out, SALT_KEY, key_of(event->id));
-	out_columns(&out, &table_event, event);
+	struct buf *detail = &store->pack;
+	buf_drop(detail, detail->size);
+	pack_open(detail);
+	pack_columns(detail, &event_details, event);
+	pack_close(detail);
+
+	out_int(&out, (int64_t)event->seq);
+	out_int(&out, key_of(event->id));
+	out_columns(&out, &event_columns, event);
+	out_text(&out, pack_result(detail), detail->size);
 	out_sum(&out);
 	int rc = out.rc == SQLITE_OK ? sql_run(out.stmt) : out.rc;
 	if (rc != SQLITE_OK) {
@@ -28,11 +34,18 @@ int event_read(sqlite3_stmt *st, struct mscg_event *ret, struct mscg_error *erro
 {
 	_cleanup_(mscg_event_clear) struct mscg_event event = {0};
 	struct in in = {.stmt = st};
+	size_t size;
 
-	event.seq = (uint64_t)in_int(&in, SALT_SEQ, 0);
-	event.id = key_id(in_int(&in, SALT_KEY, 0));
-	in_columns(&in, &table_event, &event);
-	if (!in_sum_matches(&in))
+	event.seq = (uint64_t)in_int(&in, 0);
+	event.id = key_id(in_int(&in, 0));
+	in_columns(&in, &event_columns, &event);
+	const char *text = in_text(&in, &size);
+	struct unpack u = {.p = text, .end = text + size};
+	if (text) {
+		unpack_columns(&u, &event_details, &event);
+		unpack_close(&u);
+	}
+	if (!in_sum_matches(&in) || !unpack_done(&u))
 		return mscg_error_set(error, -EBADMSG, "the journal is damaged (event %llu); restore a backup",
 		                      (unsigned long long)event.seq);
 	*ret = event;

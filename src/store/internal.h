@@ -83,6 +83,21 @@ struct sums {
 	int64_t jobs, started, wait_msec, ended, run_msec;
 };
 
+struct sums_of {
+	int          state; /* enum mscg_state; -1: no row */
+	struct sums  sums;
+};
+
+/* What a row was like when it was last written. */
+#define OLD_ROWS 1024
+struct old_row {
+	int64_t        key; /* 0: none */
+	bool           found;
+	enum outcome   outcome;
+	int64_t        end_usec;
+	struct sums_of sums;
+};
+
 /* What is known without asking the database; taken back when a transaction is. */
 struct kept {
 	struct sums sums[MSCG_STATE_COUNT];
@@ -118,7 +133,8 @@ struct store {
 	bool          created;
 	struct text_cached text[TEXT_CACHE];
 	unsigned      text_next;
-	struct buf    pack, grant; /* reused */
+	struct buf    pack, pack_run; /* reused */
+	struct old_row old[OLD_ROWS];
 	struct store_copy *copy; /* borrowed: under way, reads through this connection */
 	int64_t       since_usec, since_key; /* the last answer of list's lower bound; since_usec 0: none */
 };
@@ -170,10 +186,6 @@ int meta_set_int(struct store *store, const char *name, int64_t value, struct ms
 int meta_load(struct store *store, struct mscg_error *error);
 
 /* total.c */
-struct sums_of {
-	int          state; /* enum mscg_state; -1: no row */
-	struct sums  sums;
-};
 struct sums_of sums_of_row(const struct mscg_job *job, uint64_t waiting);
 void sums_change(struct kept *kept, const struct sums_of *old, const struct sums_of *new);
 int  total_load(struct store *store, struct mscg_error *error);
@@ -184,10 +196,6 @@ int  total_check(struct store *store, struct mscg_error *error); /* against the 
 int row_write(struct store *store, const struct mscg_row *row, struct mscg_error *error);
 /* From a statement that stands on a row of {job}. -EBADMSG when it is damaged. */
 int row_read(struct store *store, sqlite3_stmt *st, struct mscg_row *ret, struct mscg_error *error);
-
-/* grant.c */
-int grant_format(const struct mscg_grant *grant, struct buf *into, struct mscg_error *error); /* JSON */
-int grant_parse(const char *text, size_t size, struct mscg_grant **ret, struct mscg_error *error);
 
 /* range.c */
 void ranges_format(const struct mscg_range *r, uint32_t n, struct buf *into);

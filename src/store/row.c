@@ -1,23 +1,25 @@
 /* Job rows. */
 #include "src/store/internal.h"
+#include "src/store/pack.h"
 
-/* Checksum places of what is not a member as it stands. */
-enum { SALT_KEY = 1, SALT_OUTCOME, SALT_GRANT, SALT_WAITING };
-
-struct old_row {
-	bool           found;
-	enum outcome   outcome;
-	int64_t        end_usec;
-	struct sums_of sums;
-};
+/* A job is written several times in its life, mostly soon after one another: what it was before is often known without
+ * asking the database. */
+static struct old_row *old_slot(struct store *store, int64_t key)
+{
+	return &store->old[sum_mix((uint64_t)key, 0) % OLD_ROWS];
+}
 
 static int read_old(struct store *store, int64_t key, struct old_row *ret, struct mscg_error *error)
 {
+	if (old_slot(store, key)->key == key) {
+		*ret = *old_slot(store, key);
+		return 0;
+	}
 	_cleanup_reset_ sqlite3_stmt *st = store->st[ST_JOB_OLD];
 	sqlite3_bind_int64(st, 1, key);
 	int rc = sqlite3_step(st);
 	if (rc == SQLITE_DONE) {
-		*ret = (struct old_row){.sums.state = -1};
+		*ret = (struct old_row){.key = key, .sums.state = -1};
 		return 0;
 	}
 	if (rc != SQLITE_ROW)
@@ -34,6 +36,7 @@ static int read_old(struct store *store, int64_t key, struct old_row *ret, struc
 	if (job.state >= MSCG_STATE_COUNT)
 		return mscg_error_set(error, -EBADMSG, "%s/mscg.db is damaged (state %u); restore a backup", store->dir, job.state);
 	*ret = (struct old_row){
+		.key      = key,
 		.found    = true,
 		.outcome  = (enum outcome)sqlite3_column_int(st, 0),
 		.end_usec = job.end_usec,
@@ -71,22 +74,25 @@ int row_write(struct store *store, const struct mscg_row *row, struct mscg_error
 
 	if ((r = check_row(row, &waiting, error)) < 0 || (r = read_old(store, key, &old, error)) < 0)
 		return r;
-	if (run && run->grant && (r = grant_format(run->grant, &store->grant, error)) < 0)
-		return r;
+	struct buf *detail = &store->pack, *packed = &store->pack_run;
+	buf_drop(detail, detail->size);
+	pack_open(detail);
+	pack_columns(detail, &job_details, row);
+	pack_close(detail);
+	buf_drop(packed, packed->size);
+	if (run)
+		pack_run(packed, run);
 
 	enum statement id = !old.found ? ST_JOB_INSERT
 	                  : old.outcome == outcome && old.end_usec == job->end_usec ? ST_JOB_UPDATE : ST_JOB_END;
 	struct out out = {.stmt = store->st[id]};
-	out_int(&out, SALT_KEY, key);
-	out_int(&out, SALT_OUTCOME, outcome);
-	out_columns(&out, &table_job, row);
-	out_columns(&out, &table_run, run);
-	if (run && run->grant)
-		out_text(&out, SALT_GRANT, store->grant.data);
-	else
-		out_null(&out);
+	out_int(&out, key);
+	out_int(&out, outcome);
+	out_columns(&out, &job_columns, row);
+	out_text(&out, pack_result(detail), detail->size);
+	out_text(&out, run ? packed->data : NULL, packed->size);
 	if (job->flags & MSCG_JOB_ARRAY)
-		out_int(&out, SALT_WAITING, (int64_t)waiting);
+		out_int(&out, (int64_t)waiting);
 	else
 		out_null(&out);
 	out_sum(&out);
@@ -98,16 +104,12 @@ int row_write(struct store *store, const struct mscg_row *row, struct mscg_error
 	}
 	if (old.found && old.outcome != OUTCOME_NONE && outcome == OUTCOME_NONE)
 		store->since_usec = 0; /* requeued: a list's lower bound may be above it */
-	struct sums_of new = sums_of_row(job, waiting);
-	sums_change(&store->kept, &old.sums, &new);
+	struct old_row new = {
+		.key = key, .found = true, .outcome = outcome, .end_usec = job->end_usec, .sums = sums_of_row(job, waiting),
+	};
+	sums_change(&store->kept, &old.sums, &new.sums);
+	*old_slot(store, key) = new;
 	return 0;
-}
-
-static int damaged(struct store *store, int64_t key, struct mscg_error *error)
-{
-	char id[MSCG_ID_TEXT];
-	return mscg_error_set(error, -EBADMSG, "%s/mscg.db is damaged (row of job %s); restore a backup", store->dir,
-	                      mscg_id_format(key_id(key), id));
 }
 
 int row_read(struct store *store, sqlite3_stmt *st, struct mscg_row *ret, struct mscg_error *error)
@@ -115,25 +117,28 @@ int row_read(struct store *store, sqlite3_stmt *st, struct mscg_row *ret, struct
 	_cleanup_(mscg_row_clear) struct mscg_row row = {0};
 	struct in in = {.stmt = st};
 	size_t size;
-	int r;
 
-	int64_t key = in_int(&in, SALT_KEY, 0);
-	in_int(&in, SALT_OUTCOME, 0);
-	in_columns(&in, &table_job, &row);
+	int64_t key = in_int(&in, 0);
+	in_int(&in, 0);
+	in_columns(&in, &job_columns, &row);
 	row.job.id = key_id(key);
-	if (in_null(&in)) {
-		in_columns_skip(&in, &table_run);
-	} else {
-		row.job.run = xcalloc(1, sizeof(*row.job.run));
-		in_columns(&in, &table_run, row.job.run);
+	const char *text = in_text(&in, &size);
+	struct unpack u = {.p = text, .end = text + size};
+	if (text) {
+		unpack_columns(&u, &job_details, &row);
+		unpack_close(&u);
 	}
-	const char *grant = in_text(&in, SALT_GRANT, &size);
-	in_int(&in, SALT_WAITING, 0);
-	if (!in_sum_matches(&in) || row.job.state >= MSCG_STATE_COUNT || row.job.reason >= MSCG_REASON_COUNT ||
-	    (grant && !row.job.run))
-		return damaged(store, key, error);
-	if (grant && (r = grant_parse(grant, size, &row.job.run->grant, error)) < 0)
-		return r == -EBADMSG ? damaged(store, key, error) : r;
+	text = in_text(&in, &size);
+	if (text) {
+		row.job.run = xcalloc(1, sizeof(*row.job.run));
+		u.bad |= !unpack_run(text, size, row.job.run);
+	}
+	in_int(&in, 0);
+	if (!in_sum_matches(&in) || !unpack_done(&u) || row.job.state >= MSCG_STATE_COUNT || row.job.reason >= MSCG_REASON_COUNT) {
+		char id[MSCG_ID_TEXT];
+		return mscg_error_set(error, -EBADMSG, "%s/mscg.db is damaged (row of job %s); restore a backup", store->dir,
+		                      mscg_id_format(key_id(key), id));
+	}
 	*ret = row;
 	row = (struct mscg_row){0};
 	return 0;

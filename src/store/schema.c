@@ -4,7 +4,7 @@
 
 #define APPLICATION_ID 0x6d736367 /* "mscg" */
 
-/* `grant` and `waiting` and the like: see table.h. Numbers of states, reasons and events are explained by three tables of
+/* Columns come from table.h. Numbers of states, reasons and events are explained by three tables of
  * names, so that a file says itself what it means. */
 static const char tables[] =
 	"CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
@@ -28,14 +28,18 @@ static const char tables[] =
 
 /* For people with sqlite3, and programs written for Mini-SLURM's database: its names and units. Made anew by every
  * version that changes it. */
+#define TASK(key)     "(" key " & 4294967295)" /* 0: a plain job, or the record of an array */
+#define ID(key)       "CASE WHEN " TASK(key) " THEN (" key " >> 32) || '_' || (" TASK(key) " - 1) ELSE " key " >> 32 END"
+#define CPUS(milli)   "CASE WHEN (" milli ") % 1000 THEN (" milli ") / 1000.0 ELSE (" milli ") / 1000 END"
+#define USAGE(member) "job.run ->> '$.usage[" member "]'"
+#define LOG(suffix)   "(spec.detail ->> 'home') || '/.mscg_logs/job_' || (" ID("job.key") ") || '." suffix "'"
 static const char views[] =
-	"CREATE VIEW jobs AS SELECT"
-	" CASE WHEN job.key & 4294967295 THEN (job.key >> 32) || '_' || ((job.key & 4294967295) - 1) ELSE job.key >> 32 END AS id,"
+	"CREATE VIEW jobs AS SELECT " ID("job.key") " AS id,"
 	/* the strings of argv, each of which ends with a NUL, with spaces between them */
 	" (WITH RECURSIVE w(rest, words) AS (SELECT spec.argv, '' UNION ALL SELECT substr(rest, instr(rest, x'00') + 1),"
 	"  words || CAST(substr(rest, 1, instr(rest, x'00') - 1) AS TEXT) || ' ' FROM w WHERE length(rest) > 0)"
 	"  SELECT substr(words, 1, length(words) - 1) FROM w WHERE length(rest) = 0) AS command,"
-	" CASE WHEN job.cpus_milli % 1000 THEN job.cpus_milli / 1000.0 ELSE job.cpus_milli / 1000 END AS cpus,"
+	" " CPUS("job.cpus_milli") " AS cpus,"
 	" job.mem_bytes >> 20 AS mem_mb,"
 	" state.name AS status,"
 	" job.priority AS priority,"
@@ -47,30 +51,27 @@ static const char views[] =
 	" CASE WHEN NOT state.final OR job.exit_code < 0 THEN NULL WHEN job.exit_signal THEN -job.exit_signal"
 	"  ELSE job.exit_code END AS return_code,"
 	" spec.user AS user,"
-	" coalesce(spec.stdout_path, spec.home || '/.mscg_logs/job_' || (job.key >> 32)"
-	"  || CASE WHEN job.key & 4294967295 THEN '_' || ((job.key & 4294967295) - 1) ELSE '' END || '.out') AS stdout_path,"
-	" coalesce(spec.stderr_path, spec.stdout_path, spec.home || '/.mscg_logs/job_' || (job.key >> 32)"
-	"  || CASE WHEN job.key & 4294967295 THEN '_' || ((job.key & 4294967295) - 1) ELSE '' END || '.err') AS stderr_path,"
-	" job.cpu_user_usec / 1e6 AS cpu_user_time,"
-	" job.cpu_system_usec / 1e6 AS cpu_system_time,"
-	" spec.elastic AS is_elastic,"
-	" CASE WHEN job.min_cpus_milli % 1000 THEN job.min_cpus_milli / 1000.0 ELSE job.min_cpus_milli / 1000 END AS min_cpus,"
-	" CASE WHEN job.max_cpus_milli % 1000 THEN job.max_cpus_milli / 1000.0 ELSE job.max_cpus_milli / 1000 END AS max_cpus,"
-	" CASE WHEN job.current_cpus_milli % 1000 THEN job.current_cpus_milli / 1000.0 ELSE job.current_cpus_milli / 1000 END"
-	"  AS current_cpus,"
-	" CASE WHEN spec.elastic THEN spec.home || '/.mscg_logs/job_' || (job.key >> 32)"
-	"  || CASE WHEN job.key & 4294967295 THEN '_' || ((job.key & 4294967295) - 1) ELSE '' END || '.control' END AS control_file,"
+	" coalesce(spec.detail ->> 'stdout_path', " LOG("out") ") AS stdout_path,"
+	" coalesce(spec.detail ->> 'stderr_path', spec.detail ->> 'stdout_path', " LOG("err") ") AS stderr_path,"
+	" (" USAGE("1") ") / 1e6 AS cpu_user_time,"
+	" (" USAGE("2") ") / 1e6 AS cpu_system_time,"
+	" coalesce(spec.detail ->> 'elastic', 0) AS is_elastic,"
+	" " CPUS("coalesce(job.detail ->> 'min_cpus_milli', 0)") " AS min_cpus,"
+	" " CPUS("coalesce(job.detail ->> 'max_cpus_milli', 0)") " AS max_cpus,"
+	" " CPUS("job.current_cpus_milli") " AS current_cpus,"
+	" CASE WHEN spec.detail ->> 'elastic' THEN " LOG("control") " END AS control_file,"
 	" reason.name AS reason,"
 	" spec.name AS name,"
+	" spec.account AS account,"
 	" job.waiting AS tasks_waiting"
 	" FROM job JOIN spec ON spec.job = job.key >> 32 LEFT JOIN state ON state.id = job.state"
 	" LEFT JOIN reason ON reason.id = job.reason;"
-	"CREATE VIEW events AS SELECT event.seq,"
-	" (event.key >> 32) || CASE WHEN event.key & 4294967295 THEN '_' || ((event.key & 4294967295) - 1) ELSE '' END AS id,"
+
+	"CREATE VIEW events AS SELECT event.seq, " ID("event.key") " AS id,"
 	" strftime('%Y-%m-%dT%H:%M:%fZ', event.time_usec / 1e6, 'unixepoch') AS time, kind.name AS event, state.name AS state,"
-	" reason.name AS reason, event.attempt, event.exit_code, event.exit_signal, event.cpus_milli, event.mem_bytes, event.cpus,"
-	" event.text FROM event LEFT JOIN kind ON kind.id = event.kind LEFT JOIN state ON state.id = event.state"
-	" LEFT JOIN reason ON reason.id = event.reason;";
+	" event.attempt, reason.name AS reason, event.detail"
+	" FROM event LEFT JOIN kind ON kind.id = event.kind LEFT JOIN state ON state.id = event.state"
+	" LEFT JOIN reason ON reason.id = coalesce(event.detail ->> 'reason', 0);";
 
 const struct schema schema_now = {.version = STORE_VERSION};
 
@@ -174,26 +175,43 @@ static int new_instance(struct store *store, struct mscg_error *error)
 	return sql_exec(store, sql, error);
 }
 
+/* The numbers of the list "usage" by their names. */
+static int make_accounting(struct store *store, struct mscg_error *error)
+{
+	_cleanup_buf_ struct buf sql = {0};
+	buf_adds(&sql, "CREATE VIEW accounting AS SELECT " ID("job.key") " AS id, spec.user AS user, spec.account AS account");
+	for (unsigned i = 0; i < usages.n; i++)
+		buf_addf(&sql, ", job.run ->> '$.usage[%u]' AS %s", i, usages.column[i].name);
+	buf_adds(&sql, " FROM job JOIN spec ON spec.job = job.key >> 32 WHERE job.run IS NOT NULL");
+	return sql_exec(store, sql.data, error);
+}
+
 static int exec_template(struct store *store, const char *template, struct mscg_error *error)
 {
 	_cleanup_free_ char *sql = table_sql(template);
 	return sql_exec(store, sql, error);
 }
 
+static int make_views(struct store *store, struct mscg_error *error)
+{
+	int r = sql_exec(store, views, error);
+	return r == 0 ? make_accounting(store, error) : r;
+}
+
 static int make_all(struct store *store, struct mscg_error *error)
 {
 	int r;
-	if ((r = exec_template(store, tables, error)) < 0 || (r = exec_template(store, views, error)) < 0)
+	if ((r = exec_template(store, tables, error)) < 0 || (r = make_views(store, error)) < 0)
 		return r;
 	return new_instance(store, error);
 }
 
 static int migrate(struct store *store, int from, struct mscg_error *error)
 {
-	int r = sql_exec(store, "DROP VIEW IF EXISTS jobs; DROP VIEW IF EXISTS events", error);
+	int r = sql_exec(store, "DROP VIEW IF EXISTS jobs; DROP VIEW IF EXISTS events; DROP VIEW IF EXISTS accounting", error);
 	for (int v = from; v < store->schema->version && r == 0; v++)
 		r = exec_template(store, store->schema->step[v], error);
-	return r == 0 ? exec_template(store, views, error) : r;
+	return r == 0 ? make_views(store, error) : r;
 }
 
 /* Makes or migrates in one transaction that also sets the version, so that it happened or did not. */

@@ -1,16 +1,15 @@
 /* What was asked. Vectors are blobs of strings that each end with a NUL, as /proc/PID/cmdline and environ have them. */
 #include "src/store/internal.h"
+#include "src/store/pack.h"
 
-enum { SALT_JOB = 1, SALT_ARGV, SALT_ARRAY, SALT_ENV, SALT_SCRIPT };
-
-static void pack(char *const *v, struct buf *into)
+static void pack_vector(char *const *v, struct buf *into)
 {
 	buf_drop(into, into->size);
 	for (; *v; v++)
 		buf_add(into, *v, strlen(*v) + 1);
 }
 
-static char **unpack(const char *data, size_t size)
+static char **unpack_vector(const char *data, size_t size)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < size; i++)
@@ -49,7 +48,7 @@ static int put_texts(struct store *store, const struct mscg_spec *spec, int64_t 
 {
 	int r = 0;
 	if (spec->env) {
-		pack(spec->env, &store->pack);
+		pack_vector(spec->env, &store->pack);
 		r = text_put(store, store->pack.data, store->pack.size, ret_env, error);
 	}
 	if (r == 0 && spec->script)
@@ -57,17 +56,30 @@ static int put_texts(struct store *store, const struct mscg_spec *spec, int64_t 
 	return r;
 }
 
-static void out_id(struct out *out, unsigned salt, int64_t id)
+static void pack_detail(const struct mscg_spec *spec, struct buf *into)
+{
+	buf_drop(into, into->size);
+	pack_open(into);
+	pack_columns(into, &spec_details, spec);
+	if (spec->array) {
+		pack_name(into, "array", 5);
+		buf_addc(into, '"');
+		ranges_format(spec->array, spec->array_n, into);
+		buf_addc(into, '"');
+	}
+	pack_close(into);
+}
+
+static void out_id(struct out *out, int64_t id)
 {
 	if (id)
-		out_int(out, salt, id);
+		out_int(out, id);
 	else
 		out_null(out);
 }
 
 int spec_write(struct store *store, uint32_t job, const struct mscg_spec *spec, struct mscg_error *error)
 {
-	_cleanup_buf_ struct buf array = {0};
 	int64_t env = 0, script = 0;
 	int r;
 
@@ -78,23 +90,18 @@ int spec_write(struct store *store, uint32_t job, const struct mscg_spec *spec, 
 		return r;
 
 	struct out out = {.stmt = store->st[ST_SPEC_INSERT]};
-	out_int(&out, SALT_JOB, job);
-	out_columns(&out, &table_spec, spec);
+	out_int(&out, job);
+	out_columns(&out, &spec_columns, spec);
 	if (spec->argv) {
-		pack(spec->argv, &store->pack);
-		out_blob(&out, SALT_ARGV, store->pack.data, store->pack.size);
+		pack_vector(spec->argv, &store->pack);
+		out_blob(&out, store->pack.data, store->pack.size);
 	} else {
 		out_null(&out);
 	}
-	if (spec->array) {
-		buf_adds(&array, "");
-		ranges_format(spec->array, spec->array_n, &array);
-		out_text(&out, SALT_ARRAY, array.data);
-	} else {
-		out_null(&out);
-	}
-	out_id(&out, SALT_ENV, env);
-	out_id(&out, SALT_SCRIPT, script);
+	pack_detail(spec, &store->pack_run);
+	out_text(&out, pack_result(&store->pack_run), store->pack_run.size);
+	out_id(&out, env);
+	out_id(&out, script);
 	out_sum(&out);
 	int rc = out.rc == SQLITE_OK ? sql_run(out.stmt) : out.rc;
 	if (rc == SQLITE_OK)
@@ -120,10 +127,22 @@ static int get_texts(struct store *store, struct mscg_spec *spec, int64_t env, i
 	_cleanup_buf_ struct buf text = {0};
 	int r = 0;
 	if (env && (r = text_get(store, env, &text, error)) == 0)
-		spec->env = unpack(text.data, text.size);
+		spec->env = unpack_vector(text.data, text.size);
 	if (r == 0 && script && (r = text_get(store, script, &text, error)) == 0)
 		spec->script = xstrndup(text.data ? text.data : "", text.size);
 	return r;
+}
+
+static void unpack_array(struct unpack *u, struct mscg_spec *spec)
+{
+	size_t size;
+	if (!unpack_name(u, "array", 5))
+		return;
+	_cleanup_free_ char *text = unpack_text(u, &size);
+	if (u->bad || ranges_parse(text, size, &spec->array, &spec->array_n, NULL) < 0)
+		u->bad = true;
+	else if (!spec->array)
+		spec->array = xcalloc(1, sizeof(*spec->array)); /* no ranges at all is still an array */
 }
 
 int spec_read_row(struct store *store, sqlite3_stmt *st, bool with_texts, struct mscg_spec **ret, struct mscg_error *error)
@@ -133,18 +152,19 @@ int spec_read_row(struct store *store, sqlite3_stmt *st, bool with_texts, struct
 	size_t size;
 	int r;
 
-	int64_t job = in_int(&in, SALT_JOB, 0);
-	in_columns(&in, &table_spec, spec);
-	const char *text = in_text(&in, SALT_ARGV, &size);
-	spec->argv = text ? unpack(text, size) : NULL;
-	text = in_text(&in, SALT_ARRAY, &size);
-	bool array_bad = text && ranges_parse(text, size, &spec->array, &spec->array_n, NULL) < 0;
-	/* No ranges at all is still an array. */
-	if (text && !array_bad && !spec->array)
-		spec->array = xcalloc(1, sizeof(*spec->array));
-	int64_t env = in_int(&in, SALT_ENV, 0);
-	int64_t script = in_int(&in, SALT_SCRIPT, 0);
-	if (!in_sum_matches(&in) || array_bad)
+	int64_t job = in_int(&in, 0);
+	in_columns(&in, &spec_columns, spec);
+	const char *text = in_text(&in, &size);
+	spec->argv = text ? unpack_vector(text, size) : NULL;
+	text = in_text(&in, &size);
+	struct unpack u = {.p = text, .end = text + size};
+	if (text) {
+		unpack_columns(&u, &spec_details, spec);
+		unpack_array(&u, spec);
+		unpack_close(&u);
+	}
+	int64_t env = in_int(&in, 0), script = in_int(&in, 0);
+	if (!in_sum_matches(&in) || !unpack_done(&u))
 		return damaged(store, job, error);
 	if (with_texts && (r = get_texts(store, spec, env, script, error)) < 0)
 		return r;

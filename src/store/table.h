@@ -1,8 +1,12 @@
-/* table.h: which member of which type is which column. Everything that must agree with it (CREATE TABLE, INSERT,
- * UPDATE, SELECT, binding, reading, checksums) is made from the lists here.
+/* table.h: which member of which type is stored where. Everything that must agree with it (CREATE TABLE, INSERT,
+ * UPDATE, SELECT, binding, reading, packing) is made from the lists here.
  *
- * A new member of a type gets a line at the end of its list and an ALTER TABLE step in schema.c. Checksums go by a
- * column's place in its list and pass over NULL, so rows written before keep theirs.
+ * A table has columns for what is looked up, sorted, or wanted by people at a glance; every column costs each write. What
+ * else there is goes, packed, into one column of JSON: `detail ->> 'grace_s'` reads it in SQL. Members of a detail that are
+ * 0 or NULL are left out (usage: what is not known), and the others stand in the order of the list.
+ *
+ * A new member gets a line at the end of a DETAILS list, and STORE_VERSION goes up, so that an older program does not
+ * drop it when it writes the row again.
  */
 #ifndef STORE_TABLE_H
 #define STORE_TABLE_H
@@ -12,7 +16,7 @@
 #include <mscg/job.h>
 #include <sqlite3.h>
 
-/*      member size: 0 = any */
+/* name, size of the member (0: any) */
 #define COLUMN_TYPES(X) \
 	X(BOOL,  sizeof(bool)) \
 	X(U8,    1) \
@@ -24,7 +28,7 @@
 	X(U64,   8) /* as a signed number of the same bits */ \
 	X(USAGE, 8) /* MSCG_UNKNOWN is NULL */ \
 	X(TEXT,  sizeof(char *)) \
-	X(CHARS, 0) /* char[]; "" is NULL */
+	X(CHARS, 0) /* char[], NUL ended; "" is NULL */
 
 enum column_type {
 #define X(name, size) COLUMN_##name,
@@ -42,10 +46,14 @@ enum column_role {
 struct column {
 	const char *name;
 	uint16_t    offset, size;
-	uint8_t     type;
+	uint8_t     type, name_size;
+};
+struct columns {
+	const struct column *column;
+	unsigned             n;
 };
 
-/*      type   role   member                    name */
+/* type, role, member, name */
 #define JOB_COLUMNS(X) \
 	X(U8,    PLAIN, job.state,              state) \
 	X(U32,   FIXED, job.uid,                uid) \
@@ -56,13 +64,14 @@ struct column {
 	X(I32,   PLAIN, job.exit_code,          exit_code) \
 	X(I32,   PLAIN, job.exit_signal,        exit_signal) \
 	X(I32,   PLAIN, job.priority,           priority) \
-	X(U16,   PLAIN, job.flags,              flags) \
 	X(U32,   PLAIN, job.attempt,            attempt) \
 	X(U32,   PLAIN, job.cpus_milli,         cpus_milli) \
+	X(U32,   PLAIN, job.current_cpus_milli, current_cpus_milli) \
+	X(U64,   PLAIN, job.mem_bytes,          mem_bytes)
+#define JOB_DETAILS(X) \
+	X(U16,   PLAIN, job.flags,              flags) \
 	X(U32,   PLAIN, job.min_cpus_milli,     min_cpus_milli) \
 	X(U32,   PLAIN, job.max_cpus_milli,     max_cpus_milli) \
-	X(U32,   PLAIN, job.current_cpus_milli, current_cpus_milli) \
-	X(U64,   PLAIN, job.mem_bytes,          mem_bytes) \
 	X(U32,   PLAIN, job.time_limit_s,       time_limit_s) \
 	X(U32,   PLAIN, job.grace_s,            grace_s) \
 	X(TEXT,  PLAIN, pending,                pending) \
@@ -71,90 +80,95 @@ struct column {
 	X(U32,   PLAIN, array_worst,            array_worst) \
 	X(U32,   PLAIN, array_failed,           array_failed)
 
-/* Of the same row, NULL while the job has no run; `slot` never is when it has one. */
-#define RUN_COLUMNS(X) \
-	X(U32,   PLAIN, slot,                     slot) \
-	X(U64,   PLAIN, cgroup_id,                cgroup_id) \
-	X(I32,   PLAIN, pid,                      pid) \
-	X(I64,   PLAIN, held_since_usec,          held_since_usec) \
-	X(CHARS, PLAIN, fail_text,                fail_text) \
-	X(USAGE, PLAIN, usage.cpu_usec,           cpu_usec) \
-	X(USAGE, PLAIN, usage.cpu_user_usec,      cpu_user_usec) \
-	X(USAGE, PLAIN, usage.cpu_system_usec,    cpu_system_usec) \
-	X(USAGE, PLAIN, usage.cpu_held_usec,      cpu_held_usec) \
-	X(USAGE, PLAIN, usage.nr_throttled,       nr_throttled) \
-	X(USAGE, PLAIN, usage.throttled_usec,     throttled_usec) \
-	X(USAGE, PLAIN, usage.memory_peak_bytes,  memory_peak_bytes) \
-	X(USAGE, PLAIN, usage.memory_anon_bytes,  memory_anon_bytes) \
-	X(USAGE, PLAIN, usage.memory_file_bytes,  memory_file_bytes) \
-	X(USAGE, PLAIN, usage.memory_shmem_bytes, memory_shmem_bytes) \
-	X(USAGE, PLAIN, usage.oom_kills,          oom_kills) \
-	X(USAGE, PLAIN, usage.pids_peak,          pids_peak) \
-	X(USAGE, PLAIN, usage.io_read_bytes,      io_read_bytes) \
-	X(USAGE, PLAIN, usage.io_write_bytes,     io_write_bytes)
+/* In a column `run` of its own, NULL while the job has none; then "usage", a list in the order of USAGES (left out
+ * where nothing is known), and "grant". */
+#define RUN_DETAILS(X) \
+	X(U32,   PLAIN, slot,                   slot) \
+	X(U64,   PLAIN, cgroup_id,              cgroup_id) \
+	X(I32,   PLAIN, pid,                    pid) \
+	X(I64,   PLAIN, held_since_usec,        held_since_usec) \
+	X(CHARS, PLAIN, fail_text,              fail_text)
+#define USAGES(X) \
+	X(USAGE, PLAIN, cpu_usec,               cpu_usec) \
+	X(USAGE, PLAIN, cpu_user_usec,          cpu_user_usec) \
+	X(USAGE, PLAIN, cpu_system_usec,        cpu_system_usec) \
+	X(USAGE, PLAIN, cpu_held_usec,          cpu_held_usec) \
+	X(USAGE, PLAIN, nr_throttled,           nr_throttled) \
+	X(USAGE, PLAIN, throttled_usec,         throttled_usec) \
+	X(USAGE, PLAIN, memory_peak_bytes,      memory_peak_bytes) \
+	X(USAGE, PLAIN, memory_anon_bytes,      memory_anon_bytes) \
+	X(USAGE, PLAIN, memory_file_bytes,      memory_file_bytes) \
+	X(USAGE, PLAIN, memory_shmem_bytes,     memory_shmem_bytes) \
+	X(USAGE, PLAIN, oom_kills,              oom_kills) \
+	X(USAGE, PLAIN, pids_peak,              pids_peak) \
+	X(USAGE, PLAIN, io_read_bytes,          io_read_bytes) \
+	X(USAGE, PLAIN, io_write_bytes,         io_write_bytes)
+#define SHARE_DETAILS(X) \
+	X(TEXT,  PLAIN, node,                   node) \
+	X(TEXT,  PLAIN, gres,                   gres) \
+	X(U32,   PLAIN, cpu_milli,              cpu_milli) \
+	X(U64,   PLAIN, mem_bytes,              mem_bytes)
 
 #define SPEC_COLUMNS(X) \
-	X(TEXT,  FIXED, name,           name) \
-	X(TEXT,  FIXED, user,           user) \
-	X(U32,   FIXED, uid,            uid) \
-	X(U32,   FIXED, gid,            gid) \
-	X(TEXT,  FIXED, home,           home) \
-	X(TEXT,  FIXED, account,        account) \
-	X(TEXT,  FIXED, partition,      partition) \
-	X(TEXT,  FIXED, comment,        comment) \
-	X(TEXT,  FIXED, workdir,        workdir) \
-	X(TEXT,  FIXED, stdin_path,     stdin_path) \
-	X(TEXT,  FIXED, stdout_path,    stdout_path) \
-	X(TEXT,  FIXED, stderr_path,    stderr_path) \
-	X(TEXT,  FIXED, submit_line,    submit_line) \
-	X(BOOL,  FIXED, shell,          shell) \
-	X(BOOL,  FIXED, append,         append) \
-	X(BOOL,  FIXED, elastic,        elastic) \
-	X(BOOL,  FIXED, slurm_env,      slurm_env) \
-	X(BOOL,  FIXED, requeue,        requeue) \
-	X(BOOL,  FIXED, attached,       attached) \
-	X(BOOL,  FIXED, pty,            pty) \
-	X(ENUM,  FIXED, cpu_mode,       cpu_mode) \
-	X(U32,   FIXED, cpus_milli,     cpus_milli) \
-	X(U32,   FIXED, min_cpus_milli, min_cpus_milli) \
-	X(U32,   FIXED, max_cpus_milli, max_cpus_milli) \
-	X(U64,   FIXED, mem_bytes,      mem_bytes) \
-	X(U32,   FIXED, time_limit_s,   time_limit_s) \
-	X(U32,   FIXED, grace_s,        grace_s) \
-	X(I32,   FIXED, priority,       priority) \
-	X(U32,   FIXED, umask,          umask) \
-	X(U32,   FIXED, array_throttle, array_throttle)
+	X(TEXT,  FIXED, name,                   name) \
+	X(TEXT,  FIXED, user,                   user) \
+	X(TEXT,  FIXED, account,                account) \
+	X(TEXT,  FIXED, workdir,                workdir)
+#define SPEC_DETAILS(X) \
+	X(U32,   FIXED, uid,                    uid) \
+	X(U32,   FIXED, gid,                    gid) \
+	X(TEXT,  FIXED, home,                   home) \
+	X(TEXT,  FIXED, stdin_path,             stdin_path) \
+	X(TEXT,  FIXED, stdout_path,            stdout_path) \
+	X(TEXT,  FIXED, stderr_path,            stderr_path) \
+	X(TEXT,  FIXED, partition,              partition) \
+	X(TEXT,  FIXED, comment,                comment) \
+	X(TEXT,  FIXED, submit_line,            submit_line) \
+	X(BOOL,  FIXED, shell,                  shell) \
+	X(BOOL,  FIXED, append,                 append) \
+	X(BOOL,  FIXED, elastic,                elastic) \
+	X(BOOL,  FIXED, slurm_env,              slurm_env) \
+	X(BOOL,  FIXED, requeue,                requeue) \
+	X(BOOL,  FIXED, attached,               attached) \
+	X(BOOL,  FIXED, pty,                    pty) \
+	X(ENUM,  FIXED, cpu_mode,               cpu_mode) \
+	X(U32,   FIXED, cpus_milli,             cpus_milli) \
+	X(U32,   FIXED, min_cpus_milli,         min_cpus_milli) \
+	X(U32,   FIXED, max_cpus_milli,         max_cpus_milli) \
+	X(U64,   FIXED, mem_bytes,              mem_bytes) \
+	X(U32,   FIXED, time_limit_s,           time_limit_s) \
+	X(U32,   FIXED, grace_s,                grace_s) \
+	X(I32,   FIXED, priority,               priority) \
+	X(U32,   FIXED, umask,                  umask) \
+	X(U32,   FIXED, array_throttle,         array_throttle)
 
 #define EVENT_COLUMNS(X) \
-	X(I64,   FIXED, time_usec,      time_usec) \
-	X(U8,    FIXED, kind,           kind) \
-	X(U8,    FIXED, state,          state) \
-	X(U8,    FIXED, reason,         reason) \
-	X(U32,   FIXED, attempt,        attempt) \
-	X(I32,   FIXED, exit_code,      exit_code) \
-	X(I32,   FIXED, exit_signal,    exit_signal) \
-	X(U32,   FIXED, cpus_milli,     cpus_milli) \
-	X(U64,   FIXED, mem_bytes,      mem_bytes) \
-	X(TEXT,  FIXED, cpus,           cpus) \
-	X(TEXT,  FIXED, text,           text)
+	X(I64,   FIXED, time_usec,              time_usec) \
+	X(U8,    FIXED, kind,                   kind) \
+	X(U8,    FIXED, state,                  state) \
+	X(U32,   FIXED, attempt,                attempt)
+#define EVENT_DETAILS(X) \
+	X(U8,    FIXED, reason,                 reason) \
+	X(I32,   FIXED, exit_code,              exit_code) \
+	X(I32,   FIXED, exit_signal,            exit_signal) \
+	X(U32,   FIXED, cpus_milli,             cpus_milli) \
+	X(U64,   FIXED, mem_bytes,              mem_bytes) \
+	X(TEXT,  FIXED, cpus,                   cpus) \
+	X(TEXT,  FIXED, text,                   text)
 
 /* The places of columns in a SELECT of the whole table. What is not a member as it stands comes first or last. */
 #define X(type, role, member, name) JOB_##name,
-enum { JOB_key, JOB_outcome, JOB_COLUMNS(X) RUN_COLUMNS(X) JOB_grant, JOB_waiting, JOB_sum, JOB_WIDTH };
+enum { JOB_key, JOB_outcome, JOB_COLUMNS(X) JOB_detail, JOB_run, JOB_waiting, JOB_sum, JOB_WIDTH };
 #undef X
 #define X(type, role, member, name) SPEC_##name,
-enum { SPEC_job, SPEC_COLUMNS(X) SPEC_argv, SPEC_array, SPEC_env, SPEC_script, SPEC_sum, SPEC_WIDTH };
+enum { SPEC_job, SPEC_COLUMNS(X) SPEC_argv, SPEC_detail, SPEC_env, SPEC_script, SPEC_sum, SPEC_WIDTH };
 #undef X
 #define X(type, role, member, name) EVENT_##name,
-enum { EVENT_seq, EVENT_key, EVENT_COLUMNS(X) EVENT_sum, EVENT_WIDTH };
+enum { EVENT_seq, EVENT_key, EVENT_COLUMNS(X) EVENT_detail, EVENT_sum, EVENT_WIDTH };
 #undef X
 
-struct columns {
-	const struct column *column;
-	unsigned             n;
-	unsigned             salt; /* of the checksum: no two lists of one table overlap */
-};
-extern const struct columns table_job, table_run, table_spec, table_event;
+extern const struct columns job_columns, job_details, run_details, usages, share_details, spec_columns, spec_details,
+	event_columns, event_details;
 
 /* Replaces in a template: {job} the columns' names, {job?} their parameters ?1,?2,…, {job=} "name"=?n for all that
  * may change, {job~} the same without what changes only at a job's end, {job+} their declarations; {spec…} and
@@ -193,17 +207,18 @@ static inline uint64_t sum_mix(uint64_t a, uint64_t b)
 }
 uint64_t sum_bytes(const void *data, size_t size);
 
-/* Binds parameters 1, 2, … in order and sums them up on the way. Texts must live until the statement is reset. */
+/* Binds parameters 1, 2, … in order and sums them up on the way, each with its place. Texts must live until the statement
+ * has run. */
 struct out {
 	sqlite3_stmt *stmt;
 	int           at, rc;
 	uint64_t      sum;
 };
 void out_null(struct out *out);
-void out_int(struct out *out, unsigned salt, int64_t value);
-void out_text(struct out *out, unsigned salt, const char *text);                     /* NULL is NULL */
-void out_blob(struct out *out, unsigned salt, const void *data, size_t size);
-void out_columns(struct out *out, const struct columns *columns, const void *struct_or_null);
+void out_int(struct out *out, int64_t value);
+void out_text(struct out *out, const char *text, size_t size); /* NULL is NULL */
+void out_blob(struct out *out, const void *data, size_t size);
+void out_columns(struct out *out, const struct columns *columns, const void *base);
 void out_sum(struct out *out);
 
 /* Reads result columns 0, 1, … the same way. */
@@ -212,12 +227,9 @@ struct in {
 	int           at;
 	uint64_t      sum;
 };
-bool        in_null(struct in *in); /* looks; does not go on */
-int64_t     in_int(struct in *in, unsigned salt, int64_t when_null);
-const char *in_text(struct in *in, unsigned salt, size_t *ret_size); /* borrowed from the statement; NULL for NULL */
-void        in_columns(struct in *in, const struct columns *columns, void *into);
+int64_t     in_int(struct in *in, int64_t when_null);
+const char *in_text(struct in *in, size_t *ret_size); /* borrowed from the statement; NULL for NULL */
+void        in_columns(struct in *in, const struct columns *columns, void *base);
 bool        in_sum_matches(struct in *in);
-/* Sums up what is left of the row without reading it into anything. */
-void in_columns_skip(struct in *in, const struct columns *columns);
 
 #endif
