@@ -41,36 +41,45 @@ static void say(struct core *core, struct entry *e, char *text)
 	emit(core, e, &event);
 }
 
+/* The shared pool is another one: everybody in it moves along. */
+static void move_shared(struct core *core, struct entry *e)
+{
+	if (!mscg_cpuset_equal(&share_of(e)->cpus, &core->shared))
+		resize_begin(core, e, e->job.current_cpus_milli, &core->shared, e->job.mem_bytes,
+		             xstrdup("the CPUs set aside for sharing changed"));
+}
+
 void repair(struct core *core, struct entry *e)
 {
 	struct mscg_cpuset set, gone;
-	uint32_t have, lost;
+	uint32_t had, have, want;
 	_cleanup_free_ char *was = NULL;
 
 	if (!runs(e) || !holds(e) || e->live->flight || e->live->unsure)
 		return;
 	if (pool_of(&e->job) == POOL_SHARED) {
-		if (!mscg_cpuset_equal(&share_of(e)->cpus, &core->shared))
-			resize_begin(core, e, e->job.current_cpus_milli, &core->shared, e->job.mem_bytes,
-			             xstrdup("the CPUs set aside for sharing changed"));
+		move_shared(core, e);
 		return;
 	}
 	gone = share_of(e)->cpus;
 	set = present(core, &gone);
 	mscg_cpuset_subtract(&gone, &set);
-	lost = mscg_cpuset_count(&gone);
-	if (!lost)
+	if (mscg_cpuset_empty(&gone) && !e->live->degraded)
 		return;
-	was = set_text(&gone);
-	place_pick(&core->place, MIN_OF(lost, core->place.nfree), &set);
+	/* As many as it had; one that went on with less than its least gets that back too. */
+	had = mscg_cpuset_count(&set);
+	want = MAX_OF(e->job.current_cpus_milli, e->job.min_cpus_milli) / CPU;
+	place_pick(&core->place, MIN_OF(want > had ? want - had : 0, core->place.nfree), &set);
 	have = mscg_cpuset_count(&set);
 	e->live->degraded = have * CPU < e->job.min_cpus_milli;
-	if (have)
-		resize_begin(core, e, have * CPU, &set, e->job.mem_bytes,
-		             xasprintf("CPUs %s are gone from the machine: %u of %u replaced", was,
-		                       lost - (e->job.current_cpus_milli / CPU - have), lost));
-	else
+	was = set_text(&gone);
+	if (!have)
 		say(core, e, xasprintf("CPUs %s are gone from the machine, and none is left for it", was));
+	else if (!mscg_cpuset_empty(&gone))
+		resize_begin(core, e, have * CPU, &set, e->job.mem_bytes,
+		             xasprintf("CPUs %s are gone from the machine, %u of them replaced", was, have - had));
+	else if (have > had)
+		resize_begin(core, e, have * CPU, &set, e->job.mem_bytes, xstrdup("CPUs that it had lost are replaced"));
 	elastic_update(core, e);
 }
 

@@ -64,6 +64,8 @@ static int check_granted(struct census *c, const struct entry *e)
 		c->shared += share_of(e)->cpu_milli - (e->live->flight ? e->live->flight->pledged : 0);
 	else
 		r = check_cpus(c, e);
+	if (!elastic_is_current(c->core, e))
+		return BAD(c, "job %s: what it could give is out of date", name(e));
 	if (e->live->listed) {
 		c->elastic++;
 		c->room[pool_of(&e->job)] += e->live->room;

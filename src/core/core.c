@@ -166,8 +166,25 @@ static void take_input(struct core *core, const struct core_input *in)
 
 /* -- what is due -------------------------------------------------------------------------------------------------- */
 
+/* Is somebody still waiting to be started on CPUs that it would not give? The engine's word on that is on its way. */
+static bool is_claimed(const struct core *core, const struct entry *e)
+{
+	const struct mscg_cpuset *set = &share_of(e)->cpus;
+
+	if (pool_of(&e->job) == POOL_SHARED)
+		return false;
+	for (unsigned c = mscg_cpuset_next(set, 0); c < MSCG_CPUS_MAX; c = mscg_cpuset_next(set, c + 1))
+		if (c < core->cpu_limit && core->claim[c] && core->holder[c] == e)
+			return true;
+	return false;
+}
+
 static void backoff_over(struct core *core, struct entry *e)
 {
+	if (is_claimed(core, e)) {
+		timer_set(core, &e->live->backoff, core->now.boot_usec + USEC_PER_SEC);
+		return;
+	}
 	timer_set(core, &e->live->backoff, USEC_NEVER);
 	if (e->live->unsure && runs(e))
 		resize_settle(core, e);
@@ -224,16 +241,25 @@ static void schedule(struct core *core)
 	}
 }
 
+/* From here on a shrink that was decided is on its way and can not be made larger. */
+static void close_step(struct core *core)
+{
+	core->step++;
+	for (uint32_t i = 0; i < core->dirty_n; i++)
+		if (core->dirty[i]->live && core->dirty[i]->live->flight)
+			elastic_update(core, core->dirty[i]);
+}
+
 void core_step(struct core *core, const struct core_input *inputs, uint32_t n, struct core_now now, struct core_output *out)
 {
 	core->out = out;
 	core->now = now;
-	core->step++;
 	for (uint32_t i = 0; i < n; i++)
 		take_input(core, &inputs[i]);
 	run_timers(core);
 	schedule(core);
 	elastic_grow(core);
+	close_step(core);
 	flush_rows(core);
 	out->wake_boot_usec = timers_next(core);
 	core->out = NULL;

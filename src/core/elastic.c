@@ -102,6 +102,16 @@ void elastic_update(struct core *core, struct entry *e)
 	}
 }
 
+bool elastic_is_current(const struct core *core, const struct entry *e)
+{
+	struct live l = *e->live;
+
+	if (!l.listed)
+		return !is_elastic(e);
+	measure(core, e, &l);
+	return memcmp(&l.own, &e->live->own, sizeof l.own) == 0 && l.room == e->live->room && l.deficit == e->live->deficit;
+}
+
 /* The policy changed. */
 void elastic_update_all(struct core *core)
 {

@@ -224,6 +224,7 @@ int64_t timers_next(const struct core *core);
 /* elastic.c */
 void     elastic_update(struct core *core, struct entry *e);
 void     elastic_update_all(struct core *core);
+bool     elastic_is_current(const struct core *core, const struct entry *e); /* for checks */
 uint64_t elastic_takeable(const struct core *core, enum pool pool, int32_t priority, bool later);
 /* Shrinks others by `amount` for `starter`, which has asked for no more than is takeable; the CPUs that will come free
  * are added to *set and claimed. The resizes are noted in the starter's `after`. */

@@ -260,8 +260,8 @@ void end_job(struct core *core, struct entry *e, const struct ending *ending)
 	struct mscg_event event;
 
 	queue_remove(core, e);
-	resize_drop(core, e, "the job has ended");
 	book_release(core, e);
+	resize_drop(core, e, "the job has ended");
 	event = event_of(core, e, MSCG_EVENT_ENDED);
 	event.state = (uint8_t)ending->state;
 	event.reason = (uint8_t)ending->reason;
@@ -289,8 +289,8 @@ void to_queue(struct core *core, struct entry *e, enum mscg_event_kind kind, enu
 	struct mscg_event event = event_of(core, e, kind);
 	struct live *l = e->live;
 
-	resize_drop(core, e, "the job is back in the queue");
 	book_release(core, e);
+	resize_drop(core, e, "the job is back in the queue");
 	event.reason = (uint8_t)reason;
 	event.text = text && *text ? xstrdup(text) : NULL;
 	emit(core, e, &event);

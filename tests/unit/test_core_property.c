@@ -465,6 +465,27 @@ static void count_answers(struct world *w)
 }
 
 
+static void trace(struct world *w)
+{
+	static const char *const kinds[] = {"START", "RESIZE", "SIGNAL", "KILL", "REMOVE"};
+	const struct core_output *out = &w->rig.out;
+	char id[MSCG_ID_TEXT], set[256] = "";
+
+	if (!getenv("CORE_PROPERTY_TRACE"))
+		return;
+	for (uint32_t i = 0; i < out->events_n; i++)
+		printf("%" PRIu64 " event %s %s -> %s, %u CPUs %s; %s\n", w->steps, mscg_id_format(out->events[i].id, id),
+		       mscg_event_name(out->events[i].kind), mscg_state_name(out->events[i].state), out->events[i].cpus_milli,
+		       out->events[i].cpus ? out->events[i].cpus : "", out->events[i].text ? out->events[i].text : "");
+	for (uint32_t i = 0; i < out->actions_n; i++) {
+		if (out->actions[i].grant)
+			mscg_cpuset_format(&out->actions[i].grant->share[0].cpus, set, sizeof set);
+		printf("%" PRIu64 " action %s %s #%" PRIu64 " after %u: %s\n", w->steps, mscg_id_format(out->actions[i].id, id),
+		       kinds[out->actions[i].kind], out->actions[i].resize_seq, out->actions[i].after_n,
+		       out->actions[i].grant ? set : "");
+	}
+}
+
 /* `acted`: what was decided reaches the engine. */
 static void step(struct world *w, bool acted)
 {
@@ -479,9 +500,12 @@ static void step(struct world *w, bool acted)
 		in->report = &w->report[i];
 		in->id = w->report[i].id;
 	}
-	rig_step(&w->rig, w->in, w->in_n);
+	core_output_clear(out);
+	core_step(w->rig.core, w->in, w->in_n, w->rig.now, out);
 	w->in_n = w->reports = 0;
 	w->steps++;
+	trace(w);
+	rig_check(&w->rig);
 	for (uint32_t i = 0; i < out->answers_n; i++)
 		if (out->answers[i].token >= SPEC_TOKEN && out->answers[i].code == 0)
 			core_job_init(w->rig.core, &w->spec[out->answers[i].token - SPEC_TOKEN], out->answers[i].id,
@@ -567,6 +591,8 @@ static void restart(struct world *w)
 		if (w->book[i].row.job.state != MSCG_STATE_PENDING)
 			adopt(w, &w->book[i].row.job);
 	w->restarts++;
+	if (getenv("CORE_PROPERTY_TRACE"))
+		printf("restart\n");
 	step(w, true);
 }
 
@@ -665,6 +691,8 @@ static void plug(struct world *w)
 	w->unplugged = n < w->all.m.ncpus;
 	w->rig.machine.m.ncpus = n;
 	mscg_cpuset_zero(&w->online);
+	if (getenv("CORE_PROPERTY_TRACE"))
+		printf("plug: %u CPUs\n", n);
 	for (uint32_t i = 0; i < n; i++)
 		mscg_cpuset_add(&w->online, w->rig.machine.cpu[i].cpu);
 	input(w, CORE_MACHINE)->machine = &w->rig.machine.m;
@@ -777,6 +805,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_random_walks)};
 
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("core_property", tests, NULL, NULL);
 }
