@@ -158,7 +158,7 @@ int cg_kill_by_signal(const struct mscg_cgroup *cgroup, struct mscg_error *error
 	for (int round = 0; round < KILL_ROUNDS; round++) {
 		bool thaw = false, any = false;
 		int held = cg_hold(cgroup, clock_boot_usec() + HOLD_USEC, &thaw, NULL);
-		int r = cg_each_pidfd(cgroup, kill_one, &any, error);
+		int r = cg_each_pidfd(cgroup, -1, kill_one, &any, error);
 
 		if (held == 0)
 			cg_unhold(cgroup, thaw);

@@ -94,10 +94,11 @@ int cg_kill_by_signal(const struct mscg_cgroup *cgroup, struct mscg_error *error
 
 /* ---- process.c ---- */
 
-/* Calls `each` with a pidfd of every process in it and below it, which is certainly one of them; `pidfd` is borrowed. Meant for a
- * cgroup that stands still. */
-int cg_each_pidfd(const struct mscg_cgroup *cgroup, int (*each)(void *ctx, pid_t pid, int pidfd), void *ctx,
-                  struct mscg_error *error);
+/* Calls `each` with a pidfd of every process in it and below it, which is certainly one of them; `pidfd` is borrowed.
+ * hold_usec >= 0: the cgroup stands frozen around each batch of calls, given so much time to get there; what is born
+ * between two batches is not told of. -1: it is not held (the caller does, or does not care). */
+int cg_each_pidfd(const struct mscg_cgroup *cgroup, int64_t hold_usec, int (*each)(void *ctx, pid_t pid, int pidfd),
+                  void *ctx, struct mscg_error *error);
 
 #define _cleanup_cgroup_ _cleanup_(mscg_cgroup_close)
 

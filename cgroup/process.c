@@ -7,7 +7,7 @@
 #include <src/base/fd.h>
 #include <sys/syscall.h>
 
-#define BATCH 128 /* pidfds that are open at once */
+#define BATCH 64 /* pidfds that are open at once, and processes for which a cgroup is held frozen */
 #define STATUS_MAX (1u << 20) /* /proc/PID/status: groups and CPU masks make it long */
 
 struct pids {
@@ -66,43 +66,62 @@ int mscg_cgroup_processes(const struct mscg_cgroup *cgroup, pid_t **ret, size_t 
 	return list(cgroup, "cgroup.procs", ret, ret_n, error);
 }
 
-/* One batch: `fds` were opened for `pids`; only those that are in the cgroup still are told of. */
-static int each_of_batch(const struct mscg_cgroup *cgroup, const pid_t *pids, const int *fds, size_t n,
+/* One batch: a pidfd for each, and then only those that are in the cgroup still are told of. */
+static int each_of_batch(const struct mscg_cgroup *cgroup, const pid_t *pids, size_t n,
                          int (*each)(void *ctx, pid_t pid, int pidfd), void *ctx, struct mscg_error *error)
 {
 	_cleanup_free_ pid_t *now = NULL;
 	size_t now_n = 0;
-	int r = mscg_cgroup_processes(cgroup, &now, &now_n, error);
+	int fds[BATCH], r = 0;
 
+	for (size_t i = 0; i < n; i++) {
+		fds[i] = (int)syscall(SYS_pidfd_open, pids[i], 0);
+		if (fds[i] < 0 && errno != ESRCH && r == 0)
+			r = cg_error(cgroup, -errno, error, "cannot open a pidfd of process %d: %s", (int)pids[i], strerror(errno));
+	}
+	if (r == 0)
+		r = mscg_cgroup_processes(cgroup, &now, &now_n, error);
 	for (size_t i = 0; r >= 0 && i < n; i++)
 		if (fds[i] >= 0 && now_n > 0 && bsearch(&pids[i], now, now_n, sizeof *now, by_number))
 			r = each(ctx, pids[i], fds[i]);
+	for (size_t i = 0; i < n; i++)
+		cleanup_close(&fds[i]);
+	return MIN_OF(r, 0);
+}
+
+static int64_t deadline(int64_t span_usec)
+{
+	int64_t at;
+
+	return __builtin_add_overflow(clock_boot_usec(), span_usec, &at) ? USEC_NEVER : at;
+}
+
+static int held_batch(const struct mscg_cgroup *cgroup, const pid_t *pids, size_t n, int64_t hold_usec,
+                      int (*each)(void *ctx, pid_t pid, int pidfd), void *ctx, struct mscg_error *error)
+{
+	bool thaw = false;
+	int r = cg_hold(cgroup, deadline(hold_usec), &thaw, error);
+
+	if (r < 0)
+		return r;
+	r = each_of_batch(cgroup, pids, n, each, ctx, error);
+	cg_unhold(cgroup, thaw);
 	return r;
 }
 
-int cg_each_pidfd(const struct mscg_cgroup *cgroup, int (*each)(void *ctx, pid_t pid, int pidfd), void *ctx,
-                  struct mscg_error *error)
+int cg_each_pidfd(const struct mscg_cgroup *cgroup, int64_t hold_usec, int (*each)(void *ctx, pid_t pid, int pidfd),
+                  void *ctx, struct mscg_error *error)
 {
 	_cleanup_free_ pid_t *pids = NULL;
 	size_t n = 0;
-	int fds[BATCH];
 	int r = mscg_cgroup_processes(cgroup, &pids, &n, error);
 
 	for (size_t from = 0; r >= 0 && from < n; from += BATCH) {
 		size_t batch = MIN_OF(n - from, (size_t)BATCH);
-		for (size_t i = 0; i < batch; i++) {
-			fds[i] = (int)syscall(SYS_pidfd_open, pids[from + i], 0);
-			if (fds[i] < 0 && errno != ESRCH && r == 0)
-				r = cg_error(cgroup, -errno, error, "cannot open a pidfd of process %d: %s", (int)pids[from + i],
-				             strerror(errno));
-		}
-		if (r >= 0)
-			r = each_of_batch(cgroup, pids + from, fds, batch, each, ctx, error);
-		for (size_t i = 0; i < batch; i++)
-			if (fds[i] >= 0)
-				close(fds[i]);
+		r = hold_usec >= 0 ? held_batch(cgroup, pids + from, batch, hold_usec, each, ctx, error) :
+		                     each_of_batch(cgroup, pids + from, batch, each, ctx, error);
 	}
-	return MIN_OF(r, 0);
+	return r;
 }
 
 /* ---- notification ---- */
@@ -170,16 +189,12 @@ int mscg_cgroup_notify(const struct mscg_cgroup *cgroup, int sig, int64_t deadli
                        struct mscg_cgroup_notified *ret, struct mscg_error *error)
 {
 	struct notification n = { .sig = sig };
-	bool thaw = false;
+	int64_t now = clock_boot_usec(), hold = deadline_usec - now;
 	int r;
 
 	if (sig < 1 || sig > 64)
 		return mscg_error_set(error, -EINVAL, "%d is no signal", sig);
-	r = cg_hold(cgroup, deadline_usec, &thaw, error);
-	if (r < 0)
-		return r;
-	r = cg_each_pidfd(cgroup, notify_one, &n, error);
-	cg_unhold(cgroup, thaw);
+	r = cg_each_pidfd(cgroup, MAX_OF(hold, INT64_C(0)), notify_one, &n, error);
 	if (r < 0)
 		return r;
 	if (ret)

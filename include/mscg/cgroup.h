@@ -368,7 +368,8 @@ MSCG_PUBLIC int mscg_cgroup_thaw(const struct mscg_cgroup *cgroup, struct mscg_e
  * mscg_cgroup_wait_empty. Never kill a cgroup (or one above it) from which processes are still to be cloned into others: since
  * early 2025 (stable kernels too: seen on 6.1.176, 6.12.95, 6.18) a child is born with a SIGKILL when its parent's cgroup and
  * the one that it is cloned into were killed a different number of times, however long ago and however empty they were. A
- * cgroup that is made anew counts from 0. On kernels before 5.14 by freezing, a signal to each by pidfd, and thawing, some rounds of
+ * cgroup that is made anew counts from 0. Dying takes CPU time: what cpu.max throttles hard dies at that pace (minutes were
+ * seen), so lift cpu.max first. On kernels before 5.14 by freezing, a signal to each by pidfd, and thawing, some rounds of
  * it; what could not be caught then is -EAGAIN: call again. The children of a threaded domain are -EOPNOTSUPP. */
 MSCG_PUBLIC int mscg_cgroup_kill(const struct mscg_cgroup *cgroup, struct mscg_error *error);
 
@@ -386,10 +387,13 @@ struct mscg_cgroup_notified {
 };
 /* Sends `sig` to those processes in it and below it that have a handler for it (SigCgt in /proc/PID/status) and do not
  * block it in every thread; to no other, since the default action of most signals kills. The cgroup stands frozen
- * meanwhile, for between a look and a signal a process may exec and lose its handler. At most until `deadline_usec`
- * (10 ms from now is a good one: a tenth of that is usual): -ETIMEDOUT when it could not be frozen by then, with nobody
- * signalled; try again later. It is thawed in every case, but for one that was frozen before the call: that stays
- * frozen, and gets its signals when it is thawed. */
+ * meanwhile, for between a look and a signal a process may exec and lose its handler. Freezing may take until `deadline_usec`
+ * (10 ms from now is a good one; a tenth of it is usual), looking and signalling then takes about 50 us a process; more than 64
+ * are done in portions, each with as much time, thawed in between: what is born in between hears nothing, for it was born
+ * after whatever there is to tell.
+ * -ETIMEDOUT: it could not be frozen in time (a process waits in the kernel, or cpu.max throttles it), and nobody, or
+ * only earlier portions, were signalled; call again later. It is thawed in every case, but for one that was frozen
+ * before the call: that stays frozen, and gets its signals when it is thawed. *ret may be NULL. */
 MSCG_PUBLIC int mscg_cgroup_notify(const struct mscg_cgroup *cgroup, int sig, int64_t deadline_usec,
                                    struct mscg_cgroup_notified *ret, struct mscg_error *error);
 
@@ -490,8 +494,8 @@ struct mscg_cgroup_pressure {
 MSCG_PUBLIC int mscg_cgroup_read_pressure(const struct mscg_cgroup *cgroup, enum mscg_cgroup_resource resource,
                                           struct mscg_cgroup_pressure *ret, struct mscg_error *error);
 /* A descriptor that polls POLLPRI when tasks waited `stall_usec` within `window_usec` (at most once a window), and POLLERR
- * once the cgroup was removed. The window is 500000 to 10000000; without CAP_SYS_RESOURCE a multiple of 2000000 (6.5
- * and later; -EINVAL). The caller closes *ret_fd, which ends the trigger. */
+ * once the cgroup was removed. The window is at most 10000000 (and at least 500000 before 6.5); without CAP_SYS_RESOURCE a
+ * multiple of 2000000: -EINVAL. The caller closes *ret_fd, which ends the trigger. */
 MSCG_PUBLIC int mscg_cgroup_pressure_trigger(const struct mscg_cgroup *cgroup, enum mscg_cgroup_resource resource,
                                              bool full, uint64_t stall_usec, uint64_t window_usec, int *ret_fd,
                                              struct mscg_error *error);

@@ -179,9 +179,11 @@ __attribute__((unused)) static struct mscg_cgroup job(const char *name)
 	return cg;
 }
 
-/* Ends what is left in it, and removes it. */
+/* Ends what is left in it, and removes it. What is throttled takes its time to die. */
 __attribute__((unused)) static void end_job(struct mscg_cgroup *cg, const char *name)
 {
+	if (cg_has(cg, "cpu.max"))
+		OK(mscg_cgroup_set_cpu_max(cg, MSCG_CGROUP_MAX, 100000, &err));
 	OK(mscg_cgroup_kill(cg, &err));
 	OK(mscg_cgroup_wait_empty(cg, in_ms(20000), &err));
 	while (waitpid(-1, NULL, WNOHANG) > 0)

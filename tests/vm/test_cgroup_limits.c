@@ -479,7 +479,7 @@ static void pressure(void)
 	OK(mscg_cgroup_pressure_trigger(&j, MSCG_CGROUP_PRESSURE_CPU, false, 200000, 2000000, &t.fd, &err));
 	OK(mscg_cgroup_pressure_trigger(&j, MSCG_CGROUP_PRESSURE_MEMORY, true, 100000, 4000000, &fd, &err));
 	close(fd);
-	FAILS(mscg_cgroup_pressure_trigger(&j, MSCG_CGROUP_PRESSURE_IO, false, 1, 1, &fd, &err), -EINVAL, "io.pressure");
+	FAILS(mscg_cgroup_pressure_trigger(&j, MSCG_CGROUP_PRESSURE_IO, false, 200000, 20000000, &fd, &err), -EINVAL, "io.pressure");
 	int r = mscg_cgroup_pressure_trigger(&j, MSCG_CGROUP_PRESSURE_CPU, false, 100000, 1000000, &fd, &err);
 	NOTE("a window of 1 s: %d", r);
 	CHECK(r == 0 || (user_mode && r == -EINVAL));

@@ -159,7 +159,10 @@ static void notify_throttled(void)
 		do
 			OK(mscg_cgroup_read_stat(&j, MSCG_CGROUP_STAT_CPU, &st, &err));
 		while (st.cpu_nr_throttled == 0);
-		late = mscg_cgroup_notify(&j, SIGUSR1, in_ms(10), &n, &err) == -ETIMEDOUT;
+		int r = mscg_cgroup_notify(&j, SIGUSR1, in_ms(10), &n, &err);
+		late = r == -ETIMEDOUT;
+		if (!late)
+			NOTE("try %d: %d, %u found", i, r, n.processes);
 		CHECK(cg_read(&j, "cgroup.freeze", text, sizeof text, &err) > 0 && text[0] == '0');
 	}
 	CHECK(late && strstr(err.text, "not frozen in time"));
