@@ -1,4 +1,5 @@
 #!/bin/busybox sh
+# shellcheck shell=dash disable=SC3060  # busybox has ${x//}
 # The initramfs's /init: loads modules, makes the root file system out of the host's, and hands over to relay.
 # What differs from run to run lies in a directory of the host's that the kernel command line names (mscg.dir); run
 # writes it. In TCG a fork and exec costs 7 ms: what can be made ready on the host is.

@@ -4,7 +4,7 @@
 #   vmlinux   the kernel, unpacked (QEMU starts an ELF image directly, which saves 5 s of decompression in TCG)
 #   lib/      its modules, less those for hardware that a virtual machine does not have
 #   initrd    busybox, init.sh, relay and the few modules that reach the root file system
-# Nothing is installed and the host's apt is not changed: a private apt directory takes only the address of a mirror from it.
+# Nothing is installed.
 # usage: kernel.sh 6.1|6.12
 set -euo pipefail
 
@@ -19,8 +19,8 @@ boot_modules=(virtio_pci virtio_console 9pnet_virtio 9p)
 # Hardware that QEMU does not show us: three quarters of the package.
 unneeded=(sound 'drivers/'{gpu,media,net,usb,scsi,infiniband,staging,iio,hwmon,hid,input,isdn,mtd,platform,ata,i2c,mfd,bluetooth,thunderbolt,leds,power,crypto,edac,iommu,firewire,pinctrl,gpio,mmc,video,accel,comedi,soundwire})
 
-die() { echo "tests/vm/kernel.sh: $*" >&2; exit 1; }
-say() { echo "tests/vm: $*" >&2; }
+# shellcheck source=tests/vm/fetch.sh
+. "$here/fetch.sh"
 
 case $version in
 6.1) suites="bookworm" ;;
@@ -28,50 +28,15 @@ case $version in
 *) die "kernel '$version' is not one of 6.1, 6.12" ;;
 esac
 
-private_apt() { # TOOL ARGS…: apt with its configuration and its lists in the cache
-	local tool=$1
-	shift
-	"$tool" -o Dir::Etc="$apt" -o Dir::Etc::sourcelist=sources.list -o Dir::Etc::sourceparts=sources.d \
-		-o Dir::Etc::preferences=preferences -o Dir::Etc::preferencesparts=preferences.d \
-		-o Dir::State="$apt" -o Dir::State::lists=lists -o Dir::Cache="$apt/cache" -o APT::Sandbox::User= \
-		-o APT::Architecture=amd64 -o APT::Architectures::=amd64 -o Acquire::Languages=none -o APT::Update::Post-Invoke= \
-		-o APT::Update::Post-Invoke-Success= "$@"
-}
-
-# The mirror that the host itself installs from, if it is one of Debian's.
-mirror() {
-	if [ -n "${MSCG_VM_MIRROR:-}" ]; then
-		echo "$MSCG_VM_MIRROR"
-		return
-	fi
-	# shellcheck disable=SC2016  # apt expands these
-	apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 2>/dev/null |
-		awk '$2 ~ /^(bookworm|trixie|forky|sid|stable|testing|unstable)$/ && $3 == "main" { print $1; exit }'
-}
-
-download() { # into $1; prints the file
-	local to=$1 uri key suite name
-	command -v apt-get >/dev/null || die "no apt here: put linux-image-$version.…-amd64_….deb into $cache"
-	uri=$(mirror)
-	[ -n "$uri" ] || die "no Debian mirror in apt's sources: set MSCG_VM_MIRROR to one, or put linux-image-$version.…-amd64_….deb into $cache"
-	key=/usr/share/keyrings/debian-archive-keyring.gpg
-	[ -e "$key" ] || die "$key is missing: install debian-archive-keyring"
-	apt=$to/apt
+download_kernel() { # into DIRECTORY; prints the file
+	local to=$1 suite name
 	for suite in $suites; do
-		rm -rf "$apt"
-		mkdir -p "$apt"/{lists/partial,cache/archives/partial,sources.d,preferences.d}
-		echo "deb [arch=amd64 signed-by=$key] $uri $suite main" >"$apt/sources.list"
-		say "looking for Linux $version in $suite"
-		private_apt apt-get -qq update >&2 || continue
+		look_in "$to" "$suite" || continue
 		name=$(private_apt apt-cache show linux-image-amd64 2>/dev/null |
 			sed -n "s/^Depends: \(linux-image-$version\.[^ ,]*\).*/\1/p" | sort -V | tail -1)
-		[ -n "$name" ] || continue
-		say "downloading $name"
-		(cd "$to" && private_apt apt-get -qq download "$name" >&2) || continue
-		ls "$to/$name"_*.deb
-		return
+		[ -n "$name" ] && download "$to" "$name" && return
 	done
-	die "found no linux-image-amd64 of version $version in $suites at $uri"
+	die "found no linux-image-amd64 of version $version in $suites; linux-image-$version.…-amd64_….deb put into $cache would do"
 }
 
 unpack() { # DEB DIRECTORY
@@ -143,7 +108,7 @@ if [ "$(cat "$dir/stamp" 2>/dev/null)" != "$stamp" ]; then
 		work=$(mktemp -d "$cache/new.XXXXXX")
 		trap 'rm -rf "$work"' EXIT
 		deb=$(find "$cache" -maxdepth 1 -name "linux-image-$version.*-amd64_*.deb" | sort -V | tail -1)
-		[ -n "$deb" ] || deb=$(download "$work")
+		[ -n "$deb" ] || deb=$(download_kernel "$work")
 		unpack "$deb" "$work/kernel"
 		chmod 755 "$work/kernel"
 		rm -rf "$dir"

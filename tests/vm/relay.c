@@ -144,13 +144,13 @@ static bool copy(int from, int to)
 	return n < 0 && (errno == EAGAIN || errno == EINTR);
 }
 
+// What is in the pipe already, and no waiting for more: a descendant may hold its other end.
 static void drain(int from, int to)
 {
-	while (copy(from, to)) {
-		struct pollfd p = { .fd = from, .events = POLLIN };
-		if (poll(&p, 1, 0) <= 0)
-			return;
-	}
+	struct pollfd p = { .fd = from, .events = POLLIN };
+
+	while (poll(&p, 1, 0) > 0 && copy(from, to))
+		;
 }
 
 static void control_line(int control, int terminal)
