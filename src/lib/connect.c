@@ -138,5 +138,5 @@ int mscg_connect_or_once(struct mscg **ret, const char *socket, const char *stat
 	}
 	mscg_close(m);
 	/* The refusal of try_all stands unless there is something better to say. */
-	return r == -ECONNREFUSED ? r : mscg_error_set(error, r, "%s", why.text);
+	return why.code ? mscg_error_set(error, r, "%s", why.text) : r;
 }
