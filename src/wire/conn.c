@@ -207,13 +207,18 @@ static ssize_t receive(struct wire_conn *conn, char *data, size_t size)
 	return n;
 }
 
+/* A whole message is in there, or one that is too long: wire_conn_next says which. No need for more memory. */
+bool wire_conn_full(const struct wire_conn *conn)
+{
+	return conn->in_end - conn->in_start > WIRE_MESSAGE_MAX;
+}
+
 int wire_conn_read(struct wire_conn *conn)
 {
 	ssize_t n;
 
-	/* A whole message is in there, or one that is too long: wire_conn_next says which. No need for more memory. */
-	if (conn->in_end - conn->in_start > WIRE_MESSAGE_MAX)
-		return 1;
+	if (wire_conn_full(conn))
+		return -EAGAIN;
 	make_room(conn);
 	do
 		n = receive(conn, conn->in + conn->in_end, conn->in_cap - conn->in_end);

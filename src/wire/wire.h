@@ -38,9 +38,11 @@ int               wire_conn_fd(const struct wire_conn *conn);
  * kind of socket (-EAFNOSUPPORT) or file (-ENOTSOCK), ids that this user namespace does not know (-EACCES). */
 int wire_conn_peer(const struct wire_conn *conn, struct wire_peer *ret);
 /* Reads what is there, once. 1: something came, 0: the peer closed, -EAGAIN: nothing, other -errno. File descriptors that
- * came along are kept, close-on-exec, WIRE_FDS_MAX at most (more are closed). Reads nothing and returns 1 while more
- * than WIRE_MESSAGE_MAX bytes wait for wire_conn_next: call that until it returns 0 after each read. */
-int wire_conn_read(struct wire_conn *conn);
+ * came along are kept, close-on-exec, WIRE_FDS_MAX at most (more are closed). Reads nothing (-EAGAIN) while the buffer is
+ * full, that is, while more than WIRE_MESSAGE_MAX bytes wait for wire_conn_next: who takes no messages for a while must
+ * not poll for input then. */
+int  wire_conn_read(struct wire_conn *conn);
+bool wire_conn_full(const struct wire_conn *conn);
 /* The next whole message, an object: 1 and a new reference; 0: none yet; -EMSGSIZE, -EBADMSG with text: the connection
  * is of no further use, and every later call says so again. Depth and number of containers are bounded; equal keys in
  * one object and "\u0000" in a string are -EBADMSG. */

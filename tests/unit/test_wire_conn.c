@@ -235,6 +235,8 @@ static void test_read_is_bounded(void **state)
 	struct wire_conn *conn;
 	char *block = xcalloc(1, 65536);
 	size_t sent = 0;
+	bool full;
+	json_t *m;
 	int raw;
 
 	(void)state;
@@ -244,9 +246,13 @@ static void test_read_is_bounded(void **state)
 		ssize_t n = send(raw, block, 65536, MSG_DONTWAIT);
 
 		sent += n > 0 ? (size_t)n : 0;
-		assert_int_equal(wire_conn_read(conn), 1);
+		full = wire_conn_full(conn);
+		assert_int_equal(wire_conn_read(conn), full ? -EAGAIN : 1);
 	}
 	assert_true(sent < 4 * WIRE_MESSAGE_MAX);
+	assert_true(wire_conn_full(conn));
+	/* The first, of no bytes, is no message. */
+	assert_int_equal(wire_conn_next(conn, &m, NULL), -EBADMSG);
 	free(block);
 	wire_conn_free(conn);
 	close(raw);
