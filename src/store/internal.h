@@ -15,7 +15,7 @@
 	X(TOTAL_SET,    "INSERT INTO total VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(state) DO UPDATE SET " \
 	                "jobs = ?2, started = ?3, wait_msec = ?4, ended = ?5, run_msec = ?6") \
 	X(TOTAL_ALL,    "SELECT state, jobs, started, wait_msec, ended, run_msec FROM total") \
-	X(JOB_OLD,      "SELECT outcome, state, waiting, submit_usec, start_usec, end_usec FROM job WHERE key = ?1") \
+	X(JOB_OLD,      "SELECT outcome, state, waiting, submit_usec, start_usec, end_usec, uid FROM job WHERE key = ?1") \
 	X(JOB_INSERT,   "INSERT INTO job({job}) VALUES({job?})") \
 	X(JOB_UPDATE,   "UPDATE job SET {job~} WHERE key = ?1") \
 	X(JOB_END,      "UPDATE job SET {job=} WHERE key = ?1") \
@@ -94,6 +94,7 @@ struct old_row {
 	int64_t        key; /* 0: none */
 	bool           found;
 	enum outcome   outcome;
+	uint32_t       uid;
 	int64_t        end_usec;
 	struct sums_of sums;
 };

@@ -39,6 +39,7 @@ static int read_old(struct store *store, int64_t key, struct old_row *ret, struc
 		.key      = key,
 		.found    = true,
 		.outcome  = (enum outcome)sqlite3_column_int(st, 0),
+		.uid      = (uint32_t)sqlite3_column_int64(st, 6),
 		.end_usec = job.end_usec,
 		.sums     = sums_of_row(&job, (uint64_t)sqlite3_column_int64(st, 2)),
 	};
@@ -83,8 +84,8 @@ int row_write(struct store *store, const struct mscg_row *row, struct mscg_error
 	if (run)
 		pack_run(packed, run);
 
-	enum statement id = !old.found ? ST_JOB_INSERT
-	                  : old.outcome == outcome && old.end_usec == job->end_usec ? ST_JOB_UPDATE : ST_JOB_END;
+	bool indexed = old.outcome != outcome || old.end_usec != job->end_usec || old.uid != job->uid;
+	enum statement id = !old.found ? ST_JOB_INSERT : indexed ? ST_JOB_END : ST_JOB_UPDATE;
 	struct out out = {.stmt = store->st[id]};
 	out_int(&out, key);
 	out_int(&out, outcome);
@@ -105,7 +106,8 @@ int row_write(struct store *store, const struct mscg_row *row, struct mscg_error
 	if (old.found && old.outcome != OUTCOME_NONE && outcome == OUTCOME_NONE)
 		store->since_usec = 0; /* requeued: a list's lower bound may be above it */
 	struct old_row new = {
-		.key = key, .found = true, .outcome = outcome, .end_usec = job->end_usec, .sums = sums_of_row(job, waiting),
+		.key = key, .found = true, .outcome = outcome, .uid = job->uid, .end_usec = job->end_usec,
+		.sums = sums_of_row(job, waiting),
 	};
 	sums_change(&store->kept, &old.sums, &new.sums);
 	*old_slot(store, key) = new;

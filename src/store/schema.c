@@ -31,8 +31,9 @@ static const char tables[] =
 #define TASK(key)     "(" key " & 4294967295)" /* 0: a plain job, or the record of an array */
 #define ID(key)       "CASE WHEN " TASK(key) " THEN (" key " >> 32) || '_' || (" TASK(key) " - 1) ELSE " key " >> 32 END"
 #define CPUS(milli)   "CASE WHEN (" milli ") % 1000 THEN (" milli ") / 1000.0 ELSE (" milli ") / 1000 END"
-#define USAGE(member) "job.run ->> '$.usage[" member "]'"
-#define LOG(suffix)   "(spec.detail ->> 'home') || '/.mscg_logs/job_' || (" ID("job.key") ") || '." suffix "'"
+#define DETAIL(of, name) "json_extract(" of ".detail, '$." name "')"
+#define USAGE(member) "json_extract(job.run, '$.usage[" member "]')"
+#define LOG(suffix)   DETAIL("spec", "home") " || '/.mscg_logs/job_' || (" ID("job.key") ") || '." suffix "'"
 static const char views[] =
 	"CREATE VIEW jobs AS SELECT " ID("job.key") " AS id,"
 	/* the strings of argv, each of which ends with a NUL, with spaces between them */
@@ -51,15 +52,15 @@ static const char views[] =
 	" CASE WHEN NOT state.final OR job.exit_code < 0 THEN NULL WHEN job.exit_signal THEN -job.exit_signal"
 	"  ELSE job.exit_code END AS return_code,"
 	" spec.user AS user,"
-	" coalesce(spec.detail ->> 'stdout_path', " LOG("out") ") AS stdout_path,"
-	" coalesce(spec.detail ->> 'stderr_path', spec.detail ->> 'stdout_path', " LOG("err") ") AS stderr_path,"
+	" coalesce(" DETAIL("spec", "stdout_path") ", " LOG("out") ") AS stdout_path,"
+	" coalesce(" DETAIL("spec", "stderr_path") ", " DETAIL("spec", "stdout_path") ", " LOG("err") ") AS stderr_path,"
 	" (" USAGE("1") ") / 1e6 AS cpu_user_time,"
 	" (" USAGE("2") ") / 1e6 AS cpu_system_time,"
-	" coalesce(spec.detail ->> 'elastic', 0) AS is_elastic,"
-	" " CPUS("coalesce(job.detail ->> 'min_cpus_milli', 0)") " AS min_cpus,"
-	" " CPUS("coalesce(job.detail ->> 'max_cpus_milli', 0)") " AS max_cpus,"
+	" coalesce(" DETAIL("spec", "elastic") ", 0) AS is_elastic,"
+	" " CPUS("coalesce(" DETAIL("job", "min_cpus_milli") ", 0)") " AS min_cpus,"
+	" " CPUS("coalesce(" DETAIL("job", "max_cpus_milli") ", 0)") " AS max_cpus,"
 	" " CPUS("job.current_cpus_milli") " AS current_cpus,"
-	" CASE WHEN spec.detail ->> 'elastic' THEN " LOG("control") " END AS control_file,"
+	" CASE WHEN " DETAIL("spec", "elastic") " THEN " LOG("control") " END AS control_file,"
 	" reason.name AS reason,"
 	" spec.name AS name,"
 	" spec.account AS account,"
@@ -71,7 +72,7 @@ static const char views[] =
 	" strftime('%Y-%m-%dT%H:%M:%fZ', event.time_usec / 1e6, 'unixepoch') AS time, kind.name AS event, state.name AS state,"
 	" event.attempt, reason.name AS reason, event.detail"
 	" FROM event LEFT JOIN kind ON kind.id = event.kind LEFT JOIN state ON state.id = event.state"
-	" LEFT JOIN reason ON reason.id = coalesce(event.detail ->> 'reason', 0);";
+	" LEFT JOIN reason ON reason.id = coalesce(" DETAIL("event", "reason") ", 0);";
 
 const struct schema schema_now = {.version = STORE_VERSION};
 
@@ -181,7 +182,7 @@ static int make_accounting(struct store *store, struct mscg_error *error)
 	_cleanup_buf_ struct buf sql = {0};
 	buf_adds(&sql, "CREATE VIEW accounting AS SELECT " ID("job.key") " AS id, spec.user AS user, spec.account AS account");
 	for (unsigned i = 0; i < usages.n; i++)
-		buf_addf(&sql, ", job.run ->> '$.usage[%u]' AS %s", i, usages.column[i].name);
+		buf_addf(&sql, ", json_extract(job.run, '$.usage[%u]') AS %s", i, usages.column[i].name);
 	buf_adds(&sql, " FROM job JOIN spec ON spec.job = job.key >> 32 WHERE job.run IS NOT NULL");
 	return sql_exec(store, sql.data, error);
 }

@@ -40,7 +40,7 @@ enum column_type {
 enum column_role {
 	ROLE_PLAIN,
 	ROLE_FIXED, /* written once */
-	ROLE_END,   /* changes only when a job's outcome does */
+	ROLE_END,   /* indexed; changes when a job's outcome does, if ever */
 };
 
 struct column {
@@ -56,7 +56,7 @@ struct columns {
 /* type, role, member, name */
 #define JOB_COLUMNS(X) \
 	X(U8,    PLAIN, job.state,              state) \
-	X(U32,   FIXED, job.uid,                uid) \
+	X(U32,   END,   job.uid,                uid) \
 	X(U8,    PLAIN, job.reason,             reason) \
 	X(I64,   PLAIN, job.submit_usec,        submit_usec) \
 	X(I64,   PLAIN, job.start_usec,         start_usec) \
@@ -171,7 +171,7 @@ extern const struct columns job_columns, job_details, run_details, usages, share
 	event_columns, event_details;
 
 /* Replaces in a template: {job} the columns' names, {job?} their parameters ?1,?2,…, {job=} "name"=?n for all that
- * may change, {job~} the same without what changes only at a job's end, {job+} their declarations; {spec…} and
+ * may change, {job~} the same without what an index has, {job+} their declarations; {spec…} and
  * {event…} likewise. The caller frees. */
 char *table_sql(const char *template);
 
