@@ -43,7 +43,7 @@ int array_load(struct array *a, const struct mscg_row *row, struct mscg_error *e
 
 void array_free(struct array *a)
 {
-	table_free(&a->tasks);
+	ids_free(&a->tasks);
 	free(a->range);
 	free(a);
 }
@@ -109,7 +109,7 @@ static struct entry *split(struct core *core, struct entry *record, uint32_t at,
 	core_job_split(&record->job, index, &e->job);
 	e->array = a;
 	entry_index(core, e);
-	touch(core, record);
+	out_touch(core, record);
 	array_consider(core, a);
 	return e;
 }
@@ -144,7 +144,7 @@ static void end_record(struct core *core, struct array *a)
 		ending.reason = MSCG_REASON_NONZERO_EXIT;
 		ending.code = (int32_t)a->worst;
 	}
-	end_job(core, a->record, &ending);
+	life_end(core, a->record, &ending);
 }
 
 /* What a task adds to the exit status of the whole: as a shell would say it. A cancelled one adds nothing, so that an
@@ -166,7 +166,7 @@ void array_task_ended(struct core *core, struct entry *task)
 	a->ended++;
 	a->failed += task->job.state != MSCG_STATE_COMPLETED;
 	a->worst = MAX_OF(a->worst, status_of(&task->job));
-	touch(core, a->record);
+	out_touch(core, a->record);
 	array_consider(core, a);
 	end_record(core, a);
 }
@@ -177,7 +177,7 @@ bool array_cancel_index(struct core *core, struct entry *record, uint32_t index)
 
 	if (at == UINT32_MAX)
 		return false;
-	cancel(core, split(core, record, at, index));
+	life_cancel(core, split(core, record, at, index));
 	return true;
 }
 
@@ -188,11 +188,11 @@ void array_cancel(struct core *core, struct entry *record)
 	struct entry *task;
 
 	if (!(record->job.flags & MSCG_JOB_CANCELLING)) {
-		event = event_of(core, record, MSCG_EVENT_CANCEL);
-		emit(core, record, &event);
+		event = out_new(core, record, MSCG_EVENT_CANCEL);
+		out_event(core, record, &event);
 	}
 	if (a->waiting) {
-		event = event_of(core, record, MSCG_EVENT_UPDATED);
+		event = out_new(core, record, MSCG_EVENT_UPDATED);
 		event.text = xasprintf("%" PRIu64 " waiting tasks cancelled", a->waiting);
 		core->count[MSCG_STATE_PENDING] -= a->waiting;
 		a->ended += (uint32_t)a->waiting;
@@ -200,11 +200,11 @@ void array_cancel(struct core *core, struct entry *record)
 		a->waiting = 0;
 		a->first = a->n = 0;
 		queue_remove(core, record);
-		emit(core, record, &event);
+		out_event(core, record, &event);
 	}
-	TABLE_EACH(&a->tasks, key, task)
+	IDS_EACH(&a->tasks, key, task)
 		if (!(task->node.bits & ENTRY_ENDED))
-			cancel(core, task);
+			life_cancel(core, task);
 	if (!(record->node.bits & ENTRY_ENDED))
 		end_record(core, a);
 }

@@ -1,20 +1,20 @@
 /* Who holds which CPU, and how much memory is given away. */
 #include "src/core/internal.h"
 
-uint64_t pool_free(const struct core *core, enum pool pool)
+uint64_t book_free(const struct core *core, enum pool pool)
 {
 	if (pool == POOL_EXCLUSIVE)
 		return (uint64_t)core->place.nfree * CPU;
 	return core->shared_free > 0 ? (uint64_t)core->shared_free : 0;
 }
 
-uint64_t pool_total(const struct core *core, enum pool pool)
+uint64_t book_total(const struct core *core, enum pool pool)
 {
 	return pool == POOL_SHARED ? core->shared_total : (uint64_t)core->place.ncpus * CPU;
 }
 
 /* Less than nothing is free when the machine lost memory under its jobs. */
-uint64_t mem_free(const struct core *core)
+uint64_t book_mem_free(const struct core *core)
 {
 	return core->mem_total > core->mem_held ? core->mem_total - core->mem_held : 0;
 }
@@ -62,7 +62,7 @@ void book_release(struct core *core, struct entry *e)
 	if (!holds(e))
 		return;
 	share = share_of(e);
-	accrue(core, e);
+	book_accrue(core, e);
 	if (pool_of(&e->job) == POOL_EXCLUSIVE)
 		book_let_go(core, e, &share->cpus);
 	else
@@ -70,7 +70,7 @@ void book_release(struct core *core, struct entry *e)
 	core->mem_held -= share->mem_bytes;
 }
 
-void accrue(struct core *core, struct entry *e)
+void book_accrue(struct core *core, struct entry *e)
 {
 	struct mscg_run *run = e->job.run;
 	int64_t held;
@@ -85,7 +85,7 @@ void accrue(struct core *core, struct entry *e)
 	run->held_since_usec = core->now.boot_usec;
 }
 
-void grant_dress(struct core *core, struct entry *e)
+void book_dress(struct core *core, struct entry *e)
 {
 	struct mscg_share *share = share_of(e);
 

@@ -1,7 +1,7 @@
 /* The machine or the configuration is another one than before. */
 #include "src/core/internal.h"
 
-void machine_set(struct core *core, const struct core_machine *machine)
+void change_set_machine(struct core *core, const struct core_machine *machine)
 {
 	free(core->node);
 	core->node = xstrdup(machine->node ? machine->node : "localhost");
@@ -35,10 +35,10 @@ static struct mscg_cpuset present(const struct core *core, const struct mscg_cpu
 
 static void say(struct core *core, struct entry *e, char *text)
 {
-	struct mscg_event event = event_of(core, e, MSCG_EVENT_UPDATED);
+	struct mscg_event event = out_new(core, e, MSCG_EVENT_UPDATED);
 
 	event.text = text;
-	emit(core, e, &event);
+	out_event(core, e, &event);
 }
 
 /* The shared pool is another one: everybody in it moves along. */
@@ -49,7 +49,7 @@ static void move_shared(struct core *core, struct entry *e)
 		             xstrdup("the CPUs set aside for sharing changed"));
 }
 
-void repair(struct core *core, struct entry *e)
+void change_repair(struct core *core, struct entry *e)
 {
 	struct mscg_cpuset set, gone;
 	uint32_t had, have, want;
@@ -72,7 +72,7 @@ void repair(struct core *core, struct entry *e)
 	place_pick(&core->place, MIN_OF(want > had ? want - had : 0, core->place.nfree), &set);
 	have = mscg_cpuset_count(&set);
 	e->live->degraded = have * CPU < e->job.min_cpus_milli;
-	was = set_text(&gone);
+	was = out_set(&gone);
 	if (!have)
 		say(core, e, xasprintf("CPUs %s are gone from the machine, and none is left for it", was));
 	else if (!mscg_cpuset_empty(&gone))
@@ -122,30 +122,30 @@ static void each_granted(struct core *core, void (*each)(struct core *core, stru
 {
 	struct entry *e, *task;
 
-	TABLE_EACH(&core->jobs, id, e) {
+	IDS_EACH(&core->jobs, id, e) {
 		if (!is_record(e))
 			each(core, e);
 		else
-			TABLE_EACH(&e->array->tasks, index, task)
+			IDS_EACH(&e->array->tasks, index, task)
 				each(core, task);
 	}
 }
 
-void machine_change(struct core *core, const struct core_machine *machine)
+void change_machine(struct core *core, const struct core_machine *machine)
 {
 	_cleanup_free_ struct entry **holder = core->holder, **claim = core->claim;
 	uint32_t limit = core->cpu_limit;
 
 	place_clear(&core->place);
-	machine_set(core, machine);
+	change_set_machine(core, machine);
 	carry_over(core, holder, claim, limit);
 	each_granted(core, take_back);
-	each_granted(core, repair);
+	each_granted(core, change_repair);
 	queue_reconsider(core);
 	core->squeezed = core->mem_held > core->mem_total || core->shared_free < 0;
 }
 
-void policy_change(struct core *core, const struct core_policy *policy)
+void change_policy(struct core *core, const struct core_policy *policy)
 {
 	core->policy = *policy;
 	elastic_update_all(core);

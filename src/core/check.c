@@ -110,7 +110,7 @@ static int check_record(struct census *c, const struct entry *e)
 	struct entry *task;
 	int r;
 
-	TABLE_EACH(&a->tasks, index, task) {
+	IDS_EACH(&a->tasks, index, task) {
 		active++;
 		if (task->array != a || task->job.id.task != index || task->job.id.job != e->job.id.job)
 			return BAD(c, "task %s is in the wrong place", name(task));
@@ -144,7 +144,7 @@ static int check_jobs(struct census *c, const struct shape *s, const struct tnod
 	if (r < 0)
 		return r;
 	e = container_of(node, struct entry, node);
-	if (e->shape != s || (*last && !before(*last, &e->job)))
+	if (e->shape != s || (*last && !queue_before(*last, &e->job)))
 		return BAD(c, "job %s is out of order", name(e));
 	if (!*last && s->head != e)
 		return BAD(c, "job %s is the first of its shape and not its head", name(e));
@@ -225,7 +225,7 @@ int core_check(const struct core *core, struct mscg_error *error)
 
 	if (core->broken)
 		return BAD(&c, "%s", core->broken_text);
-	TABLE_EACH(&core->jobs, id, e) {
+	IDS_EACH(&core->jobs, id, e) {
 		if (e->job.id.job != id)
 			return BAD(&c, "job %s is in the wrong place", name(e));
 		r = is_record(e) ? check_record(&c, e) : check_job(&c, e);

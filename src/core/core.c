@@ -8,7 +8,7 @@ struct core *core_new(const struct core_machine *machine, const struct core_poli
 	core->policy = *policy;
 	core->next_job_id = 1;
 	core->next_seq = 1;
-	machine_set(core, machine);
+	change_set_machine(core, machine);
 	return core;
 }
 
@@ -20,18 +20,18 @@ void core_free(struct core *core)
 		return;
 	queue_clear(core);
 	core->timers = NULL;
-	TABLE_EACH(&core->jobs, id, e) {
+	IDS_EACH(&core->jobs, id, e) {
 		if (is_record(e)) {
-			TABLE_EACH(&e->array->tasks, index, task) {
-				live_forget(task);
+			IDS_EACH(&e->array->tasks, index, task) {
+				entry_forget_live(task);
 				mscg_run_free(task->job.run);
 			}
 			array_free(e->array);
 		}
-		live_forget(e);
+		entry_forget_live(e);
 		mscg_run_free(e->job.run);
 	}
-	table_free(&core->jobs);
+	ids_free(&core->jobs);
 	for (uint32_t i = 0; i < core->chunks; i++)
 		free(core->chunk[i]);
 	free(core->chunk);
@@ -55,7 +55,7 @@ static void say_missing(struct core *core, const struct core_input *in)
 	char id[MSCG_ID_TEXT];
 	int code = missing(core, in->id);
 
-	answer(core, in->token, in->id, code, CORE_RESIZE_NONE, true, code == -ESRCH ? "no job %s" : "job %s has ended",
+	out_answer(core, in->token, in->id, code, CORE_RESIZE_NONE, true, code == -ESRCH ? "no job %s" : "job %s has ended",
 	       mscg_id_format(in->id, id));
 }
 
@@ -69,23 +69,23 @@ static struct entry *find_active(const struct core *core, struct mscg_id id)
 static void do_cancel(struct core *core, const struct core_input *in)
 {
 	struct entry *e = find_active(core, in->id);
-	struct entry *record = table_get(&core->jobs, in->id.job);
+	struct entry *record = ids_get(&core->jobs, in->id.job);
 
 	if (e) {
-		cancel(core, e);
+		life_cancel(core, e);
 	} else if (in->id.task == MSCG_NO_TASK || !record || !is_record(record) ||
 	           !array_cancel_index(core, record, in->id.task)) {
 		say_missing(core, in);
 		return;
 	}
-	answer(core, in->token, in->id, 0, CORE_RESIZE_NONE, true, "%s", "");
+	out_answer(core, in->token, in->id, 0, CORE_RESIZE_NONE, true, "%s", "");
 }
 
 static uint32_t signal_one(struct core *core, struct entry *e, int sig)
 {
 	if (e->job.state != MSCG_STATE_RUNNING || !(e->job.flags & MSCG_JOB_STARTED))
 		return 0;
-	act(core, e, MSCG_ACTION_SIGNAL)->signal = sig;
+	out_action(core, e, MSCG_ACTION_SIGNAL)->signal = sig;
 	return 1;
 }
 
@@ -100,35 +100,35 @@ static void do_signal(struct core *core, const struct core_input *in)
 		return;
 	}
 	if (e && is_record(e))
-		TABLE_EACH(&e->array->tasks, index, task)
+		IDS_EACH(&e->array->tasks, index, task)
 			n += signal_one(core, task, in->signal);
 	else if (e)
 		n = signal_one(core, e, in->signal);
 	if (n)
-		answer(core, in->token, in->id, 0, CORE_RESIZE_NONE, true, "%s", "");
+		out_answer(core, in->token, in->id, 0, CORE_RESIZE_NONE, true, "%s", "");
 	else
-		answer(core, in->token, in->id, -EINVAL, CORE_RESIZE_NONE, true, "job %s does not run", mscg_id_format(in->id, id));
+		out_answer(core, in->token, in->id, -EINVAL, CORE_RESIZE_NONE, true, "job %s does not run", mscg_id_format(in->id, id));
 }
 
 static void cancel_all(struct core *core)
 {
 	struct entry *e;
 
-	TABLE_EACH(&core->jobs, id, e)
+	IDS_EACH(&core->jobs, id, e)
 		if (!(e->node.bits & ENTRY_ENDED))
-			cancel(core, e);
+			life_cancel(core, e);
 }
 
 static void done(struct core *core, const struct core_input *in)
 {
-	answer(core, in->token, in->id, 0, CORE_RESIZE_NONE, true, "%s", "");
+	out_answer(core, in->token, in->id, 0, CORE_RESIZE_NONE, true, "%s", "");
 }
 
 static void take_input(struct core *core, const struct core_input *in)
 {
 	switch (in->kind) {
 	case CORE_SUBMIT:
-		submit(core, in);
+		life_submit(core, in);
 		break;
 	case CORE_CANCEL:
 		do_cancel(core, in);
@@ -148,14 +148,14 @@ static void take_input(struct core *core, const struct core_input *in)
 		done(core, in);
 		break;
 	case CORE_REPORT:
-		report(core, in->report);
+		life_report(core, in->report);
 		break;
 	case CORE_MACHINE:
-		machine_change(core, in->machine);
+		change_machine(core, in->machine);
 		done(core, in);
 		break;
 	case CORE_POLICY:
-		policy_change(core, in->policy);
+		change_policy(core, in->policy);
 		done(core, in);
 		break;
 	case CORE_TICK:
@@ -197,7 +197,7 @@ static void run_timers(struct core *core)
 
 	while ((timer = timer_due(core))) {
 		if (timer->kind == TIMER_DEADLINE)
-			deadline_passed(core, timer->entry);
+			life_deadline(core, timer->entry);
 		else
 			backoff_over(core, timer->entry);
 	}
@@ -212,13 +212,13 @@ static uint32_t size_for_first(const struct core *core, const struct shape *s)
 {
 	const struct mscg_job *job = &s->head->job;
 	enum pool pool = pool_of(job);
-	uint64_t now = available(core, pool, job->priority, false);
+	uint64_t now = queue_available(core, pool, job->priority, false);
 
-	if (job->mem_bytes > mem_free(core))
+	if (job->mem_bytes > book_mem_free(core))
 		return 0;
 	if (now >= job->cpus_milli)
 		return job->cpus_milli;
-	if (now < least_cpus(core, job) || available(core, pool, job->priority, true) >= job->cpus_milli)
+	if (now < queue_least(core, job) || queue_available(core, pool, job->priority, true) >= job->cpus_milli)
 		return 0;
 	return (uint32_t)now;
 }
@@ -234,10 +234,10 @@ static void schedule(struct core *core)
 	if (core->drained)
 		return;
 	while ((s = queue_first(core)) && (cpus = size_for_first(core, s)) > 0)
-		start(core, s->head, cpus);
+		life_start(core, s->head, cpus);
 	while ((s = queue_next(core, &from, false))) {
 		from = s->head->job;
-		start(core, s->head, s->cpus);
+		life_start(core, s->head, s->cpus);
 	}
 }
 
@@ -260,7 +260,7 @@ void core_step(struct core *core, const struct core_input *inputs, uint32_t n, s
 	schedule(core);
 	elastic_grow(core);
 	close_step(core);
-	flush_rows(core);
-	out->wake_boot_usec = timers_next(core);
+	out_rows(core);
+	out->wake_boot_usec = timer_next(core);
 	core->out = NULL;
 }

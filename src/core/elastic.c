@@ -13,7 +13,7 @@ static struct live *live_at(const struct tnode *node)
 /* Lowest priority first, and of equal ones the youngest. */
 static int by_weakness(const struct tnode *a, const struct tnode *b)
 {
-	return before(&live_at(a)->entry->job, &live_at(b)->entry->job) ? 1 : -1;
+	return queue_before(&live_at(a)->entry->job, &live_at(b)->entry->job) ? 1 : -1;
 }
 
 static void add(struct sums *to, const struct sums *s)
@@ -53,7 +53,7 @@ static bool can_shrink(const struct core *core, const struct entry *e)
 
 	if (f && f->step == core->step && !f->by_hand && f->cpus < f->before)
 		return true;
-	return resizable(e);
+	return resize_possible(e);
 }
 
 static void measure(const struct core *core, const struct entry *e, struct live *l)
@@ -70,8 +70,8 @@ static void measure(const struct core *core, const struct entry *e, struct live 
 		.lent_later = refused ? 0 : lent,
 		.yield_later = refused ? 0 : yield,
 	};
-	l->room = resizable(e) && e->job.max_cpus_milli > size ? e->job.max_cpus_milli - size : 0;
-	l->deficit = resizable(e) && e->job.cpus_milli > size ? e->job.cpus_milli - size : 0;
+	l->room = resize_possible(e) && e->job.max_cpus_milli > size ? e->job.max_cpus_milli - size : 0;
+	l->deficit = resize_possible(e) && e->job.cpus_milli > size ? e->job.cpus_milli - size : 0;
 }
 
 void elastic_update(struct core *core, struct entry *e)
@@ -247,7 +247,7 @@ void elastic_take(struct core *core, struct entry *starter, uint64_t amount, str
 
 /* -- growing ------------------------------------------------------------------------------------------------------ */
 
-double utilisation(const struct core *core)
+double elastic_utilisation(const struct core *core)
 {
 	double total = (double)core->place.ncpus * CPU + (double)core->shared_total;
 	double held = (double)(core->place.ncpus - core->place.nfree) * CPU + (double)core->shared_total - (double)core->shared_free;
@@ -259,7 +259,7 @@ double utilisation(const struct core *core)
 
 static int by_rank(const void *a, const void *b)
 {
-	return before(&(*(struct entry *const *)a)->job, &(*(struct entry *const *)b)->job) ? -1 : 1;
+	return queue_before(&(*(struct entry *const *)a)->job, &(*(struct entry *const *)b)->job) ? -1 : 1;
 }
 
 /* Those that may be resized and are not at their maximum, in the order of the queue. */
@@ -297,7 +297,7 @@ static void grow(struct core *core, struct entry *e, uint64_t by, const char *wh
  * each job, straight to its size. */
 static void grow_pool(struct core *core, enum pool pool, bool lend)
 {
-	uint64_t unit = pool == POOL_EXCLUSIVE ? CPU : 1, free_cpus = pool_free(core, pool);
+	uint64_t unit = pool == POOL_EXCLUSIVE ? CPU : 1, free_cpus = book_free(core, pool);
 	uint32_t n;
 	_cleanup_free_ struct entry **list = growable(core, pool, &n);
 	_cleanup_free_ uint64_t *size = xcalloc(n + 1, sizeof *size), *limit = xcalloc(n + 1, sizeof *limit);
@@ -331,13 +331,13 @@ static bool nobody_could_use(const struct core *core)
 
 void elastic_grow(struct core *core)
 {
-	bool lend = core->policy.elastic && utilisation(core) * 100 < core->policy.elastic_threshold;
+	bool lend = core->policy.elastic && elastic_utilisation(core) * 100 < core->policy.elastic_threshold;
 	bool asked = false;
 
 	for (enum pool p = 0; p < POOL_COUNT; p++) {
 		bool wanted = lend ? core->room[p] > 0 : core->deficit[p] > 0;
 
-		if (!wanted || pool_free(core, p) < (p == POOL_EXCLUSIVE ? CPU : 1))
+		if (!wanted || book_free(core, p) < (p == POOL_EXCLUSIVE ? CPU : 1))
 			continue;
 		if (!asked && !nobody_could_use(core))
 			return;

@@ -7,7 +7,7 @@
 #include "src/base/parse.h"
 #include "src/core/core.h"
 #include "src/core/place.h"
-#include "src/core/table.h"
+#include "src/core/ids.h"
 #include "src/core/treap.h"
 
 #include <inttypes.h>
@@ -106,7 +106,7 @@ struct live {
 
 struct array {
 	struct entry *record;
-	struct table  tasks; /* that were split off and have not ended */
+	struct ids  tasks; /* that were split off and have not ended */
 	struct mscg_range *range; uint32_t first, n, cap; /* that wait; range[first..n) */
 	uint64_t waiting, active;
 	uint32_t throttle, ended, worst, failed;
@@ -124,7 +124,7 @@ struct core {
 	struct entry **holder, **claim;
 	uint32_t       cpu_limit;
 
-	struct table  jobs; /* plain jobs and records */
+	struct ids  jobs; /* plain jobs and records */
 	struct entry *spare, **chunk; uint32_t chunks, chunks_cap;
 	struct queue  queue;
 	struct tnode *timers;
@@ -151,9 +151,9 @@ struct entry *entry_new(struct core *core);
 void          entry_free(struct core *core, struct entry *e);
 struct entry *entry_find(const struct core *core, struct mscg_id id); /* jobs, records, split tasks; NULL */
 void          entry_index(struct core *core, struct entry *e);        /* makes it findable */
-struct live  *live_of(struct core *core, struct entry *e);            /* makes it if need be */
-void          live_free(struct core *core, struct entry *e);
-void          live_forget(struct entry *e); /* when everything goes: its timers are not looked at any more */
+struct live  *entry_live(struct core *core, struct entry *e);            /* makes it if need be */
+void          entry_drop_live(struct core *core, struct entry *e);
+void          entry_forget_live(struct entry *e); /* when everything goes: its timers are not looked at any more */
 static inline bool is_record(const struct entry *e)
 {
 	return e->node.bits & ENTRY_RECORD;
@@ -178,30 +178,30 @@ static inline bool runs(const struct entry *e)
 }
 
 /* output.c: what a step gives */
-struct mscg_event event_of(const struct core *core, const struct entry *e, enum mscg_event_kind kind);
+struct mscg_event out_new(const struct core *core, const struct entry *e, enum mscg_event_kind kind);
 /* Applies it to the job and appends it; owns the texts. Returns its place in the output. */
-uint32_t           emit(struct core *core, struct entry *e, struct mscg_event *event);
-void               touch(struct core *core, struct entry *e);
-struct mscg_action *act(struct core *core, const struct entry *e, enum mscg_action_kind kind);
-__attribute__((format(printf, 7, 8))) struct core_answer *answer(struct core *core, uint64_t token, struct mscg_id id, int code,
+uint32_t           out_event(struct core *core, struct entry *e, struct mscg_event *event);
+void               out_touch(struct core *core, struct entry *e);
+struct mscg_action *out_action(struct core *core, const struct entry *e, enum mscg_action_kind kind);
+__attribute__((format(printf, 7, 8))) struct core_answer *out_answer(struct core *core, uint64_t token, struct mscg_id id, int code,
                                                                    enum core_resize resize, bool last, const char *format, ...);
-char *set_text(const struct mscg_cpuset *set); /* malloc'ed */
-void  flush_rows(struct core *core);
-void  fill_row(const struct entry *e, struct mscg_row *ret);
+char *out_set(const struct mscg_cpuset *set); /* malloc'ed */
+void  out_rows(struct core *core);
+void  out_fill_row(const struct entry *e, struct mscg_row *ret);
 
 /* books.c: who holds what */
-uint64_t pool_free(const struct core *core, enum pool pool); /* thousandths */
-uint64_t pool_total(const struct core *core, enum pool pool);
-uint64_t mem_free(const struct core *core);
+uint64_t book_free(const struct core *core, enum pool pool); /* thousandths */
+uint64_t book_total(const struct core *core, enum pool pool);
+uint64_t book_mem_free(const struct core *core);
 void     book_hold(struct core *core, struct entry *e, const struct mscg_cpuset *set);  /* taken from place already */
 void     book_claim(struct core *core, struct entry *e, const struct mscg_cpuset *set); /* others hold it still */
 void     book_let_go(struct core *core, struct entry *e, const struct mscg_cpuset *set); /* to who claims it, or free */
 void     book_release(struct core *core, struct entry *e); /* everything, at the end of an attempt */
-void     accrue(struct core *core, struct entry *e);       /* cpu_held_usec up to now */
-void     grant_dress(struct core *core, struct entry *e);  /* node name and memory nodes of its grant */
+void     book_accrue(struct core *core, struct entry *e);       /* cpu_held_usec up to now */
+void     book_dress(struct core *core, struct entry *e);  /* node name and memory nodes of its grant */
 
 /* queue.c: who waits */
-bool before(const struct mscg_job *a, const struct mscg_job *b); /* in the order of the queue */
+bool queue_before(const struct mscg_job *a, const struct mscg_job *b); /* in the order of the queue */
 void queue_add(struct core *core, struct entry *e);
 void queue_remove(struct core *core, struct entry *e);
 void queue_reconsider(struct core *core); /* machine or policy changed */
@@ -212,14 +212,14 @@ struct shape *queue_next(const struct core *core, const struct mscg_job *from, b
 /* Who is served before `job` whenever there is enough for it: the first that needs no more. NULL: nobody. */
 const struct mscg_job *queue_ahead(const struct core *core, const struct mscg_job *job);
 /* Thousandths of CPUs that a job of this priority can have. */
-uint64_t available(const struct core *core, enum pool pool, int32_t priority, bool later);
-uint32_t least_cpus(const struct core *core, const struct mscg_job *job); /* it would start with */
-bool     feasible(const struct core *core, const struct mscg_job *job, char text[160]);
+uint64_t queue_available(const struct core *core, enum pool pool, int32_t priority, bool later);
+uint32_t queue_least(const struct core *core, const struct mscg_job *job); /* it would start with */
+bool     queue_feasible(const struct core *core, const struct mscg_job *job, char text[160]);
 
 /* timers.c */
 void timer_set(struct core *core, struct timer *timer, int64_t at); /* USEC_NEVER: unset */
 struct timer *timer_due(const struct core *core);
-int64_t timers_next(const struct core *core);
+int64_t timer_next(const struct core *core);
 
 /* elastic.c */
 void     elastic_update(struct core *core, struct entry *e);
@@ -230,13 +230,13 @@ uint64_t elastic_takeable(const struct core *core, enum pool pool, int32_t prior
  * are added to *set and claimed. The resizes are noted in the starter's `after`. */
 void     elastic_take(struct core *core, struct entry *starter, uint64_t amount, struct mscg_cpuset *set);
 void     elastic_grow(struct core *core);
-double   utilisation(const struct core *core); /* 0..1 */
+double   elastic_utilisation(const struct core *core); /* 0..1 */
 /* water.c */
 void water_lower(const uint64_t *height, uint64_t *take, uint32_t n, uint64_t amount, uint64_t unit);
 void water_raise(const uint64_t *height, const uint64_t *limit, uint64_t *give, uint32_t n, uint64_t amount, uint64_t unit);
 
 /* resize.c: resizes under way */
-bool resizable(const struct entry *e); /* now, by the core's own decision */
+bool resize_possible(const struct entry *e); /* now, by the core's own decision */
 /* Begins one; sizes in thousandths and bytes. `set` is the new one (exclusive). Text is the event's and becomes its own. */
 struct flight *resize_begin(struct core *core, struct entry *e, uint32_t cpus, const struct mscg_cpuset *set, uint64_t mem, char *text);
 /* A shrink of this step takes away more. */
@@ -247,12 +247,12 @@ void resize_settle(struct core *core, struct entry *e); /* restart: makes the ke
 void resize_drop(struct core *core, struct entry *e, const char *why); /* the job is ending */
 
 /* life.c */
-void submit(struct core *core, const struct core_input *input);
-void start(struct core *core, struct entry *e, uint32_t cpus);
-void cancel(struct core *core, struct entry *e);
-void kill_job(struct core *core, struct entry *e);
-void deadline_passed(struct core *core, struct entry *e);
-void set_deadline(struct core *core, struct entry *e); /* the time limit, by what the job says */
+void life_submit(struct core *core, const struct core_input *input);
+void life_start(struct core *core, struct entry *e, uint32_t cpus);
+void life_cancel(struct core *core, struct entry *e);
+void life_kill(struct core *core, struct entry *e);
+void life_deadline(struct core *core, struct entry *e);
+void life_set_deadline(struct core *core, struct entry *e); /* the time limit, by what the job says */
 struct ending {
 	enum mscg_state  state;
 	enum mscg_reason reason;
@@ -260,11 +260,11 @@ struct ending {
 	int64_t time_usec;
 	const char *text;
 };
-void end_job(struct core *core, struct entry *e, const struct ending *ending);
-void to_queue(struct core *core, struct entry *e, enum mscg_event_kind kind, enum mscg_reason reason, int64_t delay_usec,
+void life_end(struct core *core, struct entry *e, const struct ending *ending);
+void life_back(struct core *core, struct entry *e, enum mscg_event_kind kind, enum mscg_reason reason, int64_t delay_usec,
               const char *text);
 /* report.c */
-void report(struct core *core, const struct mscg_report *report);
+void life_report(struct core *core, const struct mscg_report *report);
 
 /* array.c */
 struct array *array_new(struct entry *record, const struct mscg_spec *spec);
@@ -277,9 +277,9 @@ void          array_task_ended(struct core *core, struct entry *task);
 bool          array_cancel_index(struct core *core, struct entry *record, uint32_t index); /* false: it does not wait */
 void          array_cancel(struct core *core, struct entry *record);
 /* change.c: machine and policy */
-void machine_set(struct core *core, const struct core_machine *machine);
-void machine_change(struct core *core, const struct core_machine *machine);
-void repair(struct core *core, struct entry *e); /* CPUs of it left the machine: gets others or goes on with less */
-void policy_change(struct core *core, const struct core_policy *policy);
+void change_set_machine(struct core *core, const struct core_machine *machine);
+void change_machine(struct core *core, const struct core_machine *machine);
+void change_repair(struct core *core, struct entry *e); /* CPUs of it left the machine: gets others or goes on with less */
+void change_policy(struct core *core, const struct core_policy *policy);
 
 #endif

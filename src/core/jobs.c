@@ -26,12 +26,12 @@ struct entry *entry_new(struct core *core)
 void entry_free(struct core *core, struct entry *e)
 {
 	if (!is_record(e) && e->array)
-		table_set(&e->array->tasks, e->job.id.task, NULL);
-	else if (table_get(&core->jobs, e->job.id.job) == e)
-		table_set(&core->jobs, e->job.id.job, NULL);
+		ids_set(&e->array->tasks, e->job.id.task, NULL);
+	else if (ids_get(&core->jobs, e->job.id.job) == e)
+		ids_set(&core->jobs, e->job.id.job, NULL);
 	if (is_record(e))
 		array_free(e->array);
-	live_free(core, e);
+	entry_drop_live(core, e);
 	mscg_run_free(e->job.run);
 	*e = (struct entry){.live = (struct live *)(void *)core->spare};
 	core->spare = e;
@@ -39,25 +39,25 @@ void entry_free(struct core *core, struct entry *e)
 
 struct entry *entry_find(const struct core *core, struct mscg_id id)
 {
-	struct entry *e = table_get(&core->jobs, id.job);
+	struct entry *e = ids_get(&core->jobs, id.job);
 
 	if (!e || (e->node.bits & ENTRY_EMPTY && id.task == MSCG_NO_TASK))
 		return NULL;
 	if (id.task == MSCG_NO_TASK)
 		return e;
-	return is_record(e) ? table_get(&e->array->tasks, id.task) : NULL;
+	return is_record(e) ? ids_get(&e->array->tasks, id.task) : NULL;
 }
 
 void entry_index(struct core *core, struct entry *e)
 {
 	e->node.weight = treap_weight(e->job.id.job, e->job.id.task);
 	if (!is_record(e) && e->array)
-		table_set(&e->array->tasks, e->job.id.task, e);
+		ids_set(&e->array->tasks, e->job.id.task, e);
 	else
-		table_set(&core->jobs, e->job.id.job, e);
+		ids_set(&core->jobs, e->job.id.job, e);
 }
 
-struct live *live_of(struct core *core, struct entry *e)
+struct live *entry_live(struct core *core, struct entry *e)
 {
 	(void)core;
 	if (!e->live) {
@@ -73,16 +73,16 @@ struct live *live_of(struct core *core, struct entry *e)
 	return e->live;
 }
 
-void live_free(struct core *core, struct entry *e)
+void entry_drop_live(struct core *core, struct entry *e)
 {
 	if (!e->live)
 		return;
 	timer_set(core, &e->live->deadline, USEC_NEVER);
 	timer_set(core, &e->live->backoff, USEC_NEVER);
-	live_forget(e);
+	entry_forget_live(e);
 }
 
-void live_forget(struct entry *e)
+void entry_forget_live(struct entry *e)
 {
 	struct live *l = e->live;
 

@@ -14,7 +14,7 @@ static uint64_t default_mem(const struct core *core, uint32_t cpus)
 
 void core_job_init(const struct core *core, const struct mscg_spec *spec, struct mscg_id id, struct mscg_job *ret)
 {
-	uint64_t all = pool_total(core, spec->cpu_mode == MSCG_CPUS_QUOTA ? POOL_SHARED : POOL_EXCLUSIVE);
+	uint64_t all = book_total(core, spec->cpu_mode == MSCG_CPUS_QUOTA ? POOL_SHARED : POOL_EXCLUSIVE);
 	struct mscg_job job = {
 		.id = id,
 		.uid = spec->uid,
@@ -53,7 +53,7 @@ void core_job_split(const struct mscg_job *record, uint32_t task, struct mscg_jo
 static int admit(const struct core *core, const struct mscg_job *job, bool *ret_feasible, char text[160])
 {
 	text[0] = '\0';
-	*ret_feasible = feasible(core, job, text);
+	*ret_feasible = queue_feasible(core, job, text);
 	if (core->next_job_id > INT32_MAX) {
 		snprintf(text, 160, "job ids are used up");
 		return -ENOSPC;
@@ -73,7 +73,7 @@ int core_admits(const struct core *core, const struct mscg_spec *spec, struct ms
 	return r < 0 ? mscg_error_set(error, r, "%s", text) : 0;
 }
 
-void submit(struct core *core, const struct core_input *in)
+void life_submit(struct core *core, const struct core_input *in)
 {
 	struct mscg_id id = {core->next_job_id, MSCG_NO_TASK};
 	struct core_answer *a;
@@ -87,7 +87,7 @@ void submit(struct core *core, const struct core_input *in)
 	core_job_init(core, in->spec, id, &job);
 	r = admit(core, &job, &fits, text);
 	if (r < 0) {
-		a = answer(core, in->token, (struct mscg_id){0, MSCG_NO_TASK}, r, CORE_RESIZE_NONE, true, "%s", text);
+		a = out_answer(core, in->token, (struct mscg_id){0, MSCG_NO_TASK}, r, CORE_RESIZE_NONE, true, "%s", text);
 		if (a)
 			a->reason = fits ? MSCG_REASON_NONE : MSCG_REASON_INFEASIBLE;
 		return;
@@ -101,13 +101,13 @@ void submit(struct core *core, const struct core_input *in)
 		core->count[MSCG_STATE_PENDING] += e->array->waiting;
 	}
 	entry_index(core, e);
-	event = event_of(core, e, MSCG_EVENT_SUBMITTED);
+	event = out_new(core, e, MSCG_EVENT_SUBMITTED);
 	event.reason = fits ? MSCG_REASON_NONE : MSCG_REASON_INFEASIBLE;
 	event.cpus_milli = job.cpus_milli;
 	event.mem_bytes = job.mem_bytes;
-	emit(core, e, &event);
+	out_event(core, e, &event);
 	queue_add(core, e);
-	a = answer(core, in->token, id, 0, CORE_RESIZE_NONE, true, "%s", text);
+	a = out_answer(core, in->token, id, 0, CORE_RESIZE_NONE, true, "%s", text);
 	if (a)
 		a->reason = fits ? MSCG_REASON_NONE : MSCG_REASON_INFEASIBLE;
 }
@@ -118,7 +118,7 @@ void submit(struct core *core, const struct core_input *in)
 static void find_cpus(struct core *core, struct entry *e, uint32_t cpus, struct mscg_cpuset *set)
 {
 	enum pool pool = pool_of(&e->job);
-	uint64_t now = MIN_OF(pool_free(core, pool), cpus);
+	uint64_t now = MIN_OF(book_free(core, pool), cpus);
 
 	*set = (struct mscg_cpuset){0};
 	if (pool == POOL_EXCLUSIVE) {
@@ -133,7 +133,7 @@ static void find_cpus(struct core *core, struct entry *e, uint32_t cpus, struct 
 	}
 }
 
-void start(struct core *core, struct entry *e, uint32_t cpus)
+void life_start(struct core *core, struct entry *e, uint32_t cpus)
 {
 	struct mscg_action *action;
 	struct mscg_event event;
@@ -144,22 +144,22 @@ void start(struct core *core, struct entry *e, uint32_t cpus)
 		e = array_split(core, e);
 	else
 		queue_remove(core, e);
-	l = live_of(core, e);
+	l = entry_live(core, e);
 	timer_set(core, &l->deadline, USEC_NEVER);
 	l->unsure = l->degraded = l->restored = false;
 	l->after_n = 0;
 	find_cpus(core, e, cpus, &set);
 	core->mem_held += e->job.mem_bytes;
-	event = event_of(core, e, MSCG_EVENT_GRANTED);
+	event = out_new(core, e, MSCG_EVENT_GRANTED);
 	event.reason = MSCG_REASON_NONE;
 	event.attempt = e->job.attempt + 1;
 	event.cpus_milli = cpus;
 	event.mem_bytes = e->job.mem_bytes;
-	event.cpus = set_text(&set);
-	emit(core, e, &event);
+	event.cpus = out_set(&set);
+	out_event(core, e, &event);
 	e->job.run->held_since_usec = core->now.boot_usec;
-	grant_dress(core, e);
-	action = act(core, e, MSCG_ACTION_START);
+	book_dress(core, e);
+	action = out_action(core, e, MSCG_ACTION_START);
 	action->grant = mscg_grant_copy(e->job.run->grant);
 	if (l->after_n) {
 		action->after_n = l->after_n;
@@ -172,32 +172,32 @@ void start(struct core *core, struct entry *e, uint32_t cpus)
 
 static void send_signal(struct core *core, struct entry *e, int sig)
 {
-	act(core, e, MSCG_ACTION_SIGNAL)->signal = sig;
+	out_action(core, e, MSCG_ACTION_SIGNAL)->signal = sig;
 }
 
-void kill_job(struct core *core, struct entry *e)
+void life_kill(struct core *core, struct entry *e)
 {
 	if (!(e->job.flags & MSCG_JOB_KILLED)) {
-		struct mscg_event event = event_of(core, e, MSCG_EVENT_KILL);
+		struct mscg_event event = out_new(core, e, MSCG_EVENT_KILL);
 
-		emit(core, e, &event);
+		out_event(core, e, &event);
 	}
 	timer_set(core, &e->live->deadline, USEC_NEVER);
-	act(core, e, MSCG_ACTION_KILL);
+	out_action(core, e, MSCG_ACTION_KILL);
 }
 
 /* SIGTERM, and the kill when the grace time is over. What was not seen to run yet is killed at once. */
 static void terminate(struct core *core, struct entry *e)
 {
 	if (!(e->job.flags & MSCG_JOB_STARTED) || e->job.grace_s == 0) {
-		kill_job(core, e);
+		life_kill(core, e);
 		return;
 	}
 	send_signal(core, e, SIGTERM);
 	timer_set(core, &e->live->deadline, core->now.boot_usec + e->job.grace_s * USEC_PER_SEC);
 }
 
-void cancel(struct core *core, struct entry *e)
+void life_cancel(struct core *core, struct entry *e)
 {
 	struct mscg_event event;
 	bool again = e->job.flags & (MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT);
@@ -207,22 +207,22 @@ void cancel(struct core *core, struct entry *e)
 		return;
 	}
 	if (e->job.state == MSCG_STATE_PENDING) {
-		end_job(core, e, &(struct ending){MSCG_STATE_CANCELLED, MSCG_REASON_CANCELLED, 0, 0, core->now.real_usec, NULL});
+		life_end(core, e, &(struct ending){MSCG_STATE_CANCELLED, MSCG_REASON_CANCELLED, 0, 0, core->now.real_usec, NULL});
 		return;
 	}
 	if (e->job.state == MSCG_STATE_COMPLETING) /* it ends by itself; how is known already */
 		return;
 	if (!(e->job.flags & MSCG_JOB_CANCELLING)) {
-		event = event_of(core, e, MSCG_EVENT_CANCEL);
-		emit(core, e, &event);
+		event = out_new(core, e, MSCG_EVENT_CANCEL);
+		out_event(core, e, &event);
 	}
 	if (again)
-		kill_job(core, e);
+		life_kill(core, e);
 	else
 		terminate(core, e);
 }
 
-void set_deadline(struct core *core, struct entry *e)
+void life_set_deadline(struct core *core, struct entry *e)
 {
 	struct live *l = e->live;
 	int64_t at = USEC_NEVER;
@@ -236,7 +236,7 @@ void set_deadline(struct core *core, struct entry *e)
 	timer_set(core, &l->deadline, at);
 }
 
-void deadline_passed(struct core *core, struct entry *e)
+void life_deadline(struct core *core, struct entry *e)
 {
 	timer_set(core, &e->live->deadline, USEC_NEVER);
 	if (e->job.state == MSCG_STATE_PENDING) {
@@ -244,17 +244,17 @@ void deadline_passed(struct core *core, struct entry *e)
 	} else if (e->job.state != MSCG_STATE_RUNNING && e->job.state != MSCG_STATE_SUSPENDED) {
 		return;
 	} else if (e->job.flags & (MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT)) {
-		kill_job(core, e);
+		life_kill(core, e);
 	} else {
-		struct mscg_event event = event_of(core, e, MSCG_EVENT_TIMELIMIT);
+		struct mscg_event event = out_new(core, e, MSCG_EVENT_TIMELIMIT);
 
 		event.reason = MSCG_REASON_TIME_LIMIT;
-		emit(core, e, &event);
+		out_event(core, e, &event);
 		terminate(core, e);
 	}
 }
 
-void end_job(struct core *core, struct entry *e, const struct ending *ending)
+void life_end(struct core *core, struct entry *e, const struct ending *ending)
 {
 	bool granted = holds(e);
 	struct mscg_event event;
@@ -262,7 +262,7 @@ void end_job(struct core *core, struct entry *e, const struct ending *ending)
 	queue_remove(core, e);
 	book_release(core, e);
 	resize_drop(core, e, "the job has ended");
-	event = event_of(core, e, MSCG_EVENT_ENDED);
+	event = out_new(core, e, MSCG_EVENT_ENDED);
 	event.state = (uint8_t)ending->state;
 	event.reason = (uint8_t)ending->reason;
 	event.exit_code = ending->code;
@@ -271,29 +271,29 @@ void end_job(struct core *core, struct entry *e, const struct ending *ending)
 	event.text = ending->text && *ending->text ? xstrdup(ending->text) : NULL;
 	if (e->job.run && ending->text && *ending->text)
 		snprintf(e->job.run->fail_text, sizeof e->job.run->fail_text, "%s", ending->text);
-	emit(core, e, &event);
+	out_event(core, e, &event);
 	e->node.bits |= ENTRY_ENDED;
 	if (e->live) {
 		timer_set(core, &e->live->deadline, USEC_NEVER);
 		timer_set(core, &e->live->backoff, USEC_NEVER);
 	}
 	if (granted)
-		act(core, e, MSCG_ACTION_REMOVE)->state = (uint8_t)ending->state;
+		out_action(core, e, MSCG_ACTION_REMOVE)->state = (uint8_t)ending->state;
 	if (!is_record(e) && e->array)
 		array_task_ended(core, e);
 }
 
-void to_queue(struct core *core, struct entry *e, enum mscg_event_kind kind, enum mscg_reason reason, int64_t delay_usec,
+void life_back(struct core *core, struct entry *e, enum mscg_event_kind kind, enum mscg_reason reason, int64_t delay_usec,
               const char *text)
 {
-	struct mscg_event event = event_of(core, e, kind);
+	struct mscg_event event = out_new(core, e, kind);
 	struct live *l = e->live;
 
 	book_release(core, e);
 	resize_drop(core, e, "the job is back in the queue");
 	event.reason = (uint8_t)reason;
 	event.text = text && *text ? xstrdup(text) : NULL;
-	emit(core, e, &event);
+	out_event(core, e, &event);
 	l->after_n = 0;
 	l->unsure = l->degraded = false;
 	timer_set(core, &l->backoff, USEC_NEVER);

@@ -94,14 +94,14 @@ static int load_granted(struct core *core, struct entry *e, struct mscg_error *e
 	else
 		core->shared_free -= share->cpu_milli;
 	core->mem_held += share->mem_bytes;
-	l = live_of(core, e);
+	l = entry_live(core, e);
 	l->restored = true;
 	l->unsure = is_unsure(core, e);
 	l->degraded = e->job.current_cpus_milli < e->job.min_cpus_milli;
 	/* The one look at the wall clock: from here on the limit goes by the boot clock. */
 	ago = was_started(e) ? core->now.real_usec - e->job.start_usec : 0;
 	l->started_boot = core->now.boot_usec - (ago > 0 ? ago : 0);
-	set_deadline(core, e);
+	life_set_deadline(core, e);
 	elastic_update(core, e);
 	core->squeezed |= core->mem_held > core->mem_total || core->shared_free < 0;
 	return 0;
@@ -109,7 +109,7 @@ static int load_granted(struct core *core, struct entry *e, struct mscg_error *e
 
 static struct entry *record_for(struct core *core, uint32_t job)
 {
-	struct entry *e = table_get(&core->jobs, job);
+	struct entry *e = ids_get(&core->jobs, job);
 
 	if (e)
 		return is_record(e) ? e : NULL;

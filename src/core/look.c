@@ -8,13 +8,13 @@ const struct mscg_job *core_find(const struct core *core, struct mscg_id id)
 	const struct entry *e = entry_find(core, id);
 
 	if (!e && core_task_waits(core, id))
-		e = table_get(&core->jobs, id.job);
+		e = ids_get(&core->jobs, id.job);
 	return e ? &e->job : NULL;
 }
 
 bool core_task_waits(const struct core *core, struct mscg_id id)
 {
-	const struct entry *e = table_get(&core->jobs, id.job);
+	const struct entry *e = ids_get(&core->jobs, id.job);
 
 	return e && is_record(e) && id.task != MSCG_NO_TASK && array_waits(e->array, id.task);
 }
@@ -34,11 +34,11 @@ void core_each_from(const struct core *core, struct mscg_id after, bool (*each)(
 	uint64_t key = after.job;
 	struct entry *e, *task;
 
-	for (; (e = table_next(&core->jobs, &key)); key++) {
+	for (; (e = ids_next(&core->jobs, &key)); key++) {
 		uint64_t index = key == after.job ? (uint64_t)after.task + 1 : 0;
 
 		if (is_record(e))
-			for (; (task = table_next(&e->array->tasks, &index)); index++)
+			for (; (task = ids_next(&e->array->tasks, &index)); index++)
 				if (!each(&task->job, ctx))
 					return;
 		if (e->node.bits & ENTRY_EMPTY || (key == after.job && after.task == MSCG_NO_TASK))
@@ -66,7 +66,7 @@ void core_get_stats(const struct core *core, struct core_stats *ret)
 		.pending = core->count[MSCG_STATE_PENDING],
 		.running = core->count[MSCG_STATE_RUNNING] + core->count[MSCG_STATE_SUSPENDED],
 		.completing = core->count[MSCG_STATE_COMPLETING],
-		.utilisation_percent = (uint32_t)(utilisation(core) * 100),
+		.utilisation_percent = (uint32_t)(elastic_utilisation(core) * 100),
 		.drained = core->drained,
 	};
 }
@@ -97,9 +97,9 @@ static const char *is_are(uint64_t milli)
 static enum mscg_reason why_resources(const struct core *core, const struct mscg_job *job, char *text)
 {
 	enum pool pool = pool_of(job);
-	uint32_t least = least_cpus(core, job);
-	uint64_t free_cpus = pool_free(core, pool), lent = elastic_takeable(core, pool, INT32_MIN, true);
-	uint64_t all = available(core, pool, job->priority, true), yield = all - free_cpus - lent;
+	uint32_t least = queue_least(core, job);
+	uint64_t free_cpus = book_free(core, pool), lent = elastic_takeable(core, pool, INT32_MIN, true);
+	uint64_t all = queue_available(core, pool, job->priority, true), yield = all - free_cpus - lent;
 	char need[32], have[32], l[32], y[32], more[64] = "";
 
 	format_cpus(least, need, sizeof need);
@@ -112,9 +112,9 @@ static enum mscg_reason why_resources(const struct core *core, const struct mscg
 		         format_cpus((uint32_t)yield, y, sizeof y));
 	if (least > all)
 		say(text, "needs %s CPU%s, %s %s free%s", need, least == CPU ? "" : "s", have, is_are(free_cpus), more);
-	else if (job->mem_bytes > mem_free(core))
+	else if (job->mem_bytes > book_mem_free(core))
 		say(text, "needs %s of memory, %s is free", format_size(job->mem_bytes, need, sizeof need),
-		    format_size(mem_free(core), have, sizeof have));
+		    format_size(book_mem_free(core), have, sizeof have));
 	else
 		say(text, "needs %s CPU%s, which are being made free", need, least == CPU ? "" : "s");
 	return MSCG_REASON_RESOURCES;
@@ -135,7 +135,7 @@ static enum mscg_reason why_pending(const struct core *core, const struct entry 
 	const struct mscg_job *ahead;
 	char id[MSCG_ID_TEXT], buf[160];
 
-	if (!feasible(core, &e->job, buf)) {
+	if (!queue_feasible(core, &e->job, buf)) {
 		say(text, "%s", buf);
 		return MSCG_REASON_INFEASIBLE;
 	}
@@ -163,7 +163,7 @@ enum mscg_reason core_why(const struct core *core, struct mscg_id id, struct cor
 
 	say(text, "%s", "");
 	if (!e && core_task_waits(core, id))
-		e = table_get(&core->jobs, id.job);
+		e = ids_get(&core->jobs, id.job);
 	if (!e)
 		return MSCG_REASON_NONE;
 	if (e->job.state == MSCG_STATE_PENDING && (!is_record(e) || e->array->waiting))

@@ -1,4 +1,4 @@
-/* What a step gives: events, rows, actions, answers. Every change of a job goes through emit(), so that the record of
+/* What a step gives: events, rows, actions, answers. Every change of a job goes through out_event(), so that the record of
  * a job is the fold of its events by construction. */
 #include "src/core/internal.h"
 
@@ -26,7 +26,7 @@ void core_output_free(struct core_output *out)
 	*out = (struct core_output){0};
 }
 
-struct mscg_event event_of(const struct core *core, const struct entry *e, enum mscg_event_kind kind)
+struct mscg_event out_new(const struct core *core, const struct entry *e, enum mscg_event_kind kind)
 {
 	return (struct mscg_event){
 		.id = e->job.id,
@@ -37,7 +37,7 @@ struct mscg_event event_of(const struct core *core, const struct entry *e, enum 
 	};
 }
 
-void touch(struct core *core, struct entry *e)
+void out_touch(struct core *core, struct entry *e)
 {
 	if (e->node.bits & ENTRY_DIRTY)
 		return;
@@ -46,7 +46,7 @@ void touch(struct core *core, struct entry *e)
 	core->dirty[core->dirty_n++] = e;
 }
 
-uint32_t emit(struct core *core, struct entry *e, struct mscg_event *event)
+uint32_t out_event(struct core *core, struct entry *e, struct mscg_event *event)
 {
 	struct core_output *out = core->out;
 	uint8_t was = e->job.state;
@@ -65,7 +65,7 @@ uint32_t emit(struct core *core, struct entry *e, struct mscg_event *event)
 			core->count[was]--;
 		core->count[e->job.state]++;
 	}
-	touch(core, e);
+	out_touch(core, e);
 	elastic_update(core, e);
 	GROW(out->events, out->events_n, out->events_cap);
 	out->events[out->events_n] = *event;
@@ -73,7 +73,7 @@ uint32_t emit(struct core *core, struct entry *e, struct mscg_event *event)
 	return out->events_n++;
 }
 
-struct mscg_action *act(struct core *core, const struct entry *e, enum mscg_action_kind kind)
+struct mscg_action *out_action(struct core *core, const struct entry *e, enum mscg_action_kind kind)
 {
 	struct core_output *out = core->out;
 
@@ -82,7 +82,7 @@ struct mscg_action *act(struct core *core, const struct entry *e, enum mscg_acti
 	return &out->actions[out->actions_n++];
 }
 
-struct core_answer *answer(struct core *core, uint64_t token, struct mscg_id id, int code, enum core_resize resize, bool last,
+struct core_answer *out_answer(struct core *core, uint64_t token, struct mscg_id id, int code, enum core_resize resize, bool last,
                            const char *format, ...)
 {
 	struct core_output *out = core->out;
@@ -100,7 +100,7 @@ struct core_answer *answer(struct core *core, uint64_t token, struct mscg_id id,
 	return a;
 }
 
-char *set_text(const struct mscg_cpuset *set)
+char *out_set(const struct mscg_cpuset *set)
 {
 	size_t size = mscg_cpuset_format(set, NULL, 0) + 1;
 	char *text = xmalloc(size);
@@ -109,7 +109,7 @@ char *set_text(const struct mscg_cpuset *set)
 	return text;
 }
 
-void fill_row(const struct entry *e, struct mscg_row *ret)
+void out_fill_row(const struct entry *e, struct mscg_row *ret)
 {
 	*ret = (struct mscg_row){.job = e->job};
 	ret->job.run = mscg_run_copy(e->job.run);
@@ -125,13 +125,13 @@ void fill_row(const struct entry *e, struct mscg_row *ret)
 }
 
 /* Each job that changed, once. What ended is forgotten here. */
-void flush_rows(struct core *core)
+void out_rows(struct core *core)
 {
 	struct core_output *out = core->out;
 
 	for (uint32_t i = 0; i < core->dirty_n; i++) {
 		GROW(out->rows, out->rows_n, out->rows_cap);
-		fill_row(core->dirty[i], &out->rows[out->rows_n++]);
+		out_fill_row(core->dirty[i], &out->rows[out->rows_n++]);
 		core->dirty[i]->node.bits &= ~(uint32_t)ENTRY_DIRTY;
 	}
 	/* Tasks first: the record of an array is theirs. */

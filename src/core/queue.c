@@ -4,7 +4,7 @@
  * and the logarithm of what waits. */
 #include "src/core/internal.h"
 
-bool before(const struct mscg_job *a, const struct mscg_job *b)
+bool queue_before(const struct mscg_job *a, const struct mscg_job *b)
 {
 	if (a->priority != b->priority)
 		return a->priority > b->priority;
@@ -17,7 +17,7 @@ static int by_order(const struct tnode *a, const struct tnode *b)
 {
 	const struct entry *x = container_of(a, struct entry, node), *y = container_of(b, struct entry, node);
 
-	return before(&x->job, &y->job) ? -1 : 1;
+	return queue_before(&x->job, &y->job) ? -1 : 1;
 }
 
 static int by_head(const struct tnode *a, const struct tnode *b)
@@ -62,16 +62,16 @@ static uint32_t least_of(const struct core *core, uint32_t cpus, uint32_t min, b
 	return elastic && core->policy.elastic ? min : cpus;
 }
 
-uint32_t least_cpus(const struct core *core, const struct mscg_job *job)
+uint32_t queue_least(const struct core *core, const struct mscg_job *job)
 {
 	return least_of(core, job->cpus_milli, job->min_cpus_milli, job->flags & MSCG_JOB_ELASTIC);
 }
 
-bool feasible(const struct core *core, const struct mscg_job *job, char text[160])
+bool queue_feasible(const struct core *core, const struct mscg_job *job, char text[160])
 {
 	enum pool pool = pool_of(job);
-	uint32_t least = least_cpus(core, job);
-	uint64_t total = pool_total(core, pool);
+	uint32_t least = queue_least(core, job);
+	uint64_t total = book_total(core, pool);
 	char a[32], b[32];
 
 	if (least > total) {
@@ -91,7 +91,7 @@ bool feasible(const struct core *core, const struct mscg_job *job, char text[160
 
 static bool shape_is_feasible(const struct core *core, const struct shape *s)
 {
-	return least_of(core, s->cpus, s->min, s->elastic) <= pool_total(core, shape_pool(s)) && s->mem <= core->mem_total;
+	return least_of(core, s->cpus, s->min, s->elastic) <= book_total(core, shape_pool(s)) && s->mem <= core->mem_total;
 }
 
 /* -- shapes ------------------------------------------------------------------------------------------------------- */
@@ -186,7 +186,7 @@ static void list(struct core *core, struct shape *s)
 void queue_add(struct core *core, struct entry *e)
 {
 	struct shape *s = shape_for(core, &e->job);
-	bool first = !s->head || before(&e->job, &s->head->job);
+	bool first = !s->head || queue_before(&e->job, &s->head->job);
 
 	if (first)
 		unlist(core, s);
@@ -237,9 +237,9 @@ void queue_clear(struct core *core)
 
 /* -- looking ------------------------------------------------------------------------------------------------------ */
 
-uint64_t available(const struct core *core, enum pool pool, int32_t priority, bool later)
+uint64_t queue_available(const struct core *core, enum pool pool, int32_t priority, bool later)
 {
-	return pool_free(core, pool) + elastic_takeable(core, pool, priority, later);
+	return book_free(core, pool) + elastic_takeable(core, pool, priority, later);
 }
 
 struct shape *queue_first(const struct core *core)
@@ -261,7 +261,7 @@ static bool fits(const struct search *s, const struct shape *shape)
 	enum pool pool = shape_pool(shape);
 
 	return shape->mem <= s->mem && shape->cpus <= s->most[pool] &&
-	       shape->cpus <= available(s->core, pool, shape->head->job.priority, s->later);
+	       shape->cpus <= queue_available(s->core, pool, shape->head->job.priority, s->later);
 }
 
 static struct shape *search(const struct search *s, struct tnode *node)
@@ -274,7 +274,7 @@ static struct shape *search(const struct search *s, struct tnode *node)
 	if (shape->least_mem > s->mem ||
 	    (shape->least[POOL_EXCLUSIVE] > s->most[POOL_EXCLUSIVE] && shape->least[POOL_SHARED] > s->most[POOL_SHARED]))
 		return NULL;
-	if (!before(&shape->head->job, s->from)) {
+	if (!queue_before(&shape->head->job, s->from)) {
 		found = search(s, node->left);
 		if (found)
 			return found;
@@ -287,10 +287,10 @@ static struct shape *search(const struct search *s, struct tnode *node)
 /* What can be had falls with priority: what the first may have bounds what is there for all that follow. */
 struct shape *queue_next(const struct core *core, const struct mscg_job *from, bool later)
 {
-	struct search s = {.core = core, .from = from, .later = later, .mem = mem_free(core)};
+	struct search s = {.core = core, .from = from, .later = later, .mem = book_mem_free(core)};
 
 	for (enum pool p = 0; p < POOL_COUNT; p++)
-		s.most[p] = available(core, p, from->priority, later);
+		s.most[p] = queue_available(core, p, from->priority, later);
 	return search(&s, core->queue.shapes);
 }
 
@@ -315,5 +315,5 @@ const struct mscg_job *queue_ahead(const struct core *core, const struct mscg_jo
 {
 	struct shape *shape = first_within(core->queue.shapes, pool_of(job), job->cpus_milli, job->mem_bytes);
 
-	return shape && before(&shape->head->job, job) ? &shape->head->job : NULL;
+	return shape && queue_before(&shape->head->job, job) ? &shape->head->job : NULL;
 }

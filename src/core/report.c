@@ -15,9 +15,9 @@ static int64_t time_of(const struct core *core, const struct mscg_report *r)
 static void adopted(struct core *core, struct entry *e)
 {
 	if (e->job.flags & MSCG_JOB_KILLED)
-		act(core, e, MSCG_ACTION_KILL);
+		out_action(core, e, MSCG_ACTION_KILL);
 	else if (e->job.flags & (MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT))
-		act(core, e, MSCG_ACTION_SIGNAL)->signal = SIGTERM;
+		out_action(core, e, MSCG_ACTION_SIGNAL)->signal = SIGTERM;
 	else if (e->live->unsure)
 		resize_settle(core, e);
 }
@@ -35,7 +35,7 @@ static void started(struct core *core, struct entry *e, const struct mscg_report
 	run->cgroup_id = r->cgroup_id;
 	run->slot = r->slot;
 	run->pid = r->pid;
-	touch(core, e);
+	out_touch(core, e);
 	l->restored = false;
 	if (e->job.flags & MSCG_JOB_STARTED) {
 		if (restored)
@@ -43,15 +43,15 @@ static void started(struct core *core, struct entry *e, const struct mscg_report
 		return;
 	}
 	l->retries = 0;
-	event = event_of(core, e, MSCG_EVENT_STARTED);
+	event = out_new(core, e, MSCG_EVENT_STARTED);
 	event.time_usec = time_of(core, r);
 	ago = core->now.real_usec - event.time_usec;
 	l->started_boot = core->now.boot_usec - (ago > 0 ? ago : 0);
-	emit(core, e, &event);
-	set_deadline(core, e);
+	out_event(core, e, &event);
+	life_set_deadline(core, e);
 	if (restored)
 		adopted(core, e);
-	repair(core, e);
+	change_repair(core, e);
 }
 
 static void start_deferred(struct core *core, struct entry *e, const struct mscg_report *r)
@@ -62,23 +62,23 @@ static void start_deferred(struct core *core, struct entry *e, const struct mscg
 	if (e->job.state != MSCG_STATE_RUNNING || e->job.flags & MSCG_JOB_STARTED)
 		return;
 	if (e->job.flags & MSCG_JOB_CANCELLING) {
-		end_job(core, e, &(struct ending){MSCG_STATE_CANCELLED, MSCG_REASON_CANCELLED, 0, 0, time_of(core, r), NULL});
+		life_end(core, e, &(struct ending){MSCG_STATE_CANCELLED, MSCG_REASON_CANCELLED, 0, 0, time_of(core, r), NULL});
 		return;
 	}
 	/* CPUs that it was to be started on did not come free, or a restart called it back: no fault of its own. */
 	if (l->after_n || l->restored) {
 		l->restored = false;
-		to_queue(core, e, MSCG_EVENT_DEFERRED, MSCG_REASON_RESOURCES, 0, r->text);
+		life_back(core, e, MSCG_EVENT_DEFERRED, MSCG_REASON_RESOURCES, 0, r->text);
 		return;
 	}
 	if (l->retries >= core->policy.max_launch_retries) {
-		end_job(core, e, &(struct ending){MSCG_STATE_FAILED, MSCG_REASON_LAUNCH_FAILED, r->exit_code ? r->exit_code : 126, 0,
+		life_end(core, e, &(struct ending){MSCG_STATE_FAILED, MSCG_REASON_LAUNCH_FAILED, r->exit_code ? r->exit_code : 126, 0,
 		                                  time_of(core, r), r->text});
 		return;
 	}
 	delay = l->retries < 6 ? 1u << l->retries : RETRY_MAX_S;
 	l->retries++;
-	to_queue(core, e, MSCG_EVENT_DEFERRED, MSCG_REASON_LAUNCH_RETRY, MIN_OF(delay, RETRY_MAX_S) * USEC_PER_SEC, r->text);
+	life_back(core, e, MSCG_EVENT_DEFERRED, MSCG_REASON_LAUNCH_RETRY, MIN_OF(delay, RETRY_MAX_S) * USEC_PER_SEC, r->text);
 }
 
 static void start_failed(struct core *core, struct entry *e, const struct mscg_report *r)
@@ -91,7 +91,7 @@ static void start_failed(struct core *core, struct entry *e, const struct mscg_r
 	} else if (r->reason) {
 		ending.reason = r->reason;
 	}
-	end_job(core, e, &ending);
+	life_end(core, e, &ending);
 }
 
 static void exited(struct core *core, struct entry *e, const struct mscg_report *r)
@@ -100,12 +100,12 @@ static void exited(struct core *core, struct entry *e, const struct mscg_report 
 
 	if (e->job.state != MSCG_STATE_RUNNING && e->job.state != MSCG_STATE_SUSPENDED)
 		return;
-	event = event_of(core, e, MSCG_EVENT_EXITED);
+	event = out_new(core, e, MSCG_EVENT_EXITED);
 	event.time_usec = time_of(core, r);
 	event.exit_code = r->exit_code;
 	event.exit_signal = r->exit_signal;
 	timer_set(core, &e->live->deadline, USEC_NEVER);
-	emit(core, e, &event);
+	out_event(core, e, &event);
 }
 
 /* How it ended. The kernel's count of kills is the verdict on memory, and only together with a death by it: a job may
@@ -144,12 +144,12 @@ static void ended(struct core *core, struct entry *e, const struct mscg_report *
 	struct ending ending = {.code = r->exit_code, .signal = r->exit_signal, .time_usec = time_of(core, r), .text = r->text};
 	uint64_t held;
 
-	accrue(core, e);
+	book_accrue(core, e);
 	held = e->job.run->usage.cpu_held_usec;
 	e->job.run->usage = r->usage;
 	e->job.run->usage.cpu_held_usec = held;
 	verdict(&e->job, r, &ending);
-	end_job(core, e, &ending);
+	life_end(core, e, &ending);
 }
 
 static void lost(struct core *core, struct entry *e, const struct mscg_report *r)
@@ -160,21 +160,21 @@ static void lost(struct core *core, struct entry *e, const struct mscg_report *r
 	if (down) /* another boot: its clock says nothing of when this one ended */
 		e->job.run->held_since_usec = core->now.boot_usec;
 	if (e->job.flags & MSCG_JOB_REQUEUE && !(e->job.flags & MSCG_JOB_CANCELLING)) {
-		act(core, e, MSCG_ACTION_REMOVE);
-		to_queue(core, e, MSCG_EVENT_REQUEUED, reason, 0, r->text);
+		out_action(core, e, MSCG_ACTION_REMOVE);
+		life_back(core, e, MSCG_EVENT_REQUEUED, reason, 0, r->text);
 		return;
 	}
-	end_job(core, e, &(struct ending){down ? MSCG_STATE_NODE_FAIL : MSCG_STATE_LOST, reason, -1, 0, time_of(core, r), r->text});
+	life_end(core, e, &(struct ending){down ? MSCG_STATE_NODE_FAIL : MSCG_STATE_LOST, reason, -1, 0, time_of(core, r), r->text});
 }
 
 /* Cannot be killed: it keeps what it holds, so that nobody else gets it. */
 static void stuck(struct core *core, struct entry *e, const struct mscg_report *r)
 {
-	struct mscg_event event = event_of(core, e, MSCG_EVENT_UPDATED);
+	struct mscg_event event = out_new(core, e, MSCG_EVENT_UPDATED);
 
 	snprintf(e->job.run->fail_text, sizeof e->job.run->fail_text, "%s", r->text);
 	event.text = xstrdup(r->text);
-	emit(core, e, &event);
+	out_event(core, e, &event);
 }
 
 static bool is_resize(const struct mscg_report *r)
@@ -186,10 +186,10 @@ static void stale(struct core *core, const struct mscg_report *r)
 {
 	const struct entry nobody = {.job = {.id = r->id, .attempt = r->attempt}};
 
-	act(core, &nobody, MSCG_ACTION_REMOVE);
+	out_action(core, &nobody, MSCG_ACTION_REMOVE);
 }
 
-void report(struct core *core, const struct mscg_report *r)
+void life_report(struct core *core, const struct mscg_report *r)
 {
 	struct entry *e = entry_find(core, r->id);
 

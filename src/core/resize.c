@@ -4,7 +4,7 @@
 
 #define BACKOFF_MAX_S 60
 
-bool resizable(const struct entry *e)
+bool resize_possible(const struct entry *e)
 {
 	const struct live *l = e->live;
 
@@ -18,7 +18,7 @@ static void fill(struct core *core, struct entry *e, const struct flight *f, str
 	event->cpus_milli = f->cpus;
 	event->mem_bytes = f->mem;
 	free(event->cpus);
-	event->cpus = set_text(&f->set);
+	event->cpus = out_set(&f->set);
 	mscg_grant_free(action->grant);
 	action->grant = mscg_grant_copy(e->job.run->grant);
 	share = &action->grant->share[0];
@@ -33,8 +33,8 @@ struct flight *resize_begin(struct core *core, struct entry *e, uint32_t cpus, c
 {
 	struct flight *f = xcalloc(1, sizeof *f);
 	const struct mscg_share *share = share_of(e);
-	struct mscg_event event = event_of(core, e, MSCG_EVENT_RESIZING);
-	struct mscg_action *action = act(core, e, MSCG_ACTION_RESIZE);
+	struct mscg_event event = out_new(core, e, MSCG_EVENT_RESIZING);
+	struct mscg_action *action = out_action(core, e, MSCG_ACTION_RESIZE);
 
 	*f = (struct flight){
 		.seq = core->next_seq,
@@ -44,7 +44,7 @@ struct flight *resize_begin(struct core *core, struct entry *e, uint32_t cpus, c
 		.step = core->step,
 		.event = core->out->events_n, .action = core->out->actions_n - 1,
 	};
-	accrue(core, e);
+	book_accrue(core, e);
 	if (mem > share->mem_bytes)
 		core->mem_held += mem - share->mem_bytes;
 	if (pool_of(&e->job) == POOL_EXCLUSIVE)
@@ -54,7 +54,7 @@ struct flight *resize_begin(struct core *core, struct entry *e, uint32_t cpus, c
 	action->notify = true;
 	action->memory = mem != e->job.mem_bytes || mem != share->mem_bytes;
 	event.text = text;
-	emit(core, e, &event);
+	out_event(core, e, &event);
 	if (pool_of(&e->job) == POOL_EXCLUSIVE)
 		place_mems(&core->place, &share->cpus, &share_of(e)->mems);
 	e->live->flight = f;
@@ -99,26 +99,26 @@ static void land(struct core *core, struct entry *e)
 static void landed_event(struct core *core, struct entry *e, enum mscg_event_kind kind, bool taken, const char *text)
 {
 	const struct flight *f = e->live->flight;
-	struct mscg_event event = event_of(core, e, kind);
+	struct mscg_event event = out_new(core, e, kind);
 
 	event.cpus_milli = taken ? f->cpus : f->before;
 	event.mem_bytes = taken ? f->mem : f->mem_before;
-	event.cpus = set_text(taken ? &f->set : &f->set_before);
+	event.cpus = out_set(taken ? &f->set : &f->set_before);
 	event.text = text && *text ? xstrdup(text) : NULL;
-	accrue(core, e);
-	emit(core, e, &event);
+	book_accrue(core, e);
+	out_event(core, e, &event);
 	if (pool_of(&e->job) == POOL_EXCLUSIVE)
-		grant_dress(core, e);
+		book_dress(core, e);
 }
 
 /* By hand: what was asked becomes what the job is, so that it is not taken back as lent. */
 static void adopt_size(struct core *core, struct entry *e, uint32_t cpus)
 {
-	struct mscg_event event = event_of(core, e, MSCG_EVENT_UPDATED);
+	struct mscg_event event = out_new(core, e, MSCG_EVENT_UPDATED);
 
 	event.cpus_milli = cpus;
 	event.mem_bytes = 0;
-	emit(core, e, &event);
+	out_event(core, e, &event);
 	elastic_update(core, e);
 }
 
@@ -147,7 +147,7 @@ static void taken(struct core *core, struct entry *e)
 	if (f->by_hand) {
 		if (f->cpus_asked && e->job.cpus_milli != f->cpus)
 			adopt_size(core, e, f->cpus);
-		answer(core, f->token, e->job.id, 0, CORE_RESIZE_DONE, true, "job has %s CPUs and %s of memory",
+		out_answer(core, f->token, e->job.id, 0, CORE_RESIZE_DONE, true, "job has %s CPUs and %s of memory",
 		       format_cpus(f->cpus, cpus, sizeof cpus), format_size(f->mem, size, sizeof size));
 	}
 }
@@ -169,7 +169,7 @@ static void refused(struct core *core, struct entry *e, const char *why)
 		core->shared_free += held - f->before - f->pledged;
 	e->live->unsure = f->settles;
 	if (f->by_hand) {
-		answer(core, f->token, e->job.id, -EAGAIN, CORE_RESIZE_DEFERRED, true, "%s", why);
+		out_answer(core, f->token, e->job.id, -EAGAIN, CORE_RESIZE_DEFERRED, true, "%s", why);
 		return;
 	}
 	e->live->refusals++;
@@ -188,7 +188,7 @@ void resize_report(struct core *core, struct entry *e, const struct mscg_report 
 		refused(core, e, r->text);
 	land(core, e);
 	next_wish(core, e);
-	repair(core, e);
+	change_repair(core, e);
 }
 
 void resize_drop(struct core *core, struct entry *e, const char *why)
@@ -198,12 +198,12 @@ void resize_drop(struct core *core, struct entry *e, const char *why)
 	if (!l)
 		return;
 	if (l->wishes)
-		answer(core, l->wish.token, e->job.id, -EALREADY, CORE_RESIZE_INFEASIBLE, true, "%s", why);
+		out_answer(core, l->wish.token, e->job.id, -EALREADY, CORE_RESIZE_INFEASIBLE, true, "%s", why);
 	l->wishes = false;
 	if (!l->flight)
 		return;
 	if (l->flight->by_hand)
-		answer(core, l->flight->token, e->job.id, -EALREADY, CORE_RESIZE_INFEASIBLE, true, "%s", why);
+		out_answer(core, l->flight->token, e->job.id, -EALREADY, CORE_RESIZE_INFEASIBLE, true, "%s", why);
 	land(core, e);
 }
 
@@ -245,7 +245,7 @@ void resize_settle(struct core *core, struct entry *e)
 static bool bounds(const struct core *core, const struct entry *e, uint32_t cpus, uint64_t mem, char *text, size_t size)
 {
 	bool elastic = e->job.flags & MSCG_JOB_ELASTIC, shared = pool_of(&e->job) == POOL_SHARED;
-	uint64_t total = pool_total(core, pool_of(&e->job));
+	uint64_t total = book_total(core, pool_of(&e->job));
 	char a[32], b[32], c[32];
 
 	if (cpus && elastic && (cpus < e->job.min_cpus_milli || cpus > e->job.max_cpus_milli))
@@ -276,13 +276,13 @@ static bool affordable(const struct core *core, const struct entry *e, uint32_t 
 	uint64_t more_mem = mem > e->job.mem_bytes ? mem - e->job.mem_bytes : 0;
 	char a[32], b[32], c[32];
 
-	if (more > pool_free(core, pool))
+	if (more > book_free(core, pool))
 		snprintf(text, size, "needs %s CPUs more, %s are free, %s are lent to others", format_cpus(more, a, sizeof a),
-		         format_cpus((uint32_t)pool_free(core, pool), b, sizeof b),
+		         format_cpus((uint32_t)book_free(core, pool), b, sizeof b),
 		         format_cpus((uint32_t)elastic_takeable(core, pool, INT32_MIN, true), c, sizeof c));
-	else if (more_mem > mem_free(core))
+	else if (more_mem > book_mem_free(core))
 		snprintf(text, size, "needs %s of memory more, %s is free", format_size(more_mem, a, sizeof a),
-		         format_size(mem_free(core), b, sizeof b));
+		         format_size(book_mem_free(core), b, sizeof b));
 	else
 		return true;
 	return false;
@@ -309,7 +309,7 @@ static void begin_by_hand(struct core *core, struct entry *e, uint64_t token, ui
 	f->cpus_asked = cpus_asked;
 	f->token = token;
 	elastic_update(core, e);
-	answer(core, token, e->job.id, 0, CORE_RESIZE_INPROGRESS, false, "to %s CPUs and %s of memory",
+	out_answer(core, token, e->job.id, 0, CORE_RESIZE_INPROGRESS, false, "to %s CPUs and %s of memory",
 	       format_cpus(cpus, a, sizeof a), format_size(mem, b, sizeof b));
 }
 
@@ -321,16 +321,16 @@ static void try_by_hand(struct core *core, struct entry *e, uint64_t token, uint
 	char text[160];
 
 	if (!bounds(core, e, want, want_mem, text, sizeof text)) {
-		answer(core, token, e->job.id, -ERANGE, CORE_RESIZE_INFEASIBLE, true, "%s", text);
+		out_answer(core, token, e->job.id, -ERANGE, CORE_RESIZE_INFEASIBLE, true, "%s", text);
 	} else if (!runs(e)) {
-		answer(core, token, e->job.id, -EAGAIN, CORE_RESIZE_DEFERRED, true, "the job is %s",
+		out_answer(core, token, e->job.id, -EAGAIN, CORE_RESIZE_DEFERRED, true, "the job is %s",
 		       e->job.flags & MSCG_JOB_STARTED ? "ending" : "being started");
 	} else if (!affordable(core, e, cpus, mem, text, sizeof text)) {
-		answer(core, token, e->job.id, -EAGAIN, CORE_RESIZE_DEFERRED, true, "%s", text);
+		out_answer(core, token, e->job.id, -EAGAIN, CORE_RESIZE_DEFERRED, true, "%s", text);
 	} else if (cpus == e->job.current_cpus_milli && mem == e->job.mem_bytes) {
 		if (want && want != e->job.cpus_milli)
 			adopt_size(core, e, want);
-		answer(core, token, e->job.id, 0, CORE_RESIZE_DONE, true, "it has that already");
+		out_answer(core, token, e->job.id, 0, CORE_RESIZE_DONE, true, "it has that already");
 	} else {
 		begin_by_hand(core, e, token, cpus, mem, want != 0);
 	}
@@ -352,27 +352,27 @@ static void update_pending(struct core *core, struct entry *e, const struct core
 {
 	uint32_t cpus = in->cpus_milli ? in->cpus_milli : e->job.cpus_milli;
 	uint64_t mem = in->mem_bytes ? in->mem_bytes : e->job.mem_bytes;
-	struct mscg_event event = event_of(core, e, MSCG_EVENT_UPDATED);
+	struct mscg_event event = out_new(core, e, MSCG_EVENT_UPDATED);
 	bool queued = e->shape;
 	char text[160];
 
 	if (is_record(e) && e->array->active) {
-		answer(core, in->token, in->id, -EINVAL, CORE_RESIZE_INFEASIBLE, true, "tasks of this array run already: resize them one by one");
+		out_answer(core, in->token, in->id, -EINVAL, CORE_RESIZE_INFEASIBLE, true, "tasks of this array run already: resize them one by one");
 		return;
 	}
 	if (!bounds(core, e, in->cpus_milli, in->mem_bytes, text, sizeof text)) {
-		answer(core, in->token, in->id, -ERANGE, CORE_RESIZE_INFEASIBLE, true, "%s", text);
+		out_answer(core, in->token, in->id, -ERANGE, CORE_RESIZE_INFEASIBLE, true, "%s", text);
 		return;
 	}
 	event.cpus_milli = cpus;
 	event.mem_bytes = mem;
-	if (event.reason == MSCG_REASON_INFEASIBLE && cpus <= pool_total(core, pool_of(&e->job)) && mem <= core->mem_total)
+	if (event.reason == MSCG_REASON_INFEASIBLE && cpus <= book_total(core, pool_of(&e->job)) && mem <= core->mem_total)
 		event.reason = MSCG_REASON_NONE;
 	queue_remove(core, e);
-	emit(core, e, &event);
+	out_event(core, e, &event);
 	if (queued)
 		queue_add(core, e);
-	answer(core, in->token, in->id, 0, CORE_RESIZE_DONE, true, "it will start with that");
+	out_answer(core, in->token, in->id, 0, CORE_RESIZE_DONE, true, "it will start with that");
 }
 
 static void wish(struct core *core, struct entry *e, const struct core_input *in)
@@ -380,13 +380,13 @@ static void wish(struct core *core, struct entry *e, const struct core_input *in
 	struct live *l = e->live;
 
 	if (l->wishes)
-		answer(core, l->wish.token, e->job.id, -EAGAIN, CORE_RESIZE_DEFERRED, true, "a later resize took its place");
+		out_answer(core, l->wish.token, e->job.id, -EAGAIN, CORE_RESIZE_DEFERRED, true, "a later resize took its place");
 	l->wishes = true;
 	l->wish.token = in->token;
 	l->wish.cpus = in->cpus_milli;
 	l->wish.mem = in->mem_bytes;
 	elastic_update(core, e);
-	answer(core, in->token, e->job.id, 0, CORE_RESIZE_PROPOSED, false, "another resize of the job is under way");
+	out_answer(core, in->token, e->job.id, 0, CORE_RESIZE_PROPOSED, false, "another resize of the job is under way");
 }
 
 void resize_by_hand(struct core *core, const struct core_input *in)
@@ -394,14 +394,14 @@ void resize_by_hand(struct core *core, const struct core_input *in)
 	struct entry *e = entry_find(core, in->id);
 
 	if (!e || e->node.bits & ENTRY_ENDED) {
-		answer(core, in->token, in->id, core_task_waits(core, in->id) ? -EINVAL : -ESRCH, CORE_RESIZE_INFEASIBLE, true,
+		out_answer(core, in->token, in->id, core_task_waits(core, in->id) ? -EINVAL : -ESRCH, CORE_RESIZE_INFEASIBLE, true,
 		       "no such job runs or waits");
 		return;
 	}
 	if (e->job.state == MSCG_STATE_PENDING) {
 		update_pending(core, e, in);
 	} else if (!holds(e)) {
-		answer(core, in->token, in->id, -EALREADY, CORE_RESIZE_INFEASIBLE, true, "the job has ended");
+		out_answer(core, in->token, in->id, -EALREADY, CORE_RESIZE_INFEASIBLE, true, "the job has ended");
 	} else if (e->live->flight || e->live->unsure) {
 		wish(core, e, in);
 	} else {

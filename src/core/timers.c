@@ -39,7 +39,7 @@ struct timer *timer_due(const struct core *core)
 	return timer && timer->at <= core->now.boot_usec ? timer : NULL;
 }
 
-int64_t timers_next(const struct core *core)
+int64_t timer_next(const struct core *core)
 {
 	struct timer *timer = first(core);
 

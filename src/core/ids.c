@@ -1,11 +1,11 @@
-#include "src/core/table.h"
+#include "src/core/ids.h"
 
 #include "src/base/base.h"
 
 #define BITS 6u
 #define FAN  (1u << BITS)
 
-struct table_node {
+struct ids_node {
 	uint64_t used; /* one bit for each slot */
 	void    *slot[FAN];
 };
@@ -21,13 +21,13 @@ static bool within(unsigned height, uint64_t key)
 	return height * BITS >= 64 || key >> (height * BITS) == 0;
 }
 
-void *table_get(const struct table *table, uint32_t key)
+void *ids_get(const struct ids *ids, uint32_t key)
 {
-	const struct table_node *node = table->root;
+	const struct ids_node *node = ids->root;
 
-	if (!node || !within(table->height, key))
+	if (!node || !within(ids->height, key))
 		return NULL;
-	for (unsigned level = table->height - 1; level > 0; level--) {
+	for (unsigned level = ids->height - 1; level > 0; level--) {
 		node = node->slot[index_at(key, level)];
 		if (!node)
 			return NULL;
@@ -35,27 +35,27 @@ void *table_get(const struct table *table, uint32_t key)
 	return node->slot[index_at(key, 0)];
 }
 
-static void grow(struct table *table, uint32_t key)
+static void grow(struct ids *ids, uint32_t key)
 {
-	while (table->height == 0 || !within(table->height, key)) {
-		struct table_node *node = xcalloc(1, sizeof *node);
+	while (ids->height == 0 || !within(ids->height, key)) {
+		struct ids_node *node = xcalloc(1, sizeof *node);
 
-		if (table->root) {
-			node->slot[0] = table->root;
+		if (ids->root) {
+			node->slot[0] = ids->root;
 			node->used = 1;
 		}
-		table->root = node;
-		table->height++;
+		ids->root = node;
+		ids->height++;
 	}
 }
 
-static void put(struct table *table, uint32_t key, void *value)
+static void put(struct ids *ids, uint32_t key, void *value)
 {
-	struct table_node *node;
+	struct ids_node *node;
 
-	grow(table, key);
-	node = table->root;
-	for (unsigned level = table->height - 1; level > 0; level--) {
+	grow(ids, key);
+	node = ids->root;
+	for (unsigned level = ids->height - 1; level > 0; level--) {
 		unsigned i = index_at(key, level);
 
 		if (!node->slot[i]) {
@@ -69,7 +69,7 @@ static void put(struct table *table, uint32_t key, void *value)
 }
 
 /* Returns true when the node became empty and was freed. */
-static bool take(struct table_node *node, unsigned level, uint32_t key)
+static bool take(struct ids_node *node, unsigned level, uint32_t key)
 {
 	unsigned i = index_at(key, level);
 
@@ -85,16 +85,16 @@ static bool take(struct table_node *node, unsigned level, uint32_t key)
 	return true;
 }
 
-void table_set(struct table *table, uint32_t key, void *value)
+void ids_set(struct ids *ids, uint32_t key, void *value)
 {
 	if (value) {
-		put(table, key, value);
-	} else if (table->root && within(table->height, key) && take(table->root, table->height - 1, key)) {
-		*table = (struct table){0};
+		put(ids, key, value);
+	} else if (ids->root && within(ids->height, key) && take(ids->root, ids->height - 1, key)) {
+		*ids = (struct ids){0};
 	}
 }
 
-static void *next(const struct table_node *node, unsigned level, uint64_t *key)
+static void *next(const struct ids_node *node, unsigned level, uint64_t *key)
 {
 	unsigned from = index_at(*key, level);
 
@@ -121,12 +121,12 @@ static void *next(const struct table_node *node, unsigned level, uint64_t *key)
 	}
 }
 
-void *table_next(const struct table *table, uint64_t *key)
+void *ids_next(const struct ids *ids, uint64_t *key)
 {
-	return table->root && within(table->height, *key) ? next(table->root, table->height - 1, key) : NULL;
+	return ids->root && within(ids->height, *key) ? next(ids->root, ids->height - 1, key) : NULL;
 }
 
-static void free_node(struct table_node *node, unsigned level)
+static void free_node(struct ids_node *node, unsigned level)
 {
 	if (level > 0)
 		for (uint64_t left = node->used; left; left &= left - 1)
@@ -134,9 +134,9 @@ static void free_node(struct table_node *node, unsigned level)
 	free(node);
 }
 
-void table_free(struct table *table)
+void ids_free(struct ids *ids)
 {
-	if (table->root)
-		free_node(table->root, table->height - 1);
-	*table = (struct table){0};
+	if (ids->root)
+		free_node(ids->root, ids->height - 1);
+	*ids = (struct ids){0};
 }
