@@ -68,10 +68,14 @@ $(ENGINE): $(call objs,src/engine)
 $(DAEMON): $(call rest,src/daemon)
 $(CLIENT): $(call objs,src/lib)
 $(CLI):    $(call rest,src/cli)
-$(BUILD)/libmscg.a: $(call objs,src/lib) $(call objs,src/wire) $(call objs,src/base)
 
 $(BUILD)/%.a: $(BUILD)/files
 	$(Q)rm -f $@ && ar rcsD $@ $(filter %.o,$^)
+
+# One object in which all that is hidden is local: a program's own xmalloc or buf_add is none of ours.
+$(BUILD)/libmscg.a: $(call objs,src/lib) $(call objs,src/wire) $(call objs,src/base) $(BUILD)/files
+	$(Q)$(CC) -r -nostdlib -o $(BUILD)/libmscg.o $(filter %.o,$^) && objcopy --localize-hidden $(BUILD)/libmscg.o
+	$(Q)rm -f $@ && ar rcsD $@ $(BUILD)/libmscg.o
 
 $(BUILD)/libmscg.so: $(call objs,src/lib) $(call objs,src/wire) $(call objs,src/base) $(BUILD)/files
 	@echo "  LD    $@"
