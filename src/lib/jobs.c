@@ -313,11 +313,14 @@ int mscg_list(struct mscg *m, bool all, bool (*each)(const struct mscg_info *inf
 
 static bool give_event(json_t *reply, void *ctx)
 {
+	const json_t *o = json_object_get(reply, "event");
 	struct giving *g = ctx;
 	struct mscg_event event;
 	bool go_on;
 
-	g->r = wire_event_parse(json_object_get(reply, "event"), &event, &g->why);
+	if (json_is_null(o)) /* the present is reached */
+		return true;
+	g->r = wire_event_parse(o, &event, &g->why);
 	if (g->r < 0)
 		return false;
 	go_on = g->each_event(&event, g->ctx);
