@@ -22,6 +22,13 @@ int mscg_call_fds(struct mscg *m, const char *method, json_t *parameters, const 
  * specs. Descriptors as for mscg_call_fds. */
 int mscg_submit_json(struct mscg *m, struct mscg_spec *const *specs, uint32_t n, const int *fds, int nfds, json_t **ret,
                      struct mscg_error *error);
+/* The parameters of that Submit, to print or to change before they are sent; NULL with text. */
+json_t *mscg_submit_parameters(struct mscg_spec *const *specs, uint32_t n, struct mscg_error *error);
+/* The command as one line, quoted as a shell would need it. malloc'ed */
+char *mscg_command_line(const struct mscg_spec *spec);
+/* Exit status of `mscg` for a call that failed with -errno, and for an error by its name ("NoSuchJob"). */
+int mscg_exit_status(int code);
+int mscg_exit_status_named(const char *error_name);
 /* A Job object, as Show and List give it, to what mscg_show gives. -EIO with text when it is none. */
 int mscg_info_from_json(const json_t *job, struct mscg_info **ret, struct mscg_error *error);
 

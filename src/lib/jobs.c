@@ -23,6 +23,28 @@ static json_t *one(const char *key, json_t *value)
 	return o;
 }
 
+/* -- what the wire knows, for those who do not see it ------------------------------------------------------------ */
+
+json_t *mscg_submit_parameters(struct mscg_spec *const *specs, uint32_t n, struct mscg_error *error)
+{
+	return wire_submit_build(specs, n, error);
+}
+
+char *mscg_command_line(const struct mscg_spec *spec)
+{
+	return wire_command_line(spec);
+}
+
+int mscg_exit_status(int code)
+{
+	return wire_error_by_code(code)->exit_status;
+}
+
+int mscg_exit_status_named(const char *error_name)
+{
+	return wire_error_by_name(error_name)->exit_status;
+}
+
 /* -- submit ----------------------------------------------------------------------------------------------------- */
 
 int mscg_submit_json(struct mscg *m, struct mscg_spec *const *specs, uint32_t n, const int *fds, int nfds, json_t **ret,
