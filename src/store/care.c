@@ -169,7 +169,7 @@ static int check_events(struct store *store, struct mscg_error *error)
 	sqlite3_bind_int64(st, 2, -1);
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
 		struct mscg_event event;
-		if ((r = event_read(st, &event, error)) < 0)
+		if ((r = event_read(store, st, &event, error)) < 0)
 			return r;
 		mscg_event_clear(&event);
 	}

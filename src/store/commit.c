@@ -38,17 +38,11 @@ static int write_batch(struct store *store, const struct store_batch *batch, str
 	return r;
 }
 
-int store_commit(struct store *store, const struct store_batch *batch, struct mscg_error *error)
+static int commit_once(struct store *store, const struct store_batch *batch, struct mscg_error *error)
 {
+	struct kept before = store->kept;
 	int r;
 
-	if ((r = store_ready(store, error)) < 0)
-		return r;
-	if (batch->events_n == 0 && batch->rows_n == 0 && batch->specs_n == 0 && batch->next_job_id == 0 &&
-	    batch->drained < 0 && !batch->boot_id)
-		return 0;
-
-	struct kept before = store->kept;
 	if ((r = sql_begin(store, error)) < 0)
 		return r;
 	r = sql_end(store, write_batch(store, batch, error), error);
@@ -60,5 +54,33 @@ int store_commit(struct store *store, const struct store_batch *batch, struct ms
 	}
 	if (batch->boot_id)
 		snprintf(store->boot_id, sizeof(store->boot_id), "%s", batch->boot_id);
+	store_mark(store);
 	return 0;
+}
+
+/* Where the disk is full the log cannot grow, but once it is all in the database it can be written from its beginning,
+ * over what it has of the disk. */
+static bool log_is_free_again(struct store *store)
+{
+	int pages = 0, moved = 0;
+	return store->db && sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, &moved) == SQLITE_OK &&
+	       pages > 0 && pages == moved;
+}
+
+int store_commit(struct store *store, const struct store_batch *batch, struct mscg_error *error)
+{
+	struct mscg_error first = {0};
+	int r;
+
+	if ((r = store_ready(store, error)) < 0)
+		return r;
+	if (batch->events_n == 0 && batch->rows_n == 0 && batch->specs_n == 0 && batch->next_job_id == 0 &&
+	    batch->drained < 0 && !batch->boot_id)
+		return 0;
+	r = commit_once(store, batch, &first);
+	if (r == -ENOSPC && log_is_free_again(store))
+		return commit_once(store, batch, error);
+	if (r < 0 && error)
+		*error = first;
+	return r;
 }

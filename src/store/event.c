@@ -30,7 +30,7 @@ int event_write(struct store *store, const struct mscg_event *event, struct mscg
 	return 0;
 }
 
-int event_read(sqlite3_stmt *st, struct mscg_event *ret, struct mscg_error *error)
+int event_read(struct store *store, sqlite3_stmt *st, struct mscg_event *ret, struct mscg_error *error)
 {
 	_cleanup_(mscg_event_clear) struct mscg_event event = {0};
 	struct in in = {.stmt = st};
@@ -46,8 +46,8 @@ int event_read(sqlite3_stmt *st, struct mscg_event *ret, struct mscg_error *erro
 		unpack_close(&u);
 	}
 	if (!in_sum_matches(&in) || !unpack_done(&u))
-		return mscg_error_set(error, -EBADMSG, "the journal is damaged (event %llu); restore a backup",
-		                      (unsigned long long)event.seq);
+		return mscg_error_set(error, -EBADMSG, "%s/mscg.db is damaged (event %llu); restore a backup",
+		                      store->dir, (unsigned long long)event.seq);
 	*ret = event;
 	event = (struct mscg_event){0};
 	return 0;
@@ -68,7 +68,7 @@ static int read_all(struct store *store, sqlite3_stmt *st, struct mscg_event **r
 
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
 		GROW(list, n, cap);
-		if ((r = event_read(st, &list[n], error)) < 0)
+		if ((r = event_read(store, st, &list[n], error)) < 0)
 			break;
 		n++;
 	}

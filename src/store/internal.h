@@ -126,6 +126,7 @@ struct schema;
 struct store {
 	char          dir[4096]; /* absolute */
 	int           dir_fd, lock_fd;
+	uint64_t      marked_seq; /* written in the lock file */
 	sqlite3      *db; /* NULL: lost, is opened again by the next call */
 	sqlite3_stmt *st[ST_COUNT];
 	const struct schema *schema;
@@ -165,6 +166,7 @@ int sql_end(struct store *store, int rc, struct mscg_error *error);
 /* open.c */
 int  store_ready(struct store *store, struct mscg_error *error); /* opens the connection again if it was lost */
 void store_disconnect(struct store *store);
+void store_mark(struct store *store);
 int  store_open_schema(struct store **ret, const char *dir, const struct schema *schema, struct store_info *ret_info,
                        struct mscg_error *error);
 
@@ -189,6 +191,8 @@ int meta_load(struct store *store, struct mscg_error *error);
 /* total.c */
 struct sums_of sums_of_row(const struct mscg_job *job, uint64_t waiting);
 void sums_change(struct kept *kept, const struct sums_of *old, const struct sums_of *new);
+/* Of the states with that outcome, OUTCOME_COUNT for all. -EBADMSG. */
+int  sums_compare(struct store *store, const struct kept *found, enum outcome of, struct mscg_error *error);
 int  total_load(struct store *store, struct mscg_error *error);
 int  total_flush(struct store *store, struct mscg_error *error);
 int  total_check(struct store *store, struct mscg_error *error); /* against the rows */
@@ -222,6 +226,6 @@ void copy_lost(struct store_copy *copy); /* its connection is about to be closed
 
 /* event.c */
 int event_write(struct store *store, const struct mscg_event *event, struct mscg_error *error);
-int event_read(sqlite3_stmt *st, struct mscg_event *ret, struct mscg_error *error);
+int event_read(struct store *store, sqlite3_stmt *st, struct mscg_event *ret, struct mscg_error *error);
 
 #endif

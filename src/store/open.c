@@ -72,6 +72,10 @@ static int open_dir(struct store *store, const char *dir, struct mscg_error *err
 	if (st.st_mode & (S_IWGRP | S_IWOTH))
 		return mscg_error_set(error, -EPERM, "the state directory %s may be written by others (mode %03o): chmod 0700 it", dir,
 		                      (unsigned)(st.st_mode & 0777));
+	if (faccessat(store->dir_fd, ".", W_OK | X_OK, AT_EACCESS) < 0) {
+		int code = -errno;
+		return mscg_error_set(error, code, "cannot write in the state directory %s: %s", dir, strerror(-code));
+	}
 	if (!realpath(dir, absolute))
 		return dir_error(error, -errno, dir);
 	if (strlen(absolute) >= sizeof(store->dir) - 64)
@@ -80,18 +84,55 @@ static int open_dir(struct store *store, const char *dir, struct mscg_error *err
 	return 0;
 }
 
-/* ---- the lock: "<pid>\n<instance>\n" ---- */
+/* ---- the lock ----
+ *
+ * "<pid>\n<instance>\n<next seq>\n". The last is written after every commit and never synced: after a power cut it may
+ * be old, but it is never ahead of the database. A database that is behind it has lost commits: a damaged write-ahead log
+ * ends at the damage, and SQLite says nothing about what came after.
+ */
 
-static void read_lock(struct store *store, char text[LOCK_TEXT])
-{
-	ssize_t n = pread(store->lock_fd, text, LOCK_TEXT - 1, 0);
-	text[n > 0 ? n : 0] = '\0';
-}
+struct lock {
+	int                pid;
+	char               instance[40];
+	unsigned long long next_seq;
+};
 
-static int take_lock(struct store *store, char instance[40], struct mscg_error *error)
+static void read_lock(struct store *store, struct lock *lock)
 {
 	char text[LOCK_TEXT];
+	ssize_t n = pread(store->lock_fd, text, sizeof(text) - 1, 0);
 
+	text[n > 0 ? n : 0] = '\0';
+	*lock = (struct lock){0};
+	sscanf(text, "%d\n%39[0-9a-f-]\n%llu", &lock->pid, lock->instance, &lock->next_seq);
+	if (lock->instance[0] == '-')
+		lock->instance[0] = '\0';
+}
+
+static int write_lock(struct store *store, const char *instance, uint64_t next_seq)
+{
+	char text[LOCK_TEXT];
+	/* of one length, so that a write is never a shorter one over a longer */
+	int size = snprintf(text, sizeof(text), "%d\n%-36s\n%020llu\n", (int)getpid(),
+	                    *instance ? instance : "-", (unsigned long long)next_seq);
+
+	errno = ENOSPC;
+	if (pwrite(store->lock_fd, text, (size_t)size, 0) != size)
+		return -errno;
+	return 0;
+}
+
+void store_mark(struct store *store)
+{
+	if (store->kept.next_seq == store->marked_seq)
+		return;
+	/* Of no use to nobody when it fails: it only has to be no more than what is there. */
+	if (write_lock(store, store->instance, store->kept.next_seq) == 0)
+		store->marked_seq = store->kept.next_seq;
+}
+
+static int take_lock(struct store *store, struct lock *lock, struct mscg_error *error)
+{
 	store->lock_fd = openat(store->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 	if (store->lock_fd < 0) {
 		int code = -errno;
@@ -101,29 +142,34 @@ static int take_lock(struct store *store, char instance[40], struct mscg_error *
 		int code = -errno;
 		if (code != -EWOULDBLOCK)
 			return mscg_error_set(error, code, "cannot lock %s/lock: %s", store->dir, strerror(-code));
-		read_lock(store, text);
-		int pid = (int)strtol(text, NULL, 10);
-		if (pid > 0)
+		read_lock(store, lock);
+		if (lock->pid > 0)
 			return mscg_error_set(error, -EBUSY, "the state directory %s is in use by another mscgd (pid %d)",
-			                      store->dir, pid);
+			                      store->dir, lock->pid);
 		return mscg_error_set(error, -EBUSY, "the state directory %s is in use by another mscgd", store->dir);
 	}
-	read_lock(store, text);
-	const char *line = strchr(text, '\n');
-	instance[0] = '\0';
-	if (line)
-		snprintf(instance, 40, "%.*s", (int)strcspn(line + 1, "\n"), line + 1);
+	read_lock(store, lock);
 	return 0;
 }
 
-static int sign_lock(struct store *store, const char *instance, struct mscg_error *error)
+static int sign_lock(struct store *store, const char *instance, uint64_t next_seq, struct mscg_error *error)
 {
-	char text[LOCK_TEXT];
-	int size = snprintf(text, sizeof(text), "%d\n%s\n", (int)getpid(), instance);
-	if (pwrite(store->lock_fd, text, (size_t)size, 0) == size && ftruncate(store->lock_fd, size) == 0)
-		return 0;
-	int code = errno ? -errno : -ENOSPC;
-	return mscg_error_set(error, code, "cannot write %s/lock: %s", store->dir, strerror(-code));
+	int code = write_lock(store, instance, next_seq);
+	return code == 0 ? 0 : mscg_error_set(error, code, "cannot write %s/lock: %s", store->dir, strerror(-code));
+}
+
+/* Does the database have what was last said to be in it? */
+static int check_lock(struct store *store, const struct lock *lock, struct mscg_error *error)
+{
+	if (lock->instance[0] && !streq(lock->instance, store->instance))
+		return mscg_error_set(error, -EBADMSG,
+		                      "%s/mscg.db is of another instance (%s, not %s): to go on from it, remove %s/lock", store->dir,
+		                      store->instance, lock->instance, store->dir);
+	if (lock->next_seq > store->kept.next_seq)
+		return mscg_error_set(error, -EBADMSG,
+		                      "%s/mscg.db lacks events %llu to %llu: it is damaged, or an old copy. To go on from it, remove "
+		                      "%s/lock", store->dir, (unsigned long long)store->kept.next_seq, lock->next_seq - 1, store->dir);
+	return 0;
 }
 
 /* ---- the file ---- */
@@ -216,6 +262,8 @@ int store_ready(struct store *store, struct mscg_error *error)
 	store->kept = (struct kept){0};
 	store->since_usec = 0;
 	int r = connect_db(store, error);
+	if (r == 0 && store->kept.next_seq < store->marked_seq)
+		r = mscg_error_set(error, -EBADMSG, "%s/mscg.db is damaged (opened anew, it lacks commits)", store->dir);
 	if (r < 0)
 		store_disconnect(store);
 	return r;
@@ -246,7 +294,7 @@ int store_open_schema(struct store **ret, const char *dir, const struct schema *
                       struct mscg_error *error)
 {
 	_cleanup_(cleanup_store) struct store *store = xcalloc(1, sizeof(*store));
-	char instance[40];
+	struct lock lock;
 	int r;
 
 	/* Counting its memory costs SQLite two locks an allocation. Too late (and no harm) where it is in use already. */
@@ -254,11 +302,12 @@ int store_open_schema(struct store **ret, const char *dir, const struct schema *
 	store->dir_fd = store->lock_fd = -1;
 	store->schema = schema;
 	if ((r = open_dir(store, dir, error)) < 0 ||
-	    (r = take_lock(store, instance, error)) < 0 ||
-	    (r = sign_lock(store, instance, error)) < 0 ||
-	    (r = touch_file(store, instance, error)) < 0 ||
+	    (r = take_lock(store, &lock, error)) < 0 ||
+	    (r = sign_lock(store, lock.instance, lock.next_seq, error)) < 0 ||
+	    (r = touch_file(store, lock.instance, error)) < 0 ||
 	    (r = store_ready(store, error)) < 0 ||
-	    (r = sign_lock(store, store->instance, error)) < 0)
+	    (r = check_lock(store, &lock, error)) < 0 ||
+	    (r = sign_lock(store, store->instance, store->kept.next_seq, error)) < 0)
 		return r;
 
 	if ((r = store_get_info(store, ret_info, error)) < 0)

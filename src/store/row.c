@@ -60,6 +60,8 @@ static int check_row(const struct mscg_row *row, uint64_t *ret_waiting, struct m
 	if (row->pending && ranges_parse(row->pending, strlen(row->pending), NULL, NULL, ret_waiting) < 0)
 		return mscg_error_set(error, -EINVAL, "job %s cannot be stored: \"%.80s\" is not a list of index ranges",
 		                      mscg_id_format(job->id, id), row->pending);
+	if (mscg_state_is_final((enum mscg_state)job->state))
+		*ret_waiting = 0; /* nothing of it will come any more */
 	return 0;
 }
 

@@ -102,7 +102,8 @@ int store_prune_events(struct store *store, int64_t before_usec, uint32_t limit,
  * (tasks of an array that has not ended stay). Their events stay. Their ids are not used again. Returns the count. */
 int store_prune_jobs(struct store *store, int64_t before_usec, uint32_t limit, struct mscg_error *error);
 
-/* A copy of the whole database in one file, mode 0600, which may be put in mscg.db's place (without mscg.db-wal). `path`
+/* A copy of the whole database in one file, mode 0600, which may be put in mscg.db's place (with mscg.db-wal
+ * and lock removed). `path`
  * must not exist (-EEXIST), and its directory must be one that nobody else may write. Whole and on the disk when it has
  * its name. In one go: */
 int store_backup(struct store *store, const char *path, struct mscg_error *error);

@@ -107,6 +107,20 @@ int store_get_totals(struct store *store, struct store_totals *ret, struct mscg_
 	return 0;
 }
 
+int sums_compare(struct store *store, const struct kept *found, enum outcome of, struct mscg_error *error)
+{
+	for (int state = 0; state < MSCG_STATE_COUNT; state++) {
+		const struct sums *f = &found->sums[state], *k = &store->kept.sums[state];
+		if (of != OUTCOME_COUNT && outcome_of((enum mscg_state)state) != of)
+			continue;
+		if (memcmp(f, k, sizeof(*f)) != 0)
+			return mscg_error_set(error, -EBADMSG,
+			                      "%s/mscg.db is damaged (%lld jobs are %s, %lld should be); restore a backup", store->dir,
+			                      (long long)f->jobs, mscg_state_name((enum mscg_state)state), (long long)k->jobs);
+	}
+	return 0;
+}
+
 int total_check(struct store *store, struct mscg_error *error)
 {
 	_cleanup_reset_ sqlite3_stmt *st = store->st[ST_JOB_ALL];
@@ -124,10 +138,5 @@ int total_check(struct store *store, struct mscg_error *error)
 	}
 	if (rc != SQLITE_DONE)
 		return sql_error(store, rc, error, "cannot read");
-	for (int state = 0; state < MSCG_STATE_COUNT; state++)
-		if (memcmp(&found.sums[state], &store->kept.sums[state], sizeof(struct sums)) != 0)
-			return mscg_error_set(error, -EBADMSG, "%s/mscg.db: the totals of %s jobs say %lld, the rows %lld", store->dir,
-			                      mscg_state_name((enum mscg_state)state), (long long)store->kept.sums[state].jobs,
-			                      (long long)found.sums[state].jobs);
-	return 0;
+	return sums_compare(store, &found, OUTCOME_COUNT, error);
 }

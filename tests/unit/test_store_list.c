@@ -310,7 +310,9 @@ static void compare_totals(struct store *store, const struct world *w)
 		if (job->id.job == 0)
 			continue;
 		if (job->flags & MSCG_JOB_ARRAY) {
-			want.by_state[MSCG_STATE_PENDING] += w->row[i].pending && *w->row[i].pending ? 35 : 0;
+			bool waits = w->row[i].pending && *w->row[i].pending && !mscg_state_is_final((enum mscg_state)job->state);
+
+			want.by_state[MSCG_STATE_PENDING] += waits ? 35 : 0;
 			continue;
 		}
 		want.by_state[job->state]++;
