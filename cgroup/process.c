@@ -161,6 +161,7 @@ static bool some_thread_takes(int proc, uint64_t bit)
 
 struct notification {
 	int sig;
+	bool look; /* count only */
 	struct mscg_cgroup_notified count;
 };
 
@@ -180,7 +181,7 @@ static int notify_one(void *ctx, pid_t pid, int pidfd)
 		n->count.without_handler++;
 	else if ((m.blocked & bit) && !some_thread_takes(proc, bit))
 		n->count.blocking++;
-	else if (syscall(SYS_pidfd_send_signal, pidfd, n->sig, NULL, 0) == 0)
+	else if (n->look || syscall(SYS_pidfd_send_signal, pidfd, n->sig, NULL, 0) == 0)
 		n->count.signalled++;
 	return 0;
 }
@@ -188,13 +189,18 @@ static int notify_one(void *ctx, pid_t pid, int pidfd)
 int mscg_cgroup_notify(const struct mscg_cgroup *cgroup, int sig, int64_t deadline_usec,
                        struct mscg_cgroup_notified *ret, struct mscg_error *error)
 {
-	struct notification n = { .sig = sig };
+	struct notification n = { .sig = sig, .look = true };
 	int64_t now = clock_boot_usec(), hold = deadline_usec - now;
 	int r;
 
 	if (sig < 1 || sig > 64)
 		return mscg_error_set(error, -EINVAL, "%d is no signal", sig);
-	r = cg_each_pidfd(cgroup, MAX_OF(hold, INT64_C(0)), notify_one, &n, error);
+	/* Most programs have no handler: nobody is made to stand still for them. */
+	r = cg_each_pidfd(cgroup, -1, notify_one, &n, error);
+	if (r >= 0 && n.count.signalled) {
+		n = (struct notification){ .sig = sig };
+		r = cg_each_pidfd(cgroup, MAX_OF(hold, INT64_C(0)), notify_one, &n, error);
+	}
 	if (r < 0)
 		return r;
 	if (ret)

@@ -215,6 +215,8 @@ static void raise_limits(void)
 		setrlimit(RLIMIT_NOFILE, &files);
 	}
 	prctl(PR_SET_DUMPABLE, 0);
+	/* Jobs keep the machine busy; who serves them must not queue behind them. Without the right to, it does. */
+	setpriority(PRIO_PROCESS, 0, -10);
 }
 
 static void look_up_operators(struct daemon *d)

@@ -25,6 +25,8 @@ void request_free(struct request *r)
 		r->next->prev = r->prev;
 	json_decref(r->parameters);
 	json_decref(r->result);
+	for (int i = 0; i < 3; i++)
+		cleanup_close(&r->fds[i]);
 	free(r);
 }
 
@@ -174,9 +176,6 @@ static void submit_answer(struct request *r, const struct core_answer *answer)
 	}
 	if (r->awaiting)
 		return;
-	for (int i = 0; i < 3; i++)
-		if (r->fds[i] >= 0)
-			close(r->fds[i]);
 	if (r->failed_code)
 		request_fail(r, r->failed_code, &r->failure);
 	else

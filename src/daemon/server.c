@@ -91,8 +91,9 @@ static bool flush_client(struct client *c)
 		return false;
 	if (r == 0 && c->hangup)
 		return false;
-	/* A client whose request is being worked on is not read: it waits its turn, and its own backlog is its own. */
-	sd_event_source_set_io_events(c->io, EPOLLIN | EPOLLRDHUP | (r == -EAGAIN ? EPOLLOUT : 0));
+	/* A client that sends ahead of its answers is read until its buffer is full, and then waits its turn. */
+	bool full = c->current && wire_conn_full(c->conn);
+	sd_event_source_set_io_events(c->io, (full ? 0 : EPOLLIN | EPOLLRDHUP) | (r == -EAGAIN ? EPOLLOUT : 0));
 	if (r == 0 && c->current && c->current->drained)
 		c->current->drained(c->current);
 	return true;

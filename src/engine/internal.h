@@ -105,9 +105,11 @@ void control_remove(struct local *l, const struct task *t);
 char *control_path(const struct local *l, struct mscg_id id);
 
 /* limits.c: a grant as the kernel's files say it. `controllers`: those that are enforced here */
-int  limits_new(uint32_t controllers, const struct mscg_cgroup *cgroup, const struct mscg_grant *grant, struct mscg_error *error);
-/* cpuset.cpus, cpuset.mems and cpu.max of a running one; may take milliseconds. */
-int  limits_cpus(uint32_t controllers, const struct mscg_cgroup *cgroup, const struct mscg_grant *grant, struct mscg_error *error);
+/* cpuset.cpus, cpuset.mems and cpu.max; of a running one that may take milliseconds. fresh: nothing was written yet. */
+int  limits_cpus(uint32_t controllers, const struct mscg_cgroup *cgroup, const struct mscg_grant *grant, bool fresh,
+                 struct mscg_error *error);
+/* Memory and processes. */
+int  limits_rest(uint32_t controllers, const struct mscg_cgroup *cgroup, const struct mscg_grant *grant, struct mscg_error *error);
 
 /* launch.c */
 void launch_start(struct engine *e, const struct mscg_action *action, const struct mscg_spec *spec, const int *stdio);

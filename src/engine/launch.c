@@ -1,5 +1,6 @@
 /* From a grant to a running process: cgroup, limits, control file, supervisor. */
 #include <grp.h>
+#include <syslog.h>
 #include <sys/stat.h>
 
 #include "internal.h"
@@ -88,21 +89,32 @@ static int hand_over(struct local *l, struct task *t, const struct mscg_spec *sp
 	return r;
 }
 
-static void launch(struct local *l, struct task *t, const struct mscg_spec *spec)
+/* All that can be done before its CPUs are its own. False: the task is gone, or has failed. */
+static bool prepare(struct local *l, struct task *t)
 {
 	struct mscg_error error = { .text = "" };
 	int r = mscg_cgroup_create(&l->root, t->name, &t->cgroup, &error);
 
 	if (r == -EEXIST) {
 		/* Never taken over and never cleared away: somebody's processes may be in it. */
-		local_log(l, 3, "job=%s there is a cgroup %s already that is not of this job", t->name + 4, t->name);
+		local_log(l, LOG_ERR, "job=%s there is a cgroup %s already that is not of this job", t->name + 4, t->name);
 		fail_for_good(l, t, "a cgroup of its name exists already and is not its own");
-		return;
+		return false;
 	}
 	if (r >= 0)
-		r = limits_new(l->controllers, &t->cgroup, t->grant, &error);
+		r = limits_rest(l->controllers, &t->cgroup, t->grant, &error);
 	if (r >= 0 && t->elastic && (r = control_write(l, t, "RUNNING")) < 0)
 		mscg_error_set(&error, r, "cannot write the control file: %s", strerror(-r));
+	if (r < 0)
+		launch_give_up(l, t, -r, error.text);
+	return r >= 0;
+}
+
+static void launch(struct local *l, struct task *t, const struct mscg_spec *spec)
+{
+	struct mscg_error error = { .text = "" };
+	int r = limits_cpus(l->controllers, &t->cgroup, t->grant, true, &error);
+
 	if (r >= 0) {
 		task_set_deadline(l, t, clock_boot_usec() + launch_deadline_usec);
 		r = hand_over(l, t, spec, &error);
@@ -129,11 +141,13 @@ void launch_start(struct engine *e, const struct mscg_action *a, const struct ms
 	t->max_milli = spec->max_cpus_milli ? spec->max_cpus_milli : l->engine.machine_cpus * 1000;
 	for (int i = 0; stdio && i < 3; i++)
 		t->stdio[i] = stdio[i];
+	t->phase = TASK_WAITING;
+	if (!prepare(l, t))
+		return;
 	if (!a->after_n) {
 		launch(l, t, spec);
 		return;
 	}
-	t->phase          = TASK_WAITING;
 	t->spec           = mscg_spec_copy(spec);
 	t->action         = (struct mscg_action){ .kind = MSCG_ACTION_START, .after_n = a->after_n };
 	t->action.after   = xreallocarray(NULL, a->after_n, sizeof *a->after);

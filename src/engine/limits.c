@@ -26,8 +26,8 @@ static int set_quota(const struct mscg_cgroup *cgroup, const struct mscg_grant *
 	return r;
 }
 
-static int set_cpus(uint32_t controllers, const struct mscg_cgroup *cgroup, const struct mscg_grant *grant, bool fresh,
-                    struct mscg_error *error)
+int limits_cpus(uint32_t controllers, const struct mscg_cgroup *cgroup, const struct mscg_grant *grant, bool fresh,
+                struct mscg_error *error)
 {
 	const struct mscg_share *s = &grant->share[0];
 	int r = 0;
@@ -42,16 +42,11 @@ static int set_cpus(uint32_t controllers, const struct mscg_cgroup *cgroup, cons
 	return r;
 }
 
-int limits_cpus(uint32_t controllers, const struct mscg_cgroup *cgroup, const struct mscg_grant *grant, struct mscg_error *error)
+int limits_rest(uint32_t controllers, const struct mscg_cgroup *cgroup, const struct mscg_grant *grant, struct mscg_error *error)
 {
-	return set_cpus(controllers, cgroup, grant, false, error);
-}
+	int r = 0;
 
-int limits_new(uint32_t controllers, const struct mscg_cgroup *cgroup, const struct mscg_grant *grant, struct mscg_error *error)
-{
-	int r = set_cpus(controllers, cgroup, grant, true, error);
-
-	if (r >= 0 && controllers & MSCG_CGROUP_BIT(MEMORY)) {
+	if (controllers & MSCG_CGROUP_BIT(MEMORY)) {
 		r = mscg_cgroup_set(cgroup, MSCG_CGROUP_MEMORY_MAX, grant->share[0].mem_bytes, error);
 		if (r >= 0)
 			r = mscg_cgroup_set(cgroup, MSCG_CGROUP_MEMORY_OOM_GROUP, 1, error);

@@ -8,13 +8,16 @@
 
 #include "internal.h"
 
+/* How long a job may stand still for its notification, and how often that is tried where it does not come to stand. */
 static const int64_t notify_usec = 10 * USEC_PER_MSEC;
+enum { NOTIFY_TRIES = 20 };
 static const int64_t memory_usec = 5 * USEC_PER_SEC;
 
 enum lane { LANE_CPU, LANE_MEMORY, LANES };
 
 /* All that a thread needs, copied: it never looks at a task. */
 struct order {
+	enum lane lane;
 	struct mscg_id id;
 	uint32_t attempt;
 	uint64_t seq;
@@ -24,8 +27,10 @@ struct order {
 	bool     memory, elastic;
 	uint32_t min_milli, max_milli;
 	int      jobs_dir_fd;
+	int      notify_only; /* tries that are left; 0: a whole resize */
 	/* result */
 	int      result;
+	int      notify_result;
 	double   scale_event;
 	struct mscg_cgroup_notified notified;
 	char     text[160];
@@ -81,6 +86,11 @@ static int set_memory(const struct order *o, uint64_t bytes, struct mscg_error *
 	return resized.done ? 0 : -EAGAIN;
 }
 
+static void notify(struct order *o)
+{
+	o->notify_result = mscg_cgroup_notify(&o->cgroup, SIGUSR1, clock_boot_usec() + notify_usec, &o->notified, NULL);
+}
+
 static void carry_out(struct order *o)
 {
 	const struct mscg_share *from = &o->before->share[0], *to = &o->after->share[0];
@@ -88,8 +98,8 @@ static void carry_out(struct order *o)
 
 	/* Memory first: it is the one that may not come, and then nothing has changed. */
 	o->result = set_memory(o, to->mem_bytes, &error);
-	if (o->result >= 0 && (o->result = limits_cpus(o->controllers, &o->cgroup, o->after, &error)) < 0) {
-		limits_cpus(o->controllers, &o->cgroup, o->before, NULL);
+	if (o->result >= 0 && (o->result = limits_cpus(o->controllers, &o->cgroup, o->after, false, &error)) < 0) {
+		limits_cpus(o->controllers, &o->cgroup, o->before, false, NULL);
 		set_memory(o, from->mem_bytes, NULL);
 	}
 	if (o->result < 0) {
@@ -100,7 +110,7 @@ static void carry_out(struct order *o)
 	if (o->elastic)
 		control_write_values(o->jobs_dir_fd, o->id, to->cpu_milli, o->min_milli, o->max_milli, to->mem_bytes, "RUNNING",
 		                     o->scale_event);
-	mscg_cgroup_notify(&o->cgroup, SIGUSR1, clock_boot_usec() + notify_usec, &o->notified, NULL);
+	notify(o);
 }
 
 static void *lane_main(void *arg)
@@ -115,7 +125,10 @@ static void *lane_main(void *arg)
 
 		if (o) {
 			pthread_mutex_unlock(&z->lock);
-			carry_out(o);
+			if (o->notify_only)
+				notify(o);
+			else
+				carry_out(o);
 			pthread_mutex_lock(&z->lock);
 			put(&z->done, o);
 			eventfd_write(z->event_fd, 1);
@@ -174,6 +187,14 @@ static int start_lane(struct resizer *z, enum lane lane)
 	return 0;
 }
 
+static void submit(struct resizer *z, struct order *o)
+{
+	pthread_mutex_lock(&z->lock);
+	put(&z->todo[o->lane], o);
+	pthread_cond_broadcast(&z->wake);
+	pthread_mutex_unlock(&z->lock);
+}
+
 static void refuse(struct local *l, const struct mscg_action *a, const char *text)
 {
 	struct mscg_report report = { .kind = MSCG_REPORT_RESIZE_DEFERRED, .id = a->id, .attempt = a->attempt,
@@ -203,15 +224,29 @@ void resize_start(struct engine *e, const struct mscg_action *a)
 	}
 	struct order *o = xcalloc(1, sizeof *o);
 	*o = (struct order){
-		.id = a->id, .attempt = a->attempt, .seq = a->resize_seq, .cgroup = cgroup,
+		.lane = lane, .id = a->id, .attempt = a->attempt, .seq = a->resize_seq, .cgroup = cgroup,
 		.before = mscg_grant_copy(t->grant), .after = mscg_grant_copy(a->grant), .controllers = l->controllers,
 		.memory = a->memory, .elastic = t->elastic, .min_milli = t->min_milli, .max_milli = t->max_milli,
 		.jobs_dir_fd = l->jobs_dir_fd,
 	};
-	pthread_mutex_lock(&z->lock);
-	put(&z->todo[lane], o);
-	pthread_cond_broadcast(&z->wake);
-	pthread_mutex_unlock(&z->lock);
+	submit(z, o);
+}
+
+/* It would not stand still in time: nobody was told. Others go first, then it is tried again. */
+static bool notify_again(struct local *l, struct order *o)
+{
+	const struct task *t = task_find(l, o->id);
+
+	if (o->notify_result != -ETIMEDOUT || !t || t->attempt != o->attempt || t->phase != TASK_RUNNING)
+		return false;
+	if (o->notify_only == 1) {
+		local_log(l, LOG_WARNING, "job=%s could not be told of its resize by SIGUSR1: it does not come to stand", t->name + 4);
+		return false;
+	}
+	o->notify_only   = o->notify_only ? o->notify_only - 1 : NOTIFY_TRIES;
+	o->notify_result = 0;
+	submit(l->resizer, o);
+	return true;
 }
 
 static void finished(struct local *l, struct order *o)
@@ -249,8 +284,10 @@ void resize_dispatch(struct local *l)
 		pthread_mutex_unlock(&z->lock);
 		if (!o)
 			return;
-		finished(l, o);
-		order_free(o);
+		if (!o->notify_only)
+			finished(l, o);
+		if (!notify_again(l, o))
+			order_free(o);
 	}
 }
 

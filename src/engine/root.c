@@ -188,7 +188,12 @@ static int open_supervisors(struct local *l, struct mscg_error *error)
 {
 	int r = mscg_cgroup_create(&l->root, "supervisors", &l->supervisors, NULL);
 
-	return r == -EEXIST || r < 0 ? mscg_cgroup_open(&l->root, "supervisors", &l->supervisors, error) : r;
+	if (r < 0)
+		r = mscg_cgroup_open(&l->root, "supervisors", &l->supervisors, error);
+	/* On a machine that is full of busy jobs, who starts and reaps them goes first. */
+	if (r >= 0 && l->controllers & MSCG_CGROUP_BIT(CPU))
+		mscg_cgroup_set(&l->supervisors, MSCG_CGROUP_CPU_WEIGHT, 10000, NULL);
+	return r;
 }
 
 int root_open(struct local *l, const struct local_config *config, struct mscg_cpuset *ret_allowed, char ***ret_warnings,
@@ -206,12 +211,13 @@ int root_open(struct local *l, const struct local_config *config, struct mscg_cp
 		r = open_system_root(l, &controllers, warn, ret_warnings, error);
 	else
 		r = open_user_root(l, config->instance, &controllers, warn, ret_warnings, error);
-	if (r < 0 || (r = leave_root(l, controllers, error)) < 0 || (r = claim(l, config->instance, error)) < 0 ||
-	    (r = open_supervisors(l, error)) < 0)
+	if (r < 0 || (r = leave_root(l, controllers, error)) < 0 || (r = claim(l, config->instance, error)) < 0)
 		return r;
 	if (geteuid() != 0)
 		remember_root(l);
 	l->controllers = controllers & wanted_bits();
+	if ((r = open_supervisors(l, error)) < 0)
+		return r;
 	if (l->controllers & MSCG_CGROUP_BIT(CPUSET))
 		r = mscg_cgroup_get_list(&l->root, MSCG_CGROUP_CPUS_EFFECTIVE, ret_allowed, error);
 	return r;

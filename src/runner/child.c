@@ -56,7 +56,7 @@ CHILD_CODE static void set_limits(const struct child_plan *p)
 		must(p, sys(write, fd, "0", 1));
 		sys(close, fd);
 	}
-	if (p->nice_ != 0)
+	if (p->nice_ != p->own_nice)
 		must(p, sys(setpriority, PRIO_PROCESS, 0, p->nice_));
 }
 

@@ -30,6 +30,7 @@ struct child_plan {
 	const uint32_t *groups;
 	uint32_t     ngroups, uid, gid, umask_;
 	int32_t      nice_;
+	int         own_nice; /* of the supervisor: mscgd goes before the jobs it looks after */
 	bool         drop, append, pty, share_stderr, link_optional;
 	bool         reset_oom; /* the supervisor lowered its own oom_score_adj: the job's is 0 */
 };

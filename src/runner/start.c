@@ -1,4 +1,5 @@
 /* A START becomes a process: the plan is worked out, then one clone3. */
+#include <sys/resource.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -149,6 +150,7 @@ static int make_plan(struct supervisor *s, struct brought *b, const struct start
 		.gid           = start->gid,
 		.umask_        = start->umask_,
 		.nice_         = start->nice_,
+		.own_nice      = getpriority(PRIO_PROCESS, 0),
 		.drop          = start->flags & START_DROP,
 		.append        = start->flags & START_APPEND,
 		.pty           = start->flags & START_PTY,

@@ -1,4 +1,7 @@
 #!/usr/bin/env bats
+# here: it boots machines itself
+# slow: a boot for each test
+# timeout: 900
 # The harness itself. Every test is one boot, and so looks at several things.
 
 setup() {

@@ -185,7 +185,7 @@ __attribute__((unused)) static void end_job(struct mscg_cgroup *cg, const char *
 	if (cg_has(cg, "cpu.max"))
 		OK(mscg_cgroup_set_cpu_max(cg, MSCG_CGROUP_MAX, 100000, &err));
 	OK(mscg_cgroup_kill(cg, &err));
-	OK(mscg_cgroup_wait_empty(cg, in_ms(20000), &err));
+	OK(mscg_cgroup_wait_empty(cg, in_ms(90000), &err));
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		;
 	mscg_cgroup_close(cg);
