@@ -46,8 +46,6 @@ static json_t *selection(const struct cli *cli, const struct cancel_options *o, 
 			json_object_set_new(parameters, "mine", json_true());
 		if (o->user)
 			json_object_set_new(parameters, "user", json_string(o->user));
-		if (o->name)
-			json_object_set_new(parameters, "name", json_string(o->name));
 		if (o->states)
 			json_object_set_new(parameters, "states", state_names(o->states));
 		if (o->signal)
@@ -56,6 +54,46 @@ static json_t *selection(const struct cli *cli, const struct cancel_options *o, 
 	}
 	json_decref(parameters);
 	return NULL;
+}
+
+/* Names are not what mscgd keeps its queue by: the jobs of that name are looked up first, and cancelled by number. */
+struct named {
+	bool    mine;
+	json_t *ids;
+};
+
+static bool on_slice(json_t *reply, void *ctx)
+{
+	struct named *named = ctx;
+	json_t *job;
+	size_t i;
+
+	json_array_foreach(json_object_get(reply, "jobs"), i, job)
+		if (!named->mine || jint(job, "uid", -1) == (int64_t)geteuid())
+			json_array_append(named->ids, json_object_get(job, "id"));
+	return true;
+}
+
+static int select_by_name(const struct cli *cli, const char *name, json_t *parameters)
+{
+	json_t *filter = json_pack("{s:s, s:b, s:O*, s:O*}", "name", name, "active", true, "user", json_object_get(parameters, "user"),
+	                           "states", json_object_get(parameters, "states"));
+	struct named named = {.mine = jbool(parameters, "mine", false), .ids = json_array()};
+	struct mscg_error error = {0};
+	struct mscg *m;
+	int r = cli_connect(cli, CONNECT_ONCE, &m);
+
+	if (r == 0) {
+		r = mscg_call_more(m, "List", filter, on_slice, &named, &error) < 0 ? cli_fail(&error) : 0;
+		mscg_close(m);
+	} else {
+		json_decref(filter);
+	}
+	json_object_del(parameters, "mine");
+	json_object_del(parameters, "user");
+	json_object_del(parameters, "states");
+	json_object_set_new(parameters, "ids", named.ids);
+	return r;
 }
 
 /* The exit status of the first that could not be cancelled. */
@@ -92,6 +130,11 @@ static int cancel_run(struct cli *cli, void *options, char **words)
 
 	if (!parameters)
 		return CLI_USAGE;
+	r = o->name ? select_by_name(cli, o->name, parameters) : 0;
+	if (r) {
+		json_decref(parameters);
+		return r;
+	}
 	r = cli_ask(cli, CONNECT_ONCE, "Cancel", parameters, &reply);
 	if (r)
 		return r;

@@ -66,10 +66,8 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 	{0, "requeue", NULL, "run it again if the machine goes down under it", value_true, JOB_OPTION(requeue)}, \
 	{0, "no-requeue", NULL, "do not (default)", value_false, JOB_OPTION(requeue)}
 
-/* What Slurm has and this version has not: refused by name. And what has no meaning here: ignored in #SBATCH lines.
- * A row that is ignored there and refused elsewhere comes in both, ignored first. */
-#define JOB_OPTIONS_FOREIGN \
-	JOB_IGNORED('q', "qos", "QOS", "there are no qualities of service"), \
+/* What Slurm has and this version has not: refused by name. */
+#define JOB_OPTIONS_LATER \
 	JOB_LATER('q', "qos", "QOS", "quality of service"), \
 	JOB_LATER('d', "dependency", "LIST", "waiting for other jobs"), \
 	JOB_LATER('b', "begin", "TIME", "a time to begin at"), \
@@ -83,7 +81,12 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 	JOB_LATER(0, "mem-per-gpu", "SIZE", "GPUs"), \
 	JOB_LATER(0, "signal", "SIGNAL", "a signal before the time limit"), \
 	JOB_LATER(0, "deadline", "TIME", "a deadline"), \
-	JOB_LATER(0, "reservation", "NAME", "reservations"), \
+	JOB_LATER(0, "reservation", "NAME", "reservations")
+
+/* What has no meaning here: warned about in #SBATCH lines, and unknown elsewhere. Stands before JOB_OPTIONS_LATER, where
+ * some come again. */
+#define JOB_OPTIONS_IGNORED \
+	JOB_IGNORED('q', "qos", "QOS", "there are no qualities of service"), \
 	JOB_IGNORED(0, "mail-type", "WHEN", "mscg sends no mail"), \
 	JOB_IGNORED(0, "mail-user", "WHO", "mscg sends no mail"), \
 	JOB_IGNORED_OPTIONAL(0, "exclusive", "user", "CPUs are a job's own, but the machine is shared; ask for all CPUs to have it alone"), \

@@ -41,7 +41,7 @@ static int find_long(struct parser *p, const char *name, size_t n, const struct 
 			*(found ? &second : &found) = o;
 		}
 	if (!found || n < 3)
-		return mscg_error_set(p->error, -ENOENT, "unknown option --%.*s", (int)MIN_OF(n, (size_t)60), name);
+		return mscg_error_set(p->error, -EINVAL, "unknown option --%.*s", (int)MIN_OF(n, (size_t)60), name);
 	if (second)
 		return mscg_error_set(p->error, -EINVAL, "--%.*s may be --%s or --%s: write more of it", (int)MIN_OF(n, (size_t)60),
 		                      name, found->name, second->name);
@@ -57,7 +57,7 @@ static int find_short(struct parser *p, char c, const struct option_spec **ret)
 				*ret = o;
 				return 0;
 			}
-	return mscg_error_set(p->error, -ENOENT, "unknown option -%c", c);
+	return mscg_error_set(p->error, -EINVAL, "unknown option -%c", c);
 }
 
 /* "--cpus", "-c": as it was typed. */

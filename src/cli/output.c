@@ -2,9 +2,7 @@
 #include "cli.h"
 
 #include <sys/ioctl.h>
-#include <time.h>
 
-#include "src/base/clock.h"
 #include "src/base/parse.h"
 #include "src/base/utf8.h"
 
@@ -60,18 +58,12 @@ bool jhas(const json_t *object, const char *key)
 
 int64_t jtime(const json_t *object, const char *key)
 {
-	const char *text = jtext(object, key, NULL), *rest;
-	struct tm tm = {0};
-	int64_t usec = 0, unit = USEC_PER_SEC;
+	const char *text = jtext(object, key, NULL);
+	int64_t usec = 0;
 
-	if (!text || !(rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm)))
-		return 0;
-	if (*rest == '.')
-		for (rest++; *rest >= '0' && *rest <= '9' && unit > 1; rest++)
-			usec += (*rest - '0') * (unit /= 10);
-	if (*rest != 'Z')
-		return 0;
-	return (int64_t)timegm(&tm) * USEC_PER_SEC + usec;
+	if (text)
+		parse_time_point(text, 0, &usec, NULL);
+	return usec;
 }
 
 char *plain(const char *text, char *buf, size_t size)

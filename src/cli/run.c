@@ -283,8 +283,8 @@ static int run_run(struct cli *cli, void *options, char **words)
 static const struct option_spec run_options[] = {
 	JOB_OPTIONS_BOTH,
 	{0, "pty", NULL, "give the job a terminal of its own, and pass this one's keys on", value_true, offsetof(struct run_options, pty)},
-	{'q', "quiet", NULL, "say nothing of waiting and of how it ended", value_true, offsetof(struct run_options, quiet)},
-	JOB_OPTIONS_FOREIGN,
+	{'Q', "quiet", NULL, "say nothing of waiting and of how it ended", value_true, offsetof(struct run_options, quiet)},
+	JOB_OPTIONS_LATER,
 	{0},
 };
 

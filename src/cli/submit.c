@@ -64,8 +64,8 @@ static void print_asked(const struct mscg_spec *spec, double cpus, uint64_t mem_
 {
 	char text[64], min[32], max[32];
 
-	printf("  cpus=%s, mem=%sMB, priority=%lld", text_cpus(cpus, text, sizeof text), text_mib(mem_bytes, min, sizeof min),
-	       (long long)priority);
+	printf("  cpus=%s, mem=%s%s, priority=%lld", text_cpus(cpus, text, sizeof text),
+	       mem_bytes ? text_mib(mem_bytes, min, sizeof min) : "default", mem_bytes ? "MB" : "", (long long)priority);
 	if (spec->elastic) {
 		text_cpus(spec->min_cpus_milli / 1000.0, min, sizeof min);
 		text_cpus(spec->max_cpus_milli / 1000.0, max, sizeof max);
@@ -188,7 +188,8 @@ const struct option_spec submit_option_table[] = {
 	{0, "wrap", "COMMAND", "the command, as one text for sh", value_text, SUBMIT(wrap)},
 	{0, "script", NULL, "the first word is a batch script, also without #MSCG lines", value_true, SUBMIT(script)},
 	{0, "test-only", NULL, "check, print what would be asked, and submit nothing", value_true, SUBMIT(test_only)},
-	JOB_OPTIONS_FOREIGN,
+	JOB_OPTIONS_IGNORED,
+	JOB_OPTIONS_LATER,
 	{0},
 };
 

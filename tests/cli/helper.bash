@@ -1,0 +1,121 @@
+# What the tests of the CLI share: a daemon of their own, with the engine that needs no cgroups.
+#
+#     load helper
+#     setup() { start_daemon; }
+#     teardown() { stop_daemon; }
+#
+# Every test has its own state directory, socket and runtime directory, so tests run side by side. In the fake engine
+# `sleep X` ends after X seconds, `exit N` and `false` end with that code, everything else ends at once with 0.
+
+mscg_build=${MSCG_BUILD:-${BUILD:-build}}
+case $mscg_build in /*) ;; *) mscg_build=$BATS_TEST_DIRNAME/../../$mscg_build ;; esac
+PATH=$(cd "$mscg_build" && pwd):$PATH
+python=${PYTHON:-/usr/bin/python3}
+export LC_ALL=C.UTF-8 TZ=UTC
+# What a library keeps until the end of the process is no leak of ours to report in the middle of a test's output.
+export LSAN_OPTIONS=print_suppressions=0:${LSAN_OPTIONS:-}
+
+# A socket's path may have 107 bytes: bats' own directories are too deep for that.
+make_room() {
+    room=$(mktemp -d "${TMPDIR:-/tmp}/mscg.XXXXXX")
+    export MSCG_SOCKET=$room/sock MSCG_STATE_DIR=$room/state
+    unset MSCG_JOB_ID XDG_RUNTIME_DIR
+    daemon_pid=
+    cd "$room"
+}
+
+# as_user COMMAND...: as somebody who is not root. The room becomes theirs.
+as_user() {
+    if [ "$(id -u)" -eq 0 ]; then
+        chown -R 65534:65534 "$room"
+        HOME=$room setpriv --reuid=65534 --regid=65534 --clear-groups -- "$@"
+    else
+        "$@"
+    fi
+}
+
+# launch_daemon [OPTION...]: in the background, without waiting
+launch_daemon() {
+    mscgd --engine=fake --state-dir "$room/state" --socket "$room/sock" --runtime-dir "$room/run" \
+        --total-cpus 4 --total-mem 8GB --allow-root-jobs "$@" >>"$room/daemon.log" 2>&1 3>&- &
+    daemon_pid=$!
+}
+
+# start_daemon [OPTION...]
+start_daemon() {
+    [ -n "${room:-}" ] || make_room
+    launch_daemon "$@"
+    mscg ping --wait 10 >/dev/null || { cat "$room/daemon.log"; return 1; }
+}
+
+# kill_daemon: without a chance to say goodbye
+kill_daemon() {
+    kill -KILL "$daemon_pid"
+    wait "$daemon_pid" 2>/dev/null || true
+    daemon_pid=
+}
+
+# stop_daemon: in teardown; a daemon that a sanitizer complained about fails the test
+stop_daemon() {
+    local bad=0
+    if [ -n "${daemon_pid:-}" ]; then
+        kill -TERM "$daemon_pid" 2>/dev/null || true
+        wait "$daemon_pid" 2>/dev/null || true
+    fi
+    cd /
+    if grep -E 'ERROR: AddressSanitizer|runtime error' "$room/daemon.log" 2>/dev/null; then bad=1; fi
+    rm -rf "$room"
+    unset room
+    return $bad
+}
+
+# fails STATUS COMMAND...: it must end with that status, with one line on stderr and nothing on stdout
+fails() {
+    local want=$1 status=0
+    shift
+    "$@" >"$room/.out" 2>"$room/.err" </dev/null || status=$?
+    error=$(cat "$room/.err")
+    if [ "$status" -ne "$want" ] || [ -s "$room/.out" ] || [ "$(wc -l <"$room/.err")" -ne 1 ]; then
+        echo "$*: status $status, expected $want; stdout: $(cat "$room/.out"); stderr: $error"
+        return 1
+    fi
+}
+
+# says TEXT: what the last `fails` printed has TEXT in it
+says() {
+    case $error in *"$1"*) ;; *) echo "expected '$1' in: $error"; return 1 ;; esac
+}
+
+# same WANT HAVE
+same() {
+    [ "$1" = "$2" ] || { printf 'expected: %s\ngot:      %s\n' "$1" "$2"; return 1; }
+}
+
+# within SECONDS COMMAND...: tries until it succeeds
+within() {
+    local end=$((SECONDS + $1 + 1))
+    shift
+    until "$@"; do
+        [ $SECONDS -lt $end ] || { echo "not in time: $*"; return 1; }
+        sleep 0.05
+    done
+}
+
+# field JOB KEY: of the Job object, as JSON; by the wire itself, so that these tests need no other verb
+field() {
+    "$python" - "$@" <<'PY'
+import json, os, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(os.environ["MSCG_SOCKET"])
+s.sendall(json.dumps({"method": "io.mscg.Show", "parameters": {"id": sys.argv[1]}}).encode() + b"\0")
+reply = b""
+while not reply.endswith(b"\0"):
+    part = s.recv(65536)
+    if not part:
+        sys.exit("no answer")
+    reply += part
+job = json.loads(reply[:-1])["parameters"]["job"]
+value = job[sys.argv[2]]
+print(value if isinstance(value, str) else json.dumps(value))
+PY
+}

@@ -1,0 +1,110 @@
+#!/usr/bin/env bats
+# mscg logs: files that are there, that grow, that come later. The fake engine writes nothing, so the tests do.
+
+load helper
+
+setup() { start_daemon; }
+teardown() { stop_daemon; }
+
+# job OPTIONS...: a job whose output goes to out and err here
+job() { mscg submit --parsable -o out -e err "$@" >/dev/null; }
+
+@test "both streams, each to its own" {
+    job true
+    printf 'a\nb\n' >out
+    printf 'c\n' >err
+    mscg logs 1 >o 2>e
+    same $'a\nb' "$(cat o)"
+    same c "$(cat e)"
+    same $'a\nb' "$(mscg logs --stdout 1 2>/dev/null)"
+    same c "$(mscg logs --stderr 1 2>/dev/null)"
+    mscg logs --both 1 >o 2>e
+    same c "$(cat e)"
+}
+
+@test "the last lines" {
+    job true
+    seq 1 50000 >out
+    : >err
+    same $'49999\n50000' "$(mscg logs -n 2 1)"
+    same "" "$(mscg logs -n 0 1)"
+    same 50000 "$(mscg logs --lines=100000 1 | wc -l)"
+    printf 'x\ny' >out
+    same y "$(mscg logs -n 1 1)"
+    same $'x\ny' "$(mscg logs -n 2 1)"
+    fails 2 mscg logs -n few 1
+}
+
+@test "-f follows until the job has ended" {
+    job sleep 1.5
+    echo one >out
+    mscg logs -f 1 >o 2>e 3>&- &
+    follower=$!
+    within 5 grep -q one o
+    printf 'two\n' >>out
+    within 5 grep -q two o
+    printf 'oops\n' >>err
+    within 5 grep -q oops e
+    printf 'last' >>out
+    wait $follower
+    same $'one\ntwo\nlast' "$(cat o)"
+    same RUNNINGCOMPLETED "RUNNING$(field 1 state)"
+}
+
+@test "-f waits for a job that has not started, and for directories that are not there" {
+    mscg submit --cpus 4 sleep 1
+    mscg submit --cpus 4 -o deep/er/out sleep 1
+    fails 1 mscg logs 2
+    says "job 2 has not started"
+    mscg logs -f 2 >o 3>&- &
+    follower=$!
+    sleep 0.3
+    mkdir -p deep/er
+    echo found >deep/er/out
+    wait $follower
+    same found "$(cat o)"
+}
+
+@test "-f of a file that is truncated or replaced" {
+    job sleep 2
+    echo before >out
+    mscg logs -f 1 >o 2>e 3>&- &
+    follower=$!
+    within 5 grep -q before o
+    echo b >out
+    within 5 grep -q '^b$' o
+    grep -q 'out was truncated' e
+    echo new >out.new
+    mv out.new out
+    within 5 grep -q new o
+    wait $follower
+}
+
+@test "-f of a job that is over ends at once" {
+    job true
+    echo text >out
+    mscg wait -q 1
+    same text "$(mscg logs -f 1)"
+}
+
+@test "what cannot be shown" {
+    fails 3 mscg logs 9
+    fails 2 mscg logs
+    fails 2 mscg logs 1 2
+    mscg submit -o out true
+    mscg wait -q 1
+    fails 1 mscg logs 1
+    says "$room/out is not there"
+    mkfifo pipe
+    mscg submit -o pipe true
+    fails 1 mscg logs 2
+    says "no regular file"
+    mscg submit -a 0-1 -o out.%a true
+    fails 2 mscg logs 3
+    says "3_0"
+    echo task >out.1
+    same task "$(mscg logs 3_1)"
+    run bash -c 'mscg logs 3_1 2>&1 >/dev/full'
+    [ "$status" -eq 1 ]
+    [[ $output == *"cannot write the output"* ]]
+}

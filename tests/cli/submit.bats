@@ -1,0 +1,274 @@
+#!/usr/bin/env bats
+# mscg submit: what is asked, what is printed, what is refused.
+
+load helper
+
+setup() { start_daemon; }
+teardown() { stop_daemon; }
+
+@test "prints what Mini-SLURM prints" {
+    run mscg submit --cpus 2 --mem 4GB --priority 5 "echo 'Hello from mini-slurm!'"
+    [ "$status" -eq 0 ]
+    same "Submitted job 1" "${lines[0]}"
+    same "  cpus=2, mem=4096MB, priority=5" "${lines[1]}"
+    [ "${#lines[@]}" -eq 2 ]
+}
+
+@test "Mini-SLURM's command lines" {
+    mscg submit --cpus 2 --mem 4GB --priority 0 python train.py
+    same '["python", "train.py"]' "$(field 1 argv)"
+    mscg submit --cpus 4 --mem 8GB python train.py --epochs 100
+    same '["python", "train.py", "--epochs", "100"]' "$(field 2 argv)"
+    mscg submit --cpus 2 --mem 1GB "echo 'Hello Mini-SLURM!' && sleep 3"
+    same "echo 'Hello Mini-SLURM!' && sleep 3" "$(field 3 command)"
+    mscg submit --elastic --cpus 2 --min-cpus 2 --max-cpus 8 --mem 4GB python elastic_training.py
+    same "true 2 8" "$(field 4 elastic) $(field 4 min_cpus) $(field 4 max_cpus)"
+    mscg submit --cpus 1 --mem 512MB --priority 10 "echo 'High priority' && sleep 2"
+    same "536870912" "$(field 5 mem_bytes)"
+    mscg submit --elastic --cpus 2 --max-cpus 4 --mem 2GB "python3 task1.py"
+    same "2 4" "$(field 6 min_cpus) $(field 6 max_cpus)"
+}
+
+@test "a request that can never be satisfied waits, with a warning" {
+    run mscg submit --cpus 20 --mem 32GB "echo 'This will wait'"
+    [ "$status" -eq 0 ]
+    same "Submitted job 1" "${lines[0]}"
+    [[ $output == *"mscg: warning: job 1: "*"20"* ]]
+    same "PENDING Infeasible" "$(field 1 state) $(field 1 reason)"
+}
+
+@test "--parsable and --json" {
+    same "1" "$(mscg submit --parsable true)"
+    run mscg submit --json -c 3 --mem 1g --priority -4 true
+    "$python" -c '
+import json, sys
+j = json.loads(sys.argv[1])
+assert (j["id"], j["job_id"], j["cpus"], j["mem_bytes"], j["priority"]) == ("2", 2, 3, 1 << 30, -4), j' "$output"
+}
+
+@test "sizes, times, CPUs in all their spellings" {
+    check() { same "$1" "$(field "$(mscg submit --parsable "${@:3}" true)" "$2")"; }
+    check 1073741824 mem_bytes --mem 1024
+    check 1073741824 mem_bytes --mem=1024MB
+    check 2147483648 mem_bytes --mem 2g
+    check 536870912 mem_bytes --mem 512m
+    check 3221225472 mem_bytes --mem-per-cpu 1G -c 3
+    check 1073741824 mem_bytes --mem-per-cpu 5G --mem 1G
+    check 600 time_limit -t 10
+    check 90 time_limit -t 1:30
+    check 93784 time_limit --time=1-02:03:04
+    check 45 time_limit -t45s
+    check 3 cpus -c3
+    check 3 cpus --cpus-per-task=3
+    check 4 cpus -n 2 -c 2
+    check 3 cpus --ntasks-per-node 3 -N 1
+    check 7 grace --grace 7
+    check -100 priority --nice
+    check 2 priority --nice=3 --priority 5
+    check quota cpu_mode --cpu-mode=quota --cpus 0.5
+}
+
+@test "names, places, files" {
+    mkdir sub
+    mscg submit -J "a name" -D sub -o out.%j -e err -i /dev/zero -A lab -p main --comment "what for" true
+    same "a name" "$(field 1 name)"
+    same "$room/sub" "$(field 1 workdir)"
+    same "$room/sub/out.1" "$(field 1 stdout_path)"
+    same "$room/sub/err" "$(field 1 stderr_path)"
+    same "/dev/zero" "$(field 1 stdin_path)"
+    same "lab main what for" "$(field 1 account) $(field 1 partition) $(field 1 comment)"
+    same "mscg submit -J 'a name' -D sub -o out.%j -e err -i /dev/zero -A lab -p main --comment 'what for' true" \
+        "$(field 1 submit_line)"
+}
+
+@test "the working directory is this one" {
+    mscg submit true
+    same "$room" "$(field 1 workdir)"
+    mkdir gone && cd gone && rmdir ../gone
+    fails 1 mscg submit true
+    says "it is gone"
+    says "--chdir"
+    mscg submit -D / true
+    cd "$room"
+    same "/" "$(field 2 workdir)"
+}
+
+@test "arrays" {
+    run mscg submit -a 0-15:4%2 true
+    [ "$status" -eq 0 ]
+    same "Submitted job 1" "${lines[0]}"
+    same "  array=0-15:4, 4 tasks, 2 at a time" "${lines[2]/0-12:4/0-15:4}"
+    same 2 "$(mscg submit --parsable --array=0-999999 true)"
+}
+
+@test "--wait gives the job's exit status" {
+    mscg submit -W true
+    run mscg submit --wait "exit 7"
+    [ "$status" -eq 7 ]
+    run mscg submit --wait --json false
+    [ "$status" -eq 1 ]
+}
+
+@test "--wrap" {
+    mscg submit --wrap "exit 3 | cat"
+    same "exit 3 | cat" "$(field 1 command)"
+    fails 2 mscg submit --wrap "true" false
+    says "beside --wrap"
+}
+
+@test "--test-only checks and submits nothing" {
+    run mscg submit --test-only -c 2 --mem 2g -t 5 python train.py
+    [ "$status" -eq 0 ]
+    same "Would submit: python train.py" "${lines[0]}"
+    same "  cpus=2, mem=2048MB, priority=0" "${lines[1]}"
+    fails 2 mscg submit --test-only --elastic --cpus 2 --min-cpus 3 true
+    run mscg submit --test-only --json true
+    "$python" -c 'import json, sys; assert json.loads(sys.argv[1])["jobs"][0]["argv"] == ["true"]' "$output"
+    same 1 "$(mscg submit --parsable true)"
+}
+
+@test "options end at the command" {
+    mscg submit -c 2 prog -c 9 --mem 5 --help
+    same '["prog", "-c", "9", "--mem", "5", "--help"]' "$(field 1 argv)"
+    same 2 "$(field 1 cpus)"
+    mscg submit -- -prog x
+    same '["-prog", "x"]' "$(field 2 argv)"
+}
+
+@test "arguments arrive as they are" {
+    mscg submit printf '%s\n' $'two\nlines' 'a"b'"'"'c' 'ünï' '' '\0'
+    same '["printf", "%s\\n", "two\nlines", "a\"b'"'"'c", "ünï", "", "\\0"]' \
+        "$("$python" -c 'import json, sys; print(json.dumps(json.loads(sys.argv[1]), ensure_ascii=False))' "$(field 1 argv)")"
+}
+
+@test "--export" {
+    env_of() { mscg submit --test-only --json "$@" true | "$python" -c '
+import json, sys
+r = json.load(sys.stdin)
+e = r.get("environments") or []
+i = r["jobs"][0].get("env")
+print(" ".join(sorted(v for v in (e[i] if i is not None else []) if v.split("=")[0] in ("A", "B", "C", "PATH"))).replace("PATH=" + sys.argv[1], "PATH"))' "$PATH"; }
+    export A=1 B=2
+    same "A=1 B=2 PATH" "$(env_of)"
+    same "A=1 B=2 PATH" "$(env_of --export=ALL)"
+    same "" "$(env_of --export=NONE)"
+    same "A=1" "$(env_of --export=A)"
+    same "A=1 C=x y" "$(env_of --export=A,C='x y',NOSUCH)"
+    same "A=9 B=2 PATH" "$(env_of --export=ALL,A=9)"
+    same "A=9 B=2 PATH" "$(env_of --export=A=9,ALL)"
+    same "C=x,y" "$(env_of --export="C='x,y'")"
+}
+
+@test "what is not text is left out of the environment with a warning, and refused in arguments" {
+    run env BAD=$'\xff' mscg submit true
+    [ "$status" -eq 0 ]
+    [[ $output == *"warning: the variable BAD is not UTF-8"* ]]
+    fails 2 mscg submit true $'\xff'
+    says "argument 1"
+    says "not UTF-8"
+}
+
+@test "a job that submits does not pass its own identity on" {
+    run env MSCG_JOB_ID=5 SLURM_JOB_ID=5 MSCG_CPUS_ON_NODE=3 OMP_NUM_THREADS=3 MKL_NUM_THREADS=1 mscg submit --test-only --json true
+    [[ $output != *SLURM_JOB_ID* ]]
+    [[ $output != *MSCG_JOB_ID* ]]
+    [[ $output != *OMP_NUM_THREADS* ]]
+    [[ $output == *MKL_NUM_THREADS=1* ]]
+    [[ $output == *MSCG_SOCKET* ]]
+}
+
+@test "bad numbers are refused with the value and what would be right" {
+    for value in 0 -1 1e9 abc '' 1.2345 99999; do
+        fails 2 mscg submit --cpus "$value" true
+        says "--cpus"
+    done
+    says "99999"
+    fails 2 mscg submit --cpus 1.5 true
+    says "--cpu-mode=quota"
+    for value in 0 -5 1M 99999999TB 1XB '' G; do
+        fails 2 mscg submit --mem "$value" true
+        says "--mem"
+    done
+    for value in x 1:2:3:4 -1 ''; do
+        fails 2 mscg submit -t "$value" true
+        says "-t"
+    done
+    fails 2 mscg submit --priority 1e5 true
+    says "1e5"
+    fails 2 mscg submit --priority 3000000000 true
+    fails 2 mscg submit -n 0 true
+    fails 2 mscg submit -n 100000 -c 2 true
+    fails 2 mscg submit -N 2 true
+    says "single machine"
+    fails 2 mscg submit --cpu-mode=half true
+    says "exclusive|quota"
+    fails 2 mscg submit --slurm-env=perhaps true
+    fails 2 mscg submit --open-mode=w true
+    for value in x 5-1 1-2-3 -1 1,,2 '' 0-99999999999 %2; do
+        fails 2 mscg submit -a "$value" true
+    done
+    # The positive control: nothing of that was submitted, and the next one is.
+    same 1 "$(mscg submit --parsable --cpus 4 --mem 8MB -t 1 -a 1-5 true)"
+}
+
+@test "elastic bounds out of order" {
+    fails 2 mscg submit --elastic --cpus 2 --min-cpus 3 true
+    says "min <= cpus <= max"
+    fails 2 mscg submit --elastic --cpus 5 --min-cpus 1 --max-cpus 4 true
+    says "min <= cpus <= max"
+    fails 2 mscg submit --elastic --cpus 2 --min-cpus 4 --max-cpus 3 true
+    fails 2 mscg submit --cpus 2 --max-cpus 4 true
+    says "--elastic"
+    mscg submit --elastic --min-cpus 2 --max-cpus 3 true
+    same "2 2 3" "$(field 1 cpus) $(field 1 min_cpus) $(field 1 max_cpus)"
+}
+
+@test "no command, an empty one, a very long one" {
+    fails 2 mscg submit
+    says "no command"
+    fails 2 mscg submit ""
+    says "empty"
+    fails 2 mscg submit "   "
+    says "empty"
+    fails 2 mscg submit --cpus 2
+    big=$(head -c 120000 /dev/zero | tr '\0' x)
+    mscg submit echo "$big" "$big"
+    same "$((${#big} * 2))" "$(field 1 argv | tr -cd x | wc -c)"
+    # Above what one message holds.
+    args=()
+    for i in 1 2 3 4 5 6 7 8 9; do args+=("$big"); done
+    fails 2 mscg submit --export=NONE echo "${args[@]}" || { echo "$error" | head -c 400; false; }
+    says "at most"
+    same 2 "$(mscg submit --parsable true)"
+}
+
+@test "what this version does not have is refused by name" {
+    for option in -dafterok:1 --dependency=afterok:1 --begin=now -b12:00 -H --hold --gres=gpu:1 --gpus=1 -G1 \
+        --signal=USR1@60 --deadline=now -Lfoo -qhigh --reservation=x; do
+        fails 2 mscg submit $option true
+        says "is not in this version"
+    done
+    fails 2 mscg submit --mail-type=END true
+    says "unknown option --mail-type"
+}
+
+@test "without a daemon, the owner's requests are kept for the next one" {
+    kill_daemon
+    rm -rf state run sock
+    run as_user mscg submit --cpus 2 --mem 1GB "sleep 60"
+    [ "$status" -eq 0 ] || { echo "$output"; false; }
+    same "Submitted job 1" "${lines[0]}"
+    [[ $output == *"no scheduler is running: job 1 waits"* ]]
+    same 2 "$(as_user mscg submit --parsable true 2>/dev/null)"
+    same "Cancelled job 2" "$(as_user mscg cancel 2 2>/dev/null)"
+    fails 4 as_user mscg submit --wait true
+    as_user mscgd --engine=fake --state-dir "$room/state" --socket "$room/sock" --runtime-dir "$room/run" \
+        --total-cpus 4 --total-mem 8GB >>daemon.log 2>&1 3>&- &
+    daemon_pid=$!
+    mscg ping --wait 10
+    running() { [ "$(field 1 state)" = RUNNING ]; }
+    within 5 running
+    same CANCELLED "$(field 2 state)"
+    as_user mscg shutdown
+    daemon_pid=
+}
