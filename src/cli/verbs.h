@@ -7,6 +7,8 @@
 #define CLI_VERBS(X) \
 	X(submit) \
 	X(run) \
+	X(queue) \
+	X(show) \
 	X(cancel) \
 	X(wait) \
 	X(logs) \
