@@ -33,7 +33,12 @@ char *jobfile_expand(const char *pattern, const struct mscg_spec *spec, struct m
 		if (width > 10)
 			width = 10;
 		switch (*p) {
-		case 'j': case 'A': add_number(&b, id.job, width); break;
+		case 'j':
+			add_number(&b, id.job, width);
+			if (id.task != MSCG_NO_TASK)
+				buf_addf(&b, "_%u", id.task);
+			break;
+		case 'A': add_number(&b, id.job, width); break;
 		case 'a': add_number(&b, id.task == MSCG_NO_TASK ? 0 : id.task, width); break;
 		case 'x': add_name(&b, spec->name); break;
 		case 'u': add_name(&b, spec->user); break;

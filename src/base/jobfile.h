@@ -4,7 +4,7 @@
 
 #include <mscg/job.h>
 
-/* Expands %j (job id; of a task, N of N_k) %A (the array's id) %a (task index) %x (name) %u (user) %N (node) %% and zero-padded
+/* Expands %j (job id; of a task N_k, so that no two write to one file) %A (the array's id) %a (task index) %x (name) %u (user) %N (node) %% and zero-padded
  * forms (%4j) of a pattern, and makes it absolute below `workdir`. '/' in names becomes '_'. malloc'ed. */
 char *jobfile_expand(const char *pattern, const struct mscg_spec *spec, struct mscg_id id, const char *node);
 

@@ -146,6 +146,10 @@ void turn_forget_requests(struct daemon *d);
 int recover_open(struct daemon *d, struct mscg_error *error);
 void recover_rebuild(struct daemon *d);
 
+/* -- prune.c -- */
+/* Deletes what of the journal is older than keep-events says, some of it at a time; looked at after commits only. */
+void prune_if_due(struct daemon *d);
+
 /* -- users.c -- */
 /* user, home and gid of spec->uid. */
 int users_fill(struct mscg_spec *spec, struct mscg_error *error);
@@ -196,6 +200,8 @@ struct daemon {
 	uint64_t          last_seq; /* of what is committed */
 	struct attached  *attached;
 
+	int64_t           prune_due_usec; /* boot clock */
+	bool              pruning;
 	char            **warnings; /* what is not enforced */
 	bool              shutting_down; /* leaves when the last job has ended */
 	int               argc;

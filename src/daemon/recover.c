@@ -43,7 +43,8 @@ static void reload_run(struct work *work, struct store *store)
 
 	l->result = store_get_info(store, &l->info, &l->error);
 	if (l->result >= 0) {
-		core_restore(l->core, l->info.next_job_id, l->info.next_seq, l->info.drained);
+		/* Without an engine nothing may be granted. */
+		core_restore(l->core, l->info.next_job_id, l->info.next_seq, l->info.drained || l->d->config.once);
 		l->result = store_load_active(store, load_row, l, &l->error);
 	}
 	for (uint32_t i = 0; i < l->adoptees_n && l->result >= 0; i++)

@@ -174,6 +174,7 @@ static void batch_done(struct work *work, void *ctx)
 		deliver(&b->answers[i]);
 	streams_committed(d, b->events, b->events_n);
 	batch_free(b);
+	prune_if_due(d);
 	fly(d);
 }
 
@@ -223,7 +224,7 @@ static void collect(struct daemon *d, struct batch *b, struct core_output *out)
 	MOVE(b, out, rows);
 	MOVE(b, out, answers);
 	b->next_job_id = core_next_job_id(d->core);
-	if (core_drained(d->core) != d->info.drained) {
+	if (core_drained(d->core) != d->info.drained && !d->config.once) {
 		d->info.drained = core_drained(d->core);
 		b->drained      = (int8_t)d->info.drained;
 	}

@@ -7,6 +7,7 @@
 #include "src/base/jobfile.h"
 
 static const int64_t launch_deadline_usec = 60 * USEC_PER_SEC;
+static const int64_t groups_usec          = 60 * USEC_PER_SEC;
 
 void launch_give_up(struct local *l, struct task *t, int error, const char *text)
 {
@@ -39,20 +40,23 @@ static void fail_for_good(struct local *l, struct task *t, const char *text)
 	local_report(l, &report);
 }
 
-/* Groups of the user, from the account database. Kept for the last user: bursts are of one. */
+/* Groups of the user, from the account database. Kept for the last user and a short while: bursts are of one. */
 static uint32_t groups_of(const struct mscg_spec *spec, const uint32_t **ret)
 {
 	static gid_t groups[1024];
 	static int n;
 	static uint32_t uid = UINT32_MAX;
+	static int64_t read_usec;
+	int64_t now = clock_boot_usec();
 
-	if (uid != spec->uid) {
+	if (uid != spec->uid || now - read_usec > groups_usec) {
 		n = ARRAY_SIZE(groups);
 		if (!spec->user || getgrouplist(spec->user, spec->gid, groups, &n) < 0) {
 			groups[0] = spec->gid;
 			n         = 1;
 		}
-		uid = spec->uid;
+		uid       = spec->uid;
+		read_usec = now;
 	}
 	*ret = groups;
 	return (uint32_t)n;
