@@ -9,6 +9,8 @@
 	X(run) \
 	X(queue) \
 	X(show) \
+	X(events) \
+	X(stats) \
 	X(cancel) \
 	X(wait) \
 	X(logs) \
