@@ -11,11 +11,14 @@
 	X(show) \
 	X(events) \
 	X(stats) \
+	X(top) \
+	X(history) \
 	X(cancel) \
 	X(wait) \
 	X(logs) \
 	X(resize) \
 	X(scheduler) \
+	X(config) \
 	X(ping) \
 	X(drain) \
 	X(shutdown)
