@@ -55,6 +55,22 @@ void book_let_go(struct core *core, struct entry *e, const struct mscg_cpuset *s
 			let_go(core, e, c);
 }
 
+/* A shrink of the shared pool that it was to be started with, and that is not taken yet: nobody counts on it now. */
+static void give_up_awaited(struct core *core, struct entry *e)
+{
+	struct live *l = e->live;
+
+	for (uint32_t i = 0; i < l->after_n; i++) {
+		struct entry *victim = entry_find(core, l->after[i].victim);
+		struct flight *f = victim && victim->live ? victim->live->flight : NULL;
+
+		if (!f || f->seq != l->after[i].seq)
+			continue;
+		f->pledged -= l->after[i].cpus;
+		core->shared_free -= l->after[i].cpus;
+	}
+}
+
 void book_release(struct core *core, struct entry *e)
 {
 	const struct mscg_share *share;
@@ -63,10 +79,12 @@ void book_release(struct core *core, struct entry *e)
 		return;
 	share = share_of(e);
 	book_accrue(core, e);
-	if (pool_of(&e->job) == POOL_EXCLUSIVE)
+	if (pool_of(&e->job) == POOL_EXCLUSIVE) {
 		book_let_go(core, e, &share->cpus);
-	else
+	} else {
 		core->shared_free += share->cpu_milli - (e->live->flight ? e->live->flight->pledged : 0);
+		give_up_awaited(core, e);
+	}
 	core->mem_held -= share->mem_bytes;
 }
 

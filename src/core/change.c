@@ -64,14 +64,13 @@ void change_repair(struct core *core, struct entry *e)
 	gone = share_of(e)->cpus;
 	set = present(core, &gone);
 	mscg_cpuset_subtract(&gone, &set);
-	if (mscg_cpuset_empty(&gone) && !e->live->degraded)
+	if (mscg_cpuset_empty(&gone) && !e->live->hurt)
 		return;
 	/* As many as it had; one that went on with less than its least gets that back too. */
 	had = mscg_cpuset_count(&set);
 	want = MAX_OF(e->job.current_cpus_milli, e->job.min_cpus_milli) / CPU;
 	place_pick(&core->place, MIN_OF(want > had ? want - had : 0, core->place.nfree), &set);
 	have = mscg_cpuset_count(&set);
-	e->live->degraded = have * CPU < e->job.min_cpus_milli;
 	was = out_set(&gone);
 	if (!have)
 		say(core, e, xasprintf("CPUs %s are gone from the machine, and none is left for it", was));
@@ -80,7 +79,47 @@ void change_repair(struct core *core, struct entry *e)
 		             xasprintf("CPUs %s are gone from the machine, %u of them replaced", was, have - had));
 	else if (have > had)
 		resize_begin(core, e, have * CPU, &set, e->job.mem_bytes, xstrdup("CPUs that it had lost are replaced"));
+	change_note_hurt(core, e);
+}
+
+static void set_hurt(struct core *core, struct live *l, bool hurt)
+{
+	if (hurt == l->hurt)
+		return;
+	l->hurt = hurt;
+	if (hurt) {
+		l->hurt_next = core->hurt;
+		l->hurt_link = &core->hurt;
+		if (l->hurt_next)
+			l->hurt_next->hurt_link = &l->hurt_next;
+		core->hurt = l;
+	} else {
+		*l->hurt_link = l->hurt_next;
+		if (l->hurt_next)
+			l->hurt_next->hurt_link = l->hurt_link;
+	}
+}
+
+void change_note_hurt(struct core *core, struct entry *e)
+{
+	struct live *l = e->live;
+	struct mscg_cpuset left;
+
+	l->stranded = false;
+	if (holds(e) && pool_of(&e->job) == POOL_EXCLUSIVE) {
+		left = present(core, &share_of(e)->cpus);
+		l->stranded = mscg_cpuset_empty(&left);
+	}
+	set_hurt(core, l, holds(e) && (l->stranded || e->job.current_cpus_milli < e->job.min_cpus_milli));
 	elastic_update(core, e);
+}
+
+void change_heal(struct core *core)
+{
+	for (struct live *l = core->hurt, *next; l && core->place.nfree; l = next) {
+		next = l->hurt_next;
+		change_repair(core, l->entry);
+	}
 }
 
 /* Those who hold what is still there go on holding it. */

@@ -42,7 +42,7 @@ static int check_size(struct census *c, const struct entry *e)
 {
 	const struct mscg_job *job = &e->job;
 
-	if (e->live->flight || e->live->unsure || e->live->degraded)
+	if (e->live->flight || e->live->unsure || e->live->hurt)
 		return 0;
 	if (share_of(e)->cpu_milli != job->current_cpus_milli || share_of(e)->mem_bytes != job->mem_bytes)
 		return BAD(c, "job %s has %u, its grant says %u", name(e), job->current_cpus_milli, share_of(e)->cpu_milli);

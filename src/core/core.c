@@ -188,6 +188,7 @@ static void backoff_over(struct core *core, struct entry *e)
 	timer_set(core, &e->live->backoff, USEC_NEVER);
 	if (e->live->unsure && runs(e))
 		resize_settle(core, e);
+	change_repair(core, e);
 	elastic_update(core, e);
 }
 
@@ -257,6 +258,7 @@ void core_step(struct core *core, const struct core_input *inputs, uint32_t n, s
 	for (uint32_t i = 0; i < n; i++)
 		take_input(core, &inputs[i]);
 	run_timers(core);
+	change_heal(core);
 	schedule(core);
 	elastic_grow(core);
 	close_step(core);

@@ -51,7 +51,7 @@ static bool can_shrink(const struct core *core, const struct entry *e)
 {
 	const struct flight *f = e->live->flight;
 
-	if (f && f->step == core->step && !f->by_hand && f->cpus < f->before)
+	if (f && f->step == core->step && f->for_others)
 		return true;
 	return resize_possible(e);
 }
@@ -193,14 +193,15 @@ static uint64_t take_from(struct victims *vs, uint64_t amount, uint64_t unit, bo
 	return amount;
 }
 
-static void add_starter(struct flight *f, struct entry *starter)
+static void add_starter(struct entry *victim, struct entry *starter, uint32_t cpus)
 {
+	struct flight *f = victim->live->flight;
 	struct live *l = starter->live;
 
 	GROW(f->starters, f->starters_n, f->starters_cap);
 	f->starters[f->starters_n++] = starter->job.id;
 	l->after = xreallocarray(l->after, l->after_n + 1, sizeof *l->after);
-	l->after[l->after_n++] = f->seq;
+	l->after[l->after_n++] = (struct awaited){f->seq, victim->job.id, cpus};
 }
 
 static void shrink(struct core *core, struct entry *e, struct entry *starter, uint64_t amount, struct mscg_cpuset *set)
@@ -220,12 +221,14 @@ static void shrink(struct core *core, struct entry *e, struct entry *starter, ui
 	else
 		f = resize_begin(core, e, cpus, &left, e->job.mem_bytes,
 		                 xasprintf("makes room for job %s", mscg_id_format(starter->job.id, id)));
+	f->for_others = true;
+	elastic_update(core, e);
 	if (pool_of(&e->job) == POOL_SHARED) {
 		f->pledged += (uint32_t)amount;
 		core->shared_free += (int64_t)amount;
 	}
 	book_claim(core, starter, &out);
-	add_starter(f, starter);
+	add_starter(e, starter, (uint32_t)amount);
 }
 
 void elastic_take(struct core *core, struct entry *starter, uint64_t amount, struct mscg_cpuset *set)

@@ -71,6 +71,7 @@ struct flight {
 	struct mscg_cpuset set, set_before;
 	bool     by_hand, cpus_asked;
 	bool     settles; /* after a restart */
+	bool     for_others; /* makes room */
 	uint64_t token;
 	uint32_t pledged; /* shared pool: given away already to a starter */
 	/* A shrink for others may be enlarged while the step that decided it lasts. */
@@ -85,6 +86,13 @@ struct sums {
 	uint64_t lent, yield, lent_later, yield_later;
 };
 
+/* A shrink that a launch waits for: whose, and how much of it is for this one. */
+struct awaited {
+	uint64_t       seq;
+	struct mscg_id victim;
+	uint32_t       cpus;
+};
+
 struct live {
 	struct entry *entry;
 	struct tnode  elastic; /* among the elastic jobs of its pool, lowest priority first */
@@ -97,11 +105,13 @@ struct live {
 	uint32_t      retries, refusals;
 	bool          unsure;   /* restart in the middle of a resize: what the kernel has is not known yet */
 	bool          restored; /* granted before a restart, and the engine has not said yet what became of it */
-	bool          degraded; /* CPUs of it are gone and there was no replacement */
+	bool          hurt;     /* CPUs of it left the machine: it is below its least, or ... */
+	bool          stranded; /* ... none is left at all */
+	struct live  *hurt_next, **hurt_link; /* all of these */
 	struct flight *flight;
 	bool          wishes;   /* by hand, while a flight was under way */
 	struct { uint64_t token; uint32_t cpus; uint64_t mem; } wish;
-	uint64_t     *after; uint32_t after_n; /* resizes that its launch waits for */
+	struct awaited *after; uint32_t after_n; /* shrinks that its launch waits for */
 };
 
 struct array {
@@ -129,6 +139,7 @@ struct core {
 	struct queue  queue;
 	struct tnode *timers;
 	struct tnode *elastic[POOL_COUNT];
+	struct live  *hurt;
 	uint64_t      room[POOL_COUNT], deficit[POOL_COUNT];
 
 	uint32_t next_job_id;
@@ -279,6 +290,8 @@ void          array_cancel(struct core *core, struct entry *record);
 /* change.c: machine and policy */
 void change_set_machine(struct core *core, const struct core_machine *machine);
 void change_machine(struct core *core, const struct core_machine *machine);
+void change_note_hurt(struct core *core, struct entry *e); /* its size, or what it holds, is another one */
+void change_heal(struct core *core); /* those that are hurt get back first what is free */
 void change_repair(struct core *core, struct entry *e); /* CPUs of it left the machine: gets others or goes on with less */
 void change_policy(struct core *core, const struct core_policy *policy);
 

@@ -146,7 +146,7 @@ void life_start(struct core *core, struct entry *e, uint32_t cpus)
 		queue_remove(core, e);
 	l = entry_live(core, e);
 	timer_set(core, &l->deadline, USEC_NEVER);
-	l->unsure = l->degraded = l->restored = false;
+	l->unsure = l->restored = false;
 	l->after_n = 0;
 	find_cpus(core, e, cpus, &set);
 	core->mem_held += e->job.mem_bytes;
@@ -164,7 +164,8 @@ void life_start(struct core *core, struct entry *e, uint32_t cpus)
 	if (l->after_n) {
 		action->after_n = l->after_n;
 		action->after = xcalloc(l->after_n, sizeof *action->after);
-		memcpy(action->after, l->after, l->after_n * sizeof *action->after);
+		for (uint32_t i = 0; i < l->after_n; i++)
+			action->after[i] = l->after[i].seq;
 	}
 }
 
@@ -276,6 +277,7 @@ void life_end(struct core *core, struct entry *e, const struct ending *ending)
 	if (e->live) {
 		timer_set(core, &e->live->deadline, USEC_NEVER);
 		timer_set(core, &e->live->backoff, USEC_NEVER);
+		change_note_hurt(core, e);
 	}
 	if (granted)
 		out_action(core, e, MSCG_ACTION_REMOVE)->state = (uint8_t)ending->state;
@@ -295,7 +297,8 @@ void life_back(struct core *core, struct entry *e, enum mscg_event_kind kind, en
 	event.text = text && *text ? xstrdup(text) : NULL;
 	out_event(core, e, &event);
 	l->after_n = 0;
-	l->unsure = l->degraded = false;
+	l->unsure = false;
+	change_note_hurt(core, e);
 	timer_set(core, &l->backoff, USEC_NEVER);
 	timer_set(core, &l->deadline, delay_usec ? core->now.boot_usec + delay_usec : USEC_NEVER);
 	if (!delay_usec)

@@ -97,7 +97,7 @@ static int load_granted(struct core *core, struct entry *e, struct mscg_error *e
 	l = entry_live(core, e);
 	l->restored = true;
 	l->unsure = is_unsure(core, e);
-	l->degraded = e->job.current_cpus_milli < e->job.min_cpus_milli;
+	change_note_hurt(core, e);
 	/* The one look at the wall clock: from here on the limit goes by the boot clock. */
 	ago = was_started(e) ? core->now.real_usec - e->job.start_usec : 0;
 	l->started_boot = core->now.boot_usec - (ago > 0 ? ago : 0);

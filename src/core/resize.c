@@ -8,7 +8,7 @@ bool resize_possible(const struct entry *e)
 {
 	const struct live *l = e->live;
 
-	return runs(e) && holds(e) && !l->flight && !l->unsure && !l->wishes && l->backoff.at == USEC_NEVER;
+	return runs(e) && holds(e) && !l->flight && !l->unsure && !l->stranded && !l->wishes && l->backoff.at == USEC_NEVER;
 }
 
 static void fill(struct core *core, struct entry *e, const struct flight *f, struct mscg_event *event, struct mscg_action *action)
@@ -81,7 +81,7 @@ void resize_enlarge(struct core *core, struct entry *e, uint32_t cpus, const str
 static void forget_after(struct live *l, uint64_t seq)
 {
 	for (uint32_t i = 0; i < l->after_n; i++)
-		if (l->after[i] == seq) {
+		if (l->after[i].seq == seq) {
 			l->after[i] = l->after[--l->after_n];
 			return;
 		}
@@ -109,6 +109,7 @@ static void landed_event(struct core *core, struct entry *e, enum mscg_event_kin
 	out_event(core, e, &event);
 	if (pool_of(&e->job) == POOL_EXCLUSIVE)
 		book_dress(core, e);
+	change_note_hurt(core, e);
 }
 
 /* By hand: what was asked becomes what the job is, so that it is not taken back as lent. */
@@ -325,6 +326,8 @@ static void try_by_hand(struct core *core, struct entry *e, uint64_t token, uint
 	} else if (!runs(e)) {
 		out_answer(core, token, e->job.id, -EAGAIN, CORE_RESIZE_DEFERRED, true, "the job is %s",
 		       e->job.flags & MSCG_JOB_STARTED ? "ending" : "being started");
+	} else if (e->live->stranded) {
+		out_answer(core, token, e->job.id, -EAGAIN, CORE_RESIZE_DEFERRED, true, "its CPUs are gone from the machine, and none is free");
 	} else if (!affordable(core, e, cpus, mem, text, sizeof text)) {
 		out_answer(core, token, e->job.id, -EAGAIN, CORE_RESIZE_DEFERRED, true, "%s", text);
 	} else if (cpus == e->job.current_cpus_milli && mem == e->job.mem_bytes) {
