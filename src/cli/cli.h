@@ -159,9 +159,9 @@ int cli_try_connect(const struct cli *cli, unsigned flags, struct mscg **ret, st
 /* One call on a connection of its own: 0 and a new reference, or an exit status with the error printed. Steals
  * `parameters`. */
 int cli_ask(const struct cli *cli, unsigned flags, const char *method, json_t *parameters, json_t **ret);
-/* Connects again after the daemon went away, trying until `deadline_boot_usec` (USEC_NEVER: for ever). Says once that
- * it waits. As cli_connect. */
-int cli_reconnect(const struct cli *cli, int64_t deadline_boot_usec, struct mscg **ret);
+/* Connects to a daemon that may not be there yet, trying until `deadline_boot_usec` (USEC_NEVER: for ever). As
+ * cli_connect. Waiting for jobs over a restart of the daemon: watch.h. */
+int cli_await(const struct cli *cli, int64_t deadline_boot_usec, struct mscg **ret);
 /* True for errors that mean: the connection is gone, not that the request is wrong. */
 bool cli_is_lost(int code);
 /* Reads job ids of words (ranges are not expanded); NULL-ended canonical copies as an array of strings for a call, or

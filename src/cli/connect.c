@@ -39,12 +39,11 @@ bool cli_is_lost(int code)
 	return code == -ECONNREFUSED || code == -ECONNRESET || code == -EPIPE || code == -ENOTCONN;
 }
 
-int cli_reconnect(const struct cli *cli, int64_t deadline_boot_usec, struct mscg **ret)
+int cli_await(const struct cli *cli, int64_t deadline_boot_usec, struct mscg **ret)
 {
 	/* A socket can not be watched for the moment when somebody listens on it: this tries, first often, then seldom. */
-	int64_t delay = 10 * USEC_PER_MSEC, start = clock_boot_usec();
+	int64_t delay = 10 * USEC_PER_MSEC;
 	struct mscg_error error = {0};
-	bool told = false;
 
 	for (;;) {
 		int64_t now;
@@ -56,12 +55,8 @@ int cli_reconnect(const struct cli *cli, int64_t deadline_boot_usec, struct mscg
 			return cli_fail(&error);
 		if (now >= deadline_boot_usec)
 			return cli_fail(&error);
-		if (!told && now - start > USEC_PER_SEC) {
-			cli_error("mscgd went away; waiting until it is back (jobs go on)");
-			told = true;
-		}
 		poll(NULL, 0, (int)(MIN_OF(delay, deadline_boot_usec - now) / USEC_PER_MSEC) + 1);
-		delay = MIN_OF(delay * 2, USEC_PER_SEC);
+		delay = MIN_OF(delay * 2, USEC_PER_SEC / 4);
 	}
 }
 

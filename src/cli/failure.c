@@ -4,8 +4,6 @@
 #include <signal.h>
 #include <stdarg.h>
 
-#include "src/wire/wire.h"
-
 static void print_line(const char *format, va_list ap)
 {
 	char text[1024];
@@ -50,12 +48,12 @@ int cli_usage(const struct cli *cli, const char *format, ...)
 
 int cli_exit_status(int code)
 {
-	return wire_error_by_code(code)->exit_status;
+	return mscg_exit_status(code);
 }
 
 int cli_exit_status_named(const char *name)
 {
-	return wire_error_by_name(name)->exit_status;
+	return mscg_exit_status_named(name);
 }
 
 int cli_fail(const struct mscg_error *error)

@@ -7,7 +7,6 @@
 
 #include "src/base/parse.h"
 #include "src/base/utf8.h"
-#include "src/wire/wire.h"
 
 int value_memory(void *target, const char *value, const struct option_spec *option, struct mscg_error *error)
 {
@@ -187,21 +186,9 @@ char *job_command_line(char **argv)
 
 	if (slash)
 		argv[0] = (char *)(uintptr_t)(slash + 1);
-	line = wire_command_line(&typed);
+	line = mscg_command_line(&typed);
 	argv[0] = program;
 	return line;
-}
-
-char *job_command(const struct mscg_spec *spec)
-{
-	return wire_command_line(spec);
-}
-
-json_t *job_request_json(const struct mscg_spec *spec, struct mscg_error *error)
-{
-	struct mscg_spec *const specs[] = {(struct mscg_spec *)(uintptr_t)spec};
-
-	return wire_submit_build(specs, 1, error);
 }
 
 int job_submit(struct mscg *m, const struct mscg_spec *spec, const int *fds, json_t **ret, struct mscg_error *error)

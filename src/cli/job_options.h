@@ -142,11 +142,7 @@ char **job_environment(const char *export_list);
 
 /* Submits one job on `m`; *ret is the Submitted object. fds: three descriptors, or NULL. 0, or -errno with text. */
 int job_submit(struct mscg *m, const struct mscg_spec *spec, const int *fds, json_t **ret, struct mscg_error *error);
-/* The request, for people to read (`submit --test-only --json`). NULL with text when it cannot be sent. */
-json_t *job_request_json(const struct mscg_spec *spec, struct mscg_error *error);
 /* Command line as typed. malloc'ed */
 char *job_command_line(char **argv);
-/* What a job runs, as one line. malloc'ed */
-char *job_command(const struct mscg_spec *spec);
 
 #endif

@@ -2,7 +2,6 @@
 #include "cli.h"
 
 #include "src/base/clock.h"
-#include "src/base/parse.h"
 
 struct ping_options {
 	int64_t wait_ms;
@@ -16,7 +15,7 @@ static int ping_run(struct cli *cli, void *options, char **words)
 	char up[64];
 	struct mscg *m;
 	json_t *reply;
-	int r = o->wait_ms ? cli_reconnect(cli, deadline, &m) : cli_connect(cli, 0, &m);
+	int r = o->wait_ms ? cli_await(cli, deadline, &m) : cli_connect(cli, 0, &m);
 
 	(void)words;
 	if (r)

@@ -24,6 +24,8 @@ struct run {
 	struct mscg *events;  /* until it is known to have started */
 	bool        started, told_pending;
 	int64_t     submitted_usec, interrupted_usec;
+	int         sent;     /* the last signal that was passed on */
+	bool        cancelled; /* by us */
 	int         signals;  /* signalfd */
 	struct pty *pty;      /* NULL: none */
 };
@@ -51,6 +53,8 @@ static bool cancel(struct run *r, int signal)
 	struct mscg *m;
 	bool done = false;
 
+	r->sent = signal ? signal : r->sent;
+	r->cancelled |= !signal;
 	if (signal)
 		json_object_set_new(parameters, "signal", json_integer(signal));
 	if (cli_try_connect(r->cli, 0, &m, &error) < 0) {
@@ -190,17 +194,21 @@ static int loop(struct run *r, json_t **ret_ended, struct mscg_error *error)
 	}
 }
 
-/* An end that the job's own output does not explain. */
+/* An end that neither the job's own output nor what was done to it explains. */
 static void tell_end(const struct run *r, const json_t *ended)
 {
 	const char *state = jtext(ended, "state", ""), *reason = jtext(ended, "reason", "");
+	int signal = (int)jint(ended, "signal", 0);
+	char text[128];
 	json_t *reply;
 
-	if (streq(state, "COMPLETED") || (streq(state, "FAILED") && (streq(reason, "NonZeroExitCode") || streq(reason, "None"))))
+	if (streq(state, "COMPLETED") || (r->cancelled && streq(state, "CANCELLED")) || (signal && signal == r->sent))
+		return;
+	if (streq(state, "FAILED") && !signal && (streq(reason, "NonZeroExitCode") || streq(reason, "None")))
 		return;
 	if (cli_ask(r->cli, 0, "Show", json_pack("{s:s}", "id", r->id), &reply))
 		return;
-	cli_error("job %s %s: %s", r->id, state, jtext(json_object_get(reply, "job"), "reason_text", reason));
+	cli_error("job %s %s: %s", r->id, outcome_text(ended, text, sizeof text), jtext(json_object_get(reply, "job"), "reason_text", reason));
 	json_decref(reply);
 }
 

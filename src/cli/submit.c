@@ -89,15 +89,15 @@ static void print_file(const char *label, const char *path)
 }
 
 /* --test-only: what would be asked. */
-static int print_test(const struct cli *cli, const struct mscg_spec *spec)
+static int print_test(const struct cli *cli, struct mscg_spec *spec)
 {
-	_cleanup_free_ char *command = job_command(spec);
+	_cleanup_free_ char *command = mscg_command_line(spec);
 	struct mscg_error error = {0};
 	char text[64];
 	json_t *request;
 
 	if (cli->json) {
-		request = job_request_json(spec, &error);
+		request = mscg_submit_parameters(&spec, 1, &error);
 		if (!request)
 			return cli_fail(&error);
 		print_json(request);
