@@ -83,7 +83,7 @@ $(BUILD)/libmscg.so: $(call objs,src/lib) $(call objs,src/wire) $(call objs,src/
 	$(Q)ln -sf libmscg.so $(BUILD)/libmscg.so.0
 
 # A program that starts often starts fast: mscg links only what it calls.
-$(BUILD)/mscg: $(BUILD)/obj/src/cli/main.o $(CLI) $(CLIENT) $(WIRE) $(BASE)
+$(BUILD)/mscg: $(BUILD)/obj/src/cli/main.o $(CLI) $(CLIENT) $(WIRE) $(CGROUP) $(BASE)
 	@echo "  LD    $@"
 	$(Q)$(CC) -o $@ $^ $(ALL_LDFLAGS) -ljansson
 

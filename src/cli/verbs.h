@@ -19,6 +19,7 @@
 	X(resize) \
 	X(scheduler) \
 	X(config) \
+	X(doctor) \
 	X(ping) \
 	X(drain) \
 	X(shutdown)
