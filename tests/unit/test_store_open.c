@@ -711,13 +711,13 @@ static void test_damage(void **state)
 			harmless++;
 		} else {
 			if (!strstr(error.text, *state))
-				print_message("round %d: %s\n", round, error.text);
+				print_message("# round %d: %s\n", round, error.text);
 			assert_true(r == -EBADMSG || r == -EPROTONOSUPPORT || r == -EIO);
 			found++;
 		}
 		free(bad);
 	}
-	print_message("damage: %u found, %u without consequence\n", found, harmless);
+	print_message("# damage: %u found, %u without consequence\n", found, harmless);
 	assert_true(found > 100);
 	free(settled);
 	for (int i = 0; i < 3; i++) {
