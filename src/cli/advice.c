@@ -156,26 +156,16 @@ static void advise_timeout(const json_t *job)
 	int64_t limit = jint(job, "time_limit", 0);
 	char at[64], twice[64];
 
-	say("it reached its time limit of %s and got SIGTERM, and %lld s later it was killed. Twice as long is -t %s",
+	say("it reached its time limit of %s (then SIGTERM, %lld s of grace, kill): -t %s is twice as long",
 	    text_elapsed((double)limit, at, sizeof at), (long long)jint(job, "grace", 0), text_elapsed((double)limit * 2, twice, sizeof twice));
-}
-
-static void advise_launch(const json_t *job)
-{
-	say("nothing of it ran: %s", jtext(job, "reason_text", "the command could not be started"));
 }
 
 void advice_print(const json_t *job)
 {
 	const char *state = jtext(job, "state", "");
 
-	if (!job_has_ended(job) || jint(job, "array_tasks", 0))
-		return;
-	if (streq(jtext(job, "reason", ""), "JobLaunchFailure")) {
-		advise_launch(job);
-		return;
-	}
-	if (!job_has_started(job))
+	/* Of what never ran, the line of its reason says it all. */
+	if (!job_has_ended(job) || !job_has_started(job) || jint(job, "array_tasks", 0))
 		return;
 	if (streq(state, "OUT_OF_MEMORY"))
 		advise_out_of_memory(job);

@@ -70,7 +70,7 @@ static void check_ping(struct doctor *d, struct mscg *m)
 	           (long long)jint(reply, "pid", 0));
 	if (!streq(version, MSCG_VERSION))
 		doctor_add(d, "version", CHECK_WARN, "restart mscgd: running jobs go on", "mscg is " MSCG_VERSION ", mscgd is %s", version);
-	d->state_dir = xstrdup(jtext(reply, "state_dir", NULL));
+	d->state_dir = *jtext(reply, "state_dir", "") == '/' ? xstrdup(jtext(reply, "state_dir", "")) : NULL;
 	json_decref(reply);
 	learn_places(d, m);
 	check_stats(d, m);

@@ -13,7 +13,16 @@ static void print_entry(FILE *f, const char *left, const char *help)
 		fprintf(f, "%*s%s\n", HELP_COLUMN - n, "", help);
 }
 
-static void print_options(FILE *f, const struct option_spec *options)
+static bool is_taken(const struct option_spec *options, char letter)
+{
+	for (const struct option_spec *o = options; o && o->name; o++)
+		if (letter && o->short_name == letter)
+			return true;
+	return false;
+}
+
+/* `first`: a table whose letters win over those of this one. */
+static void print_options(FILE *f, const struct option_spec *options, const struct option_spec *first)
 {
 	char left[120];
 
@@ -24,7 +33,7 @@ static void print_options(FILE *f, const struct option_spec *options)
 
 		if (o->flags & (OPTION_HIDDEN | OPTION_LATER | OPTION_IGNORED))
 			continue;
-		if (o->short_name)
+		if (o->short_name && !is_taken(first, o->short_name))
 			snprintf(left, sizeof left, "-%c, --%s%s%s%s", o->short_name, o->name, eq, arg, end);
 		else
 			snprintf(left, sizeof left, "--%s%s%s%s", o->name, eq, arg, end);
@@ -37,8 +46,8 @@ void help_print_verb(FILE *f, const struct verb *verb)
 	fprintf(f, "usage: mscg %s [OPTIONS]%s%s\n\n%s\n", verb->name, verb->words ? " " : "", verb->words ? verb->words : "",
 	        verb->about ? verb->about : verb->summary);
 	fprintf(f, "\noptions:\n");
-	print_options(f, verb->options);
-	print_options(f, cli_common_options);
+	print_options(f, verb->options, NULL);
+	print_options(f, cli_common_options, verb->options);
 	if (verb->examples)
 		fprintf(f, "\nexamples:\n%s\n", verb->examples);
 }
