@@ -167,6 +167,7 @@ bool daemon_is_idle(const struct daemon *d);
 
 struct daemon {
 	struct config     config;
+	struct mscg_cpuset allowed; /* CPUs of the jobs root; empty: all */
 	struct machine    machine;
 	struct core_policy policy;
 	sd_event         *loop;

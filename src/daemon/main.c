@@ -136,6 +136,37 @@ static void set_policy(struct daemon *d)
 }
 
 /* What is decided anew from now on is taken over; where things lie is not, until a restart. */
+static int take_over_config(struct daemon *d, struct config *fresh, struct mscg_error *error)
+{
+	struct core_input machine_input = { .kind = CORE_MACHINE, .machine = &d->machine.core };
+	struct core_input policy_input = { .kind = CORE_POLICY, .policy = &d->policy };
+	struct machine machine;
+	int r = machine_read(&machine, fresh, &d->allowed, error);
+
+	if (r < 0)
+		return r;
+	if (!streq(fresh->state_dir, d->config.state_dir) || !streq(fresh->socket, d->config.socket) ||
+	    !streq(fresh->runtime_dir, d->config.runtime_dir) || !streq(fresh->cgroup_root, d->config.cgroup_root))
+		log_line(LOG_WARNING, "directories, socket and cgroup-root are taken over at the next start only");
+	/* The engine and the socket go on with the old ones. */
+	char **const kept[][2] = { { &fresh->state_dir, &d->config.state_dir }, { &fresh->socket, &d->config.socket },
+		                   { &fresh->runtime_dir, &d->config.runtime_dir }, { &fresh->cgroup_root, &d->config.cgroup_root } };
+	for (size_t i = 0; i < ARRAY_SIZE(kept); i++) {
+		char *other = *kept[i][0];
+
+		*kept[i][0] = *kept[i][1];
+		*kept[i][1] = other;
+	}
+	config_clear(&d->config);
+	d->config = *fresh;
+	machine_clear(&d->machine);
+	d->machine = machine;
+	set_policy(d);
+	turn_add(d, &machine_input, NULL, NULL);
+	turn_add(d, &policy_input, NULL, NULL);
+	return 0;
+}
+
 static int on_hup(sd_event_source *source, const struct signalfd_siginfo *info, void *ctx)
 {
 	struct daemon *d = ctx;
@@ -145,19 +176,13 @@ static int on_hup(sd_event_source *source, const struct signalfd_siginfo *info, 
 	(void)source;
 	(void)info;
 	sd_notify(0, "RELOADING=1");
-	if (config_load(&fresh, d->argc, d->argv, &error) < 0) {
+	int r = config_load(&fresh, d->argc, d->argv, &error);
+	if (r == 0 && (r = take_over_config(d, &fresh, &error)) < 0)
+		config_clear(&fresh);
+	if (r < 0)
 		log_line(LOG_ERR, "configuration not reloaded: %s", error.text);
-	} else {
-		if (!streq(fresh.state_dir, d->config.state_dir) || !streq(fresh.socket, d->config.socket) ||
-		    !streq(fresh.runtime_dir, d->config.runtime_dir) || !streq(fresh.cgroup_root, d->config.cgroup_root))
-			log_line(LOG_WARNING, "directories, socket and cgroup-root are taken over at the next start only");
-		config_clear(&d->config);
-		d->config = fresh;
-		set_policy(d);
-		struct core_input input = { .kind = CORE_POLICY, .policy = &d->policy };
-		turn_add(d, &input, NULL, NULL);
+	else
 		log_line(LOG_INFO, "configuration reloaded");
-	}
 	sd_notify(0, "READY=1");
 	return 0;
 }
@@ -228,11 +253,9 @@ static void look_up_operators(struct daemon *d)
 
 static int setup(struct daemon *d, struct mscg_error *error)
 {
-	struct mscg_cpuset allowed;
 	sd_id128_t boot;
 	int r;
 
-	mscg_cpuset_zero(&allowed);
 	raise_limits();
 	d->started_boot_usec = clock_boot_usec();
 	if ((r = sd_id128_get_boot(&boot)) < 0)
@@ -241,9 +264,9 @@ static int setup(struct daemon *d, struct mscg_error *error)
 	look_up_operators(d);
 	if ((r = store_open(&d->store, d->config.state_dir, &d->info, error)) < 0)
 		return r;
-	if (!d->config.once && (r = open_engine(d, &allowed, error)) < 0)
+	if (!d->config.once && (r = open_engine(d, &d->allowed, error)) < 0)
 		return r;
-	if ((r = machine_read(&d->machine, &d->config, &allowed, error)) < 0)
+	if ((r = machine_read(&d->machine, &d->config, &d->allowed, error)) < 0)
 		return r;
 	set_policy(d);
 	if (d->engine)

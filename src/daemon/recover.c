@@ -120,7 +120,7 @@ int recover_open(struct daemon *d, struct mscg_error *error)
 	if (r < 0)
 		*error = l->error;
 	else {
-		if (l->loaded)
+		if (l->loaded && !d->config.once)
 			log_line(LOG_INFO, "%u jobs are not over, %u of them were granted", l->loaded, l->adoptees_n);
 		take_over(d, l);
 	}
