@@ -102,11 +102,34 @@ int mscg_cgroup_wait_empty(const struct mscg_cgroup *cgroup, int64_t deadline_us
 	return r == -ENODEV || r == 0 ? 0 : mscg_error_set(error, r, "%s", e.text);
 }
 
+struct freezing {
+	int64_t deadline_usec;
+	struct mscg_error *error;
+};
+
+static int wait_one_frozen(void *ctx, const struct mscg_cgroup *cgroup)
+{
+	struct freezing *f = ctx;
+	struct mscg_error e;
+	int r = cg_wait(cgroup, is_frozen, f->deadline_usec, "frozen", &e);
+
+	return r == 0 || (r == -ENODEV && !mscg_cgroup_exists(cgroup)) ? 0 : mscg_error_set(f->error, r, "%s", e.text);
+}
+
+/* A cgroup with processes of its own says "frozen 1" when those stand still, and does not wait for what is below it
+ * (cgroup_update_frozen() in the kernel): every one is asked. */
+static int wait_frozen(const struct mscg_cgroup *cgroup, int64_t deadline_usec, struct mscg_error *error)
+{
+	struct freezing f = { deadline_usec, error };
+
+	return cg_walk(cgroup, wait_one_frozen, &f, error);
+}
+
 int mscg_cgroup_freeze(const struct mscg_cgroup *cgroup, int64_t deadline_usec, struct mscg_error *error)
 {
 	int r = cg_write(cgroup, "cgroup.freeze", "1", error);
 
-	return r < 0 ? r : cg_wait(cgroup, is_frozen, deadline_usec, "frozen", error);
+	return r < 0 ? r : wait_frozen(cgroup, deadline_usec, error);
 }
 
 int mscg_cgroup_thaw(const struct mscg_cgroup *cgroup, struct mscg_error *error)
@@ -123,7 +146,7 @@ int cg_hold(const struct mscg_cgroup *cgroup, int64_t deadline_usec, bool *ret_t
 	if (n < 0)
 		return (int)n;
 	if (text[0] == '1') {
-		r = cg_wait(cgroup, is_frozen, deadline_usec, "frozen", error);
+		r = wait_frozen(cgroup, deadline_usec, error);
 		if (r == 0)
 			*ret_thaw = false;
 		return r;
@@ -142,33 +165,59 @@ void cg_unhold(const struct mscg_cgroup *cgroup, bool thaw)
 		mscg_cgroup_thaw(cgroup, NULL);
 }
 
+/* Who got the signal, in this round and in the one before. */
+struct killing {
+	pid_t *now, *before;
+	size_t now_n, now_cap, before_n, before_cap;
+	bool   news; /* somebody who was not there before */
+};
+
 static int kill_one(void *ctx, pid_t pid, int pidfd)
 {
-	bool *any = ctx;
+	struct killing *k = ctx;
+	size_t i = 0;
 
-	(void)pid;
 	if (syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0) < 0)
 		return errno == ESRCH ? 0 : -errno;
-	*any = true;
+	while (i < k->before_n && k->before[i] != pid)
+		i++;
+	k->news |= i == k->before_n;
+	GROW(k->now, k->now_n, k->now_cap);
+	k->now[k->now_n++] = pid;
 	return 0;
 }
 
-int cg_kill_by_signal(const struct mscg_cgroup *cgroup, struct mscg_error *error)
+/* Whoever was there when all stood still got the signal: nobody can have forked since. Where some would not stand still it
+ * is enough that a round finds nobody new. */
+static int kill_rounds(const struct mscg_cgroup *cgroup, struct killing *k, struct mscg_error *error)
 {
 	for (int round = 0; round < KILL_ROUNDS; round++) {
-		bool thaw = false, any = false;
+		bool thaw = false;
+		k->news = false;
+		k->now_n = 0;
 		int held = cg_hold(cgroup, clock_boot_usec() + HOLD_USEC, &thaw, NULL);
-		int r = cg_each_pidfd(cgroup, -1, kill_one, &any, error);
+		int r = cg_each_pidfd(cgroup, -1, kill_one, k, error);
 
 		if (held == 0)
 			cg_unhold(cgroup, thaw);
 		if (r < 0)
 			return cg_error(cgroup, r, error, "cannot kill its processes: %s", strerror(-r));
-		/* Whoever was there when all stood still got the signal: nobody can have forked since. */
-		if (held == 0 || !any)
+		if (held == 0 || !k->news)
 			return 0;
+		struct killing swap = *k;
+		*k = (struct killing){ swap.before, swap.now, 0, swap.before_cap, swap.now_n, swap.now_cap, false };
 	}
 	return cg_error(cgroup, -EAGAIN, error, "processes fork faster than they are killed one by one; call again");
+}
+
+int cg_kill_by_signal(const struct mscg_cgroup *cgroup, struct mscg_error *error)
+{
+	struct killing k = { 0 };
+	int r = kill_rounds(cgroup, &k, error);
+
+	free(k.now);
+	free(k.before);
+	return r;
 }
 
 int mscg_cgroup_kill(const struct mscg_cgroup *cgroup, struct mscg_error *error)

@@ -341,7 +341,7 @@ MSCG_PUBLIC int mscg_cgroup_get_partition(const struct mscg_cgroup *cgroup, enum
 
 struct mscg_cgroup_events {
 	bool populated; /* a live process in it or below it; zombies do not count */
-	bool frozen;    /* every process in it and below it stands still */
+	bool frozen;    /* every process in it stands still; those below it count only where it has none of its own */
 };
 /* Opens cgroup.events, for poll(2) with POLLPRI or epoll(7) with EPOLLPRI. It is ready at once until it was read the first
  * time, and then after every change until it is read again: read after every wake-up. A wake-up may bring no change. The

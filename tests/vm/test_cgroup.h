@@ -11,12 +11,14 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <inttypes.h>
+#include <linux/fs.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -170,6 +172,24 @@ __attribute__((unused)) static void hoarder(void *arg)
 	sleeper(NULL);
 }
 
+/* The device under /mnt/disk. */
+__attribute__((unused)) static dev_t disk(void)
+{
+	struct stat here, above;
+
+	if (stat("/mnt/disk", &here) < 0 || stat("/mnt", &above) < 0 || here.st_dev == above.st_dev)
+		give_up(__FILE__, __LINE__, "nothing is mounted on /mnt/disk: tests/vm/run --disk 256M");
+	return here.st_dev;
+}
+
+/* A file system that stands still: who writes to it waits, and no signal and no freezer reaches him. */
+__attribute__((unused)) static int stop_disk(bool stop)
+{
+	_cleanup_close_ int fd = open("/mnt/disk", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -1 : ioctl(fd, stop ? FIFREEZE : FITHAW, 0);
+}
+
 /* A fresh child of base. */
 __attribute__((unused)) static struct mscg_cgroup job(const char *name)
 {
@@ -247,6 +267,7 @@ static void run_case(void **state)
 		exit(0);
 	}
 	status = reap(pid);
+	stop_disk(false);
 	mscg_cgroup_children(&base, sweep, NULL, NULL);
 	munmap(shared, sizeof *shared);
 	mscg_cgroup_close(&base);

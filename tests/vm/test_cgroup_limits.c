@@ -252,15 +252,6 @@ static void out_of_memory(void)
 
 /* ---- io ---- */
 
-static dev_t disk(void)
-{
-	struct stat here, above;
-
-	if (stat("/mnt/disk", &here) < 0 || stat("/mnt", &above) < 0 || here.st_dev == above.st_dev)
-		give_up(__FILE__, __LINE__, "nothing is mounted on /mnt/disk: tests/vm/run --disk 256M");
-	return here.st_dev;
-}
-
 static void write_8_mib(void *arg)
 {
 	int fd = open("/mnt/disk/mscg-io", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);

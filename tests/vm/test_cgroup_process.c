@@ -1,7 +1,9 @@
-/* Who is in a cgroup, whom a notification reaches, who pinned itself: on the real kernel. */
+/* Who is in a cgroup, whom a notification reaches, who pinned itself: on the real kernel. Needs a disk that it can stop at
+ * /mnt/disk (tests/vm/run --disk 256M). */
 #include "tests/vm/test_cgroup.h"
 
 #include <pthread.h>
+#include <src/base/fd.h>
 #include <sys/utsname.h>
 
 static void note_hit(int sig)
@@ -144,28 +146,77 @@ static void notify_while_exec(void)
 	end_job(&j, "j");
 }
 
-/* What is throttled does not get to the point where it would freeze. */
-static void notify_throttled(void)
+/* Waits in the kernel, where nothing reaches it, once the disk stands still. */
+static void stuck_writer(void *arg)
 {
-	struct mscg_cgroup j = job("j");
-	struct mscg_cgroup_notified n;
-	struct mscg_cgroup_stat st;
-	char text[8];
-	int late = 0;
+	int fd = open("/mnt/disk/mscg-stuck", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
-	OK(mscg_cgroup_set_cpu_max(&j, 1000, 1000000, &err));
-	spawn(&j, burner, NULL);
-	for (int i = 0; i < 8 && !late; i++) {
-		do
-			OK(mscg_cgroup_read_stat(&j, MSCG_CGROUP_STAT_CPU, &st, &err));
-		while (st.cpu_nr_throttled == 0);
-		int r = mscg_cgroup_notify(&j, SIGUSR1, in_ms(10), &n, &err);
-		late = r == -ETIMEDOUT;
-		if (!late)
-			NOTE("try %d: %d, %u found", i, r, n.processes);
-		CHECK(cg_read(&j, "cgroup.freeze", text, sizeof text, &err) > 0 && text[0] == '0');
-	}
-	CHECK(late && strstr(err.text, "not frozen in time"));
+	(void)arg;
+	catch_it();
+	atomic_fetch_add(&shared->ready, 1);
+	while (!shared->go)
+		usleep(1000);
+	if (write(fd, "x", 1) == 1)
+		atomic_fetch_add(&shared->value, 1);
+	sleeper(NULL);
+}
+
+static bool is_stuck(pid_t pid)
+{
+	_cleanup_free_ char *stat = NULL;
+	char path[32];
+
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	return fd_read_file_at(AT_FDCWD, path, 4096, &stat, NULL) == 0 && strstr(stat, ") D ");
+}
+
+static void not_to_be_frozen(void)
+{
+	struct mscg_cgroup j = job("j"), sub = MSCG_CGROUP_NONE;
+	struct mscg_cgroup_notified n;
+	struct mscg_cgroup_events e;
+	char text[8];
+	pid_t pid;
+
+	disk();
+	OK(mscg_cgroup_create(&j, "sub", &sub, &err));
+	spawn(&j, catcher, NULL);
+	pid = spawn(&sub, stuck_writer, NULL);
+	WAIT_FOR(shared->ready == 2);
+	CHECK(stop_disk(true) == 0);
+	shared->go = 1;
+	WAIT_FOR(is_stuck(pid));
+	FAILS(mscg_cgroup_notify(&j, SIGUSR1, in_ms(10), &n, &err), -ETIMEDOUT, "/j/sub: it is not frozen in time");
+	CHECK(cg_read(&j, "cgroup.freeze", text, sizeof text, &err) > 0 && text[0] == '0');
+	CHECK_IS(shared->hits, 0);
+	/* The parent says frozen for its own processes alone; mscg_cgroup_freeze does not. */
+	FAILS(mscg_cgroup_freeze(&j, in_ms(500), &err), -ETIMEDOUT, "/j/sub: it is not frozen in time");
+	OK(mscg_cgroup_events_get(&j, &e, &err));
+	CHECK(e.frozen);
+	OK(mscg_cgroup_events_get(&sub, &e, &err));
+	CHECK(!e.frozen);
+	OK(mscg_cgroup_thaw(&j, &err));
+	CHECK(stop_disk(false) == 0);
+	OK(mscg_cgroup_freeze(&j, in_ms(20000), &err));
+	OK(mscg_cgroup_events_get(&sub, &e, &err));
+	CHECK(e.frozen);
+	OK(mscg_cgroup_thaw(&j, &err));
+	WAIT_FOR(shared->value == 1);
+	OK(mscg_cgroup_notify(&j, SIGUSR1, in_ms(5000), &n, &err));
+	CHECK_IS(n.signalled, 2);
+	/* Without cgroup.kill what is stuck gets its signal once, and dies when it can. */
+	shared->go = shared->ready = 0;
+	pid = spawn(&sub, stuck_writer, NULL);
+	WAIT_FOR(shared->ready == 1);
+	CHECK(stop_disk(true) == 0);
+	shared->go = 1;
+	WAIT_FOR(is_stuck(pid));
+	OK(cg_kill_by_signal(&j, &err));
+	FAILS(mscg_cgroup_wait_empty(&j, in_ms(100), &err), -ETIMEDOUT, "not empty in time");
+	CHECK(stop_disk(false) == 0);
+	OK(mscg_cgroup_wait_empty(&j, in_ms(20000), &err));
+	mscg_cgroup_close(&sub);
+	unlink("/mnt/disk/mscg-stuck");
 	end_job(&j, "j");
 }
 
@@ -273,7 +324,7 @@ int main(void)
 	static const struct test_case cases[] = {
 		{ "notification by handler and mask", notify, AS_BOTH | BARE },
 		{ "notification of what executes", notify_while_exec, AS_BOTH | BARE },
-		{ "notification of what is throttled", notify_throttled, AS_BOTH },
+		{ "what cannot be frozen", not_to_be_frozen, AS_ROOT },
 		{ "notification of many", many_processes, AS_BOTH | BARE },
 		{ "pinned threads", pinned, AS_BOTH },
 		{ "a cpuset shrink is done when it returns", shrink_is_synchronous, AS_BOTH },
