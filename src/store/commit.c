@@ -19,14 +19,55 @@ static int write_counters(struct store *store, const struct store_batch *batch, 
 	return r;
 }
 
+/* ---- a job may have gone through several states since the last commit: only its last row is written ---- */
+
+static struct batch_key *find_key(struct store *store, int64_t key)
+{
+	uint64_t marked = (uint64_t)key | UINT64_C(1) << 63; /* never 0, which is a free place */
+	uint32_t at = (uint32_t)sum_mix(marked, 1) & store->keys_mask;
+
+	while (store->keys[at].marked != 0 && store->keys[at].marked != marked)
+		at = (at + 1) & store->keys_mask;
+	store->keys[at].marked = marked;
+	return &store->keys[at];
+}
+
+static void find_last_rows(struct store *store, const struct mscg_row *rows, uint32_t n)
+{
+	uint32_t size = 16;
+
+	while (size / 2 < n)
+		size *= 2;
+	if (store->keys_size < size) {
+		store->keys = xreallocarray(store->keys, size, sizeof(*store->keys));
+		store->keys_size = size;
+	}
+	memset(store->keys, 0, size * sizeof(*store->keys));
+	store->keys_mask = size - 1;
+	for (uint32_t i = 0; i < n; i++)
+		find_key(store, key_of(rows[i].job.id))->last = i;
+}
+
+/* In the order that they came in: ids that grow fill pages from the left. */
+static int write_rows(struct store *store, const struct mscg_row *rows, uint32_t n, struct mscg_error *error)
+{
+	int r = 0;
+
+	find_last_rows(store, rows, n);
+	for (uint32_t i = 0; i < n && r == 0; i++)
+		if (find_key(store, key_of(rows[i].job.id))->last == i)
+			r = row_write(store, &rows[i], error);
+	return r;
+}
+
 static int write_batch(struct store *store, const struct store_batch *batch, struct mscg_error *error)
 {
 	int r = 0;
 
 	for (uint32_t i = 0; i < batch->specs_n && r == 0; i++)
 		r = spec_write(store, batch->specs[i].job, batch->specs[i].spec, error);
-	for (uint32_t i = 0; i < batch->rows_n && r == 0; i++)
-		r = row_write(store, &batch->rows[i], error);
+	if (r == 0)
+		r = write_rows(store, batch->rows, batch->rows_n, error);
 	for (uint32_t i = 0; i < batch->events_n && r == 0; i++)
 		r = event_write(store, &batch->events[i], error);
 	if (r == 0)

@@ -60,7 +60,8 @@ void store_events_free(struct mscg_event *events, uint32_t n)
 	free(events);
 }
 
-static int read_all(struct store *store, sqlite3_stmt *st, struct mscg_event **ret, uint32_t *ret_n, struct mscg_error *error)
+static int read_all(struct store *store, sqlite3_stmt *st, struct mscg_event **ret, uint32_t *ret_n,
+                    struct mscg_error *error)
 {
 	struct mscg_event *list = NULL;
 	uint32_t n = 0, cap = 0;

@@ -67,9 +67,7 @@
 	CURSOR(X, LIST_ALL,    "NOT INDEXED WHERE") \
 	CURSOR(X, LIST_ACTIVE, "INDEXED BY job_active WHERE outcome = 0 AND") \
 	CURSOR(X, LIST_OTHER,  "INDEXED BY job_other WHERE outcome = 2 AND") \
-	CURSOR(X, LIST_USER_0, "INDEXED BY job_user WHERE uid = ?3 AND outcome = 0 AND") \
-	CURSOR(X, LIST_USER_1, "INDEXED BY job_user WHERE uid = ?3 AND outcome = 1 AND") \
-	CURSOR(X, LIST_USER_2, "INDEXED BY job_user WHERE uid = ?3 AND outcome = 2 AND")
+	CURSOR(X, LIST_USER,   "INDEXED BY job_user WHERE uid = ?3 AND")
 
 enum statement {
 #define X(name, sql) ST_##name,
@@ -121,6 +119,12 @@ struct text_cached {
 	int64_t  refs;    /* taken in this transaction and not written yet */
 };
 
+/* Where a batch has a job's row for the last time. */
+struct batch_key {
+	uint64_t marked;
+	uint32_t last;
+};
+
 struct schema;
 
 struct store {
@@ -136,6 +140,8 @@ struct store {
 	struct text_cached text[TEXT_CACHE];
 	unsigned      text_next;
 	struct buf    pack, pack_run; /* reused */
+	struct batch_key *keys;       /* hash table of a batch, reused */
+	uint32_t      keys_size, keys_mask;
 	struct old_row old[OLD_ROWS];
 	struct store_copy *copy; /* borrowed: under way, reads through this connection */
 	int64_t       since_usec, since_key; /* the last answer of list's lower bound; since_usec 0: none */

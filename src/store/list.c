@@ -5,7 +5,8 @@
  */
 #include "src/store/internal.h"
 
-#define CURSORS_MAX OUTCOME_COUNT
+#define CURSORS_MAX 2
+#define FEW_ACTIVE  10000 /* so few are walked rather than all that a user ever had */
 #define BOUND_ROWS  20000 /* ended jobs that are looked at for a lower bound; it is a shortcut, and can be done without */
 
 struct cursor {
@@ -55,31 +56,49 @@ static unsigned outcomes(uint32_t states)
 	return set;
 }
 
-static int open_walk(struct store *store, struct walk *walk, unsigned set, bool by_user, uint32_t uid, int64_t low,
-                     int64_t high, struct mscg_error *error)
+static bool few_are_active(const struct store *store)
 {
-	static const enum statement user[][2] = {
-		[OUTCOME_NONE]      = {ST_LIST_USER_0_UP, ST_LIST_USER_0_DOWN},
-		[OUTCOME_COMPLETED] = {ST_LIST_USER_1_UP, ST_LIST_USER_1_DOWN},
-		[OUTCOME_OTHER]     = {ST_LIST_USER_2_UP, ST_LIST_USER_2_DOWN},
-	};
-	static const enum statement any[][2] = {
-		[OUTCOME_NONE]      = {ST_LIST_ACTIVE_UP, ST_LIST_ACTIVE_DOWN},
-		[OUTCOME_COMPLETED] = {ST_LIST_ALL_UP, ST_LIST_ALL_DOWN}, /* most jobs: the table itself */
-		[OUTCOME_OTHER]     = {ST_LIST_OTHER_UP, ST_LIST_OTHER_DOWN},
+	int64_t n = 0;
+	for (int s = 0; s < MSCG_STATE_COUNT; s++)
+		n += outcome_of((enum mscg_state)s) == OUTCOME_NONE ? store->kept.sums[s].jobs : 0;
+	return n < FEW_ACTIVE;
+}
+
+/* Which cursors give all rows that may match, as a bit set. Most jobs are completed: where those are wanted, it is the
+ * table itself. */
+enum way { WAY_ALL, WAY_USER, WAY_ACTIVE, WAY_OTHER };
+
+static unsigned ways(const struct store *store, uint32_t states, bool by_user)
+{
+	unsigned set = outcomes(states);
+	if (set == 1u << OUTCOME_NONE && (!by_user || few_are_active(store)))
+		return 1u << WAY_ACTIVE;
+	if (by_user)
+		return 1u << WAY_USER;
+	if (set & 1u << OUTCOME_COMPLETED)
+		return 1u << WAY_ALL;
+	return (set & 1u << OUTCOME_NONE ? 1u << WAY_ACTIVE : 0) | (set & 1u << OUTCOME_OTHER ? 1u << WAY_OTHER : 0);
+}
+
+static int open_walk(struct store *store, struct walk *walk, unsigned set, uint32_t uid, int64_t low, int64_t high,
+                     struct mscg_error *error)
+{
+	static const enum statement statement[][2] = {
+		[WAY_ALL]    = {ST_LIST_ALL_UP, ST_LIST_ALL_DOWN},
+		[WAY_USER]   = {ST_LIST_USER_UP, ST_LIST_USER_DOWN},
+		[WAY_ACTIVE] = {ST_LIST_ACTIVE_UP, ST_LIST_ACTIVE_DOWN},
+		[WAY_OTHER]  = {ST_LIST_OTHER_UP, ST_LIST_OTHER_DOWN},
 	};
 	int r;
 
-	if (!by_user && set & 1u << OUTCOME_COMPLETED)
-		set = 1u << OUTCOME_COMPLETED;
-	for (unsigned o = 0; o < OUTCOME_COUNT; o++) {
-		if (!(set & 1u << o))
+	for (unsigned w = 0; w < ARRAY_SIZE(statement); w++) {
+		if (!(set & 1u << w))
 			continue;
 		struct cursor *c = &walk->cursor[walk->n++];
-		c->st = store->st[(by_user ? user : any)[o][walk->down]];
+		c->st = store->st[statement[w][walk->down]];
 		sqlite3_bind_int64(c->st, 1, low);
 		sqlite3_bind_int64(c->st, 2, high);
-		if (by_user)
+		if (w == WAY_USER)
 			sqlite3_bind_int64(c->st, 3, uid);
 		if ((r = step(store, c, error)) < 0)
 			return r;
@@ -100,7 +119,8 @@ static int find_user(struct store *store, const char *name, uint32_t *ret_uid, s
 	return n == 2 || rc == SQLITE_DONE ? n : sql_error(store, rc, error, "cannot read the users");
 }
 
-static int one_row(struct store *store, sqlite3_stmt *borrowed, int64_t *ret_first, int64_t *ret_second, struct mscg_error *error)
+static int one_row(struct store *store, sqlite3_stmt *borrowed, int64_t *ret_first, int64_t *ret_second,
+                   struct mscg_error *error)
 {
 	_cleanup_reset_ sqlite3_stmt *st = borrowed;
 	int rc = sqlite3_step(st);
@@ -231,7 +251,7 @@ int store_list_next(struct store *store, const struct store_filter *f, struct st
 	if (users == 2)
 		uid = UINT32_MAX;
 	if (users > 0 && low <= high &&
-	    (r = open_walk(store, &walk, outcomes(f->states), uid != UINT32_MAX, uid, low, high, error)) < 0)
+	    (r = open_walk(store, &walk, ways(store, f->states, uid != UINT32_MAX), uid, low, high, error)) < 0)
 		return r;
 
 	struct cursor *c;

@@ -281,6 +281,7 @@ void store_close(struct store *store)
 	if (store->dir_fd >= 0)
 		close(store->dir_fd);
 	buf_free(&store->pack);
+	free(store->keys);
 	buf_free(&store->pack_run);
 	free(store);
 }

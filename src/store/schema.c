@@ -21,7 +21,7 @@ static const char tables[] =
 	"CREATE TABLE job({job+});"
 	"CREATE INDEX job_active ON job(outcome) WHERE outcome = 0;"
 	"CREATE INDEX job_other ON job(outcome) WHERE outcome = 2;"
-	"CREATE INDEX job_user ON job(uid, outcome);"
+	"CREATE INDEX job_user ON job(uid);"
 	"CREATE INDEX job_end ON job(end_usec) WHERE end_usec > 0;"
 	"CREATE TABLE event({event+});"
 	"CREATE INDEX event_key ON event(key);";

@@ -39,7 +39,7 @@ int store_get_info(struct store *store, struct store_info *ret, struct mscg_erro
  * nothing. -EEXIST: a spec or an event of that number is there already. -EINVAL: job ids are 1 to 2^31 - 1. */
 struct store_batch {
 	const struct mscg_event *events; uint32_t events_n;
-	const struct mscg_row   *rows;   uint32_t rows_n;
+	const struct mscg_row   *rows;   uint32_t rows_n; /* of several rows of one job the last counts */
 	const struct store_new_spec { uint32_t job; const struct mscg_spec *spec; } *specs; uint32_t specs_n;
 	uint32_t    next_job_id;  /* 0: unchanged */
 	int8_t      drained;      /* -1: unchanged */
@@ -49,7 +49,8 @@ int store_commit(struct store *store, const struct store_batch *batch, struct ms
 
 /* Restart: every row that is not final, in order of id (the record of an array before its tasks). `each` may stop it with
  * -errno, and must not use the store. The row is owned by the callee after the call. */
-int store_load_active(struct store *store, int (*each)(struct mscg_row *row, void *ctx), void *ctx, struct mscg_error *error);
+int store_load_active(struct store *store, int (*each)(struct mscg_row *row, void *ctx), void *ctx,
+                      struct mscg_error *error);
 
 /* What was asked, whole (with environment and script if `with_texts`). -ENOENT. The caller frees it. */
 int store_get_spec(struct store *store, uint32_t job, bool with_texts, struct mscg_spec **ret, struct mscg_error *error);
@@ -62,7 +63,8 @@ struct store_record {
 void store_record_clear(struct store_record *record);
 int  store_get(struct store *store, struct mscg_id id, struct store_record *ret, struct mscg_error *error);
 
-/* A slice of the list, by key (the record of an array before its tasks): the next call gives the last id seen. `states` is a bit set (1 << state), 0: all. */
+/* A slice of the list, by key (the record of an array before its tasks): the next call gives the last id seen. `states` is
+ * a bit set (1 << state), 0: all. */
 struct store_filter {
 	uint32_t    states;
 	uint32_t    uid;         /* UINT32_MAX: everybody's */
@@ -74,7 +76,8 @@ struct store_filter {
 	uint32_t    limit;       /* rows in this slice */
 	uint32_t    scan_max;    /* store_list_next: rows looked at in this slice; 0: as many as it takes */
 };
-int store_list(struct store *store, const struct store_filter *filter, struct store_record **ret, uint32_t *ret_n, struct mscg_error *error);
+int store_list(struct store *store, const struct store_filter *filter, struct store_record **ret, uint32_t *ret_n,
+               struct mscg_error *error);
 
 /* The same for lists that may have to pass over many rows: looks at scan_max of them at most and may give fewer than
  * `limit`, or none, with more to come. *ret_last is what `after` is to be in the next call, if *ret_more. */
@@ -82,9 +85,10 @@ int store_list_next(struct store *store, const struct store_filter *filter, stru
                     struct mscg_id *ret_last, bool *ret_more, struct mscg_error *error);
 void store_records_free(struct store_record *records, uint32_t n); /* and what they own */
 
-/* Journal slice: events with seq > after (of one job, if id.job is not 0), at most `limit`. */
-int store_events(struct store *store, uint64_t after_seq, struct mscg_id id, uint32_t limit, struct mscg_event **ret, uint32_t *ret_n, struct mscg_error *error);
-
+/* Journal slice: events with seq > after (of one job, if id.job is not 0; of an array and all of its tasks), at most
+ * `limit`. */
+int store_events(struct store *store, uint64_t after_seq, struct mscg_id id, uint32_t limit, struct mscg_event **ret,
+                 uint32_t *ret_n, struct mscg_error *error);
 void store_events_free(struct mscg_event *events, uint32_t n);
 
 /* Totals over all rows, for `stats`: costs nothing. Every task counts as a job; the record of an array counts as those

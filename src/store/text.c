@@ -49,7 +49,8 @@ static struct text_cached *cached(struct store *store, uint64_t hash, const char
 	return NULL;
 }
 
-static int find(struct store *store, uint64_t hash, const char *content, size_t size, int64_t *ret_id, struct mscg_error *error)
+static int find(struct store *store, uint64_t hash, const char *content, size_t size, int64_t *ret_id,
+                struct mscg_error *error)
 {
 	_cleanup_reset_ sqlite3_stmt *st = store->st[ST_TEXT_FIND];
 	int rc;

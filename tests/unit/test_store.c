@@ -107,6 +107,52 @@ static void test_rows(void **state)
 	store_close(store);
 }
 
+/* Of several rows of a job in one commit the last counts, also in the totals. */
+static void test_last_row_counts(void **state)
+{
+	struct mscg_error error = {0};
+	struct store *store = open_store(*state, NULL);
+	struct store_totals totals;
+	struct mscg_spec *spec = mscg_spec_new();
+	enum { N = 500, OF = 40 };
+	struct mscg_row row[N];
+	struct store_new_spec new[OF];
+	int32_t last[OF + 1] = {0};
+
+	for (uint32_t i = 0; i < OF; i++)
+		new[i] = (struct store_new_spec){i + 1, spec};
+	for (int32_t i = 0; i < N; i++) {
+		uint32_t job = i < OF ? (uint32_t)i + 1 : 1 + rnd_below(OF);
+
+		row[i] = (struct mscg_row){.job = {.id = {job, MSCG_NO_TASK}, .priority = i, .state = (uint8_t)(i % 3)}};
+		last[job] = i;
+	}
+	struct store_batch batch = {.rows = row, .rows_n = N, .specs = new, .specs_n = OF, .drained = -1};
+
+	assert_ok(store_commit(store, &batch, &error));
+	for (uint32_t job = 1; job <= OF; job++) {
+		struct store_record record;
+
+		assert_ok(store_get(store, (struct mscg_id){job, MSCG_NO_TASK}, &record, &error));
+		assert_int_equal(record.row.job.priority, last[job]);
+		store_record_clear(&record);
+	}
+	assert_ok(store_get_totals(store, &totals, &error));
+	assert_int_equal(totals.by_state[0] + totals.by_state[1] + totals.by_state[2], OF);
+	assert_ok(store_integrity(store, &error));
+	/* One that cannot be is not passed over, wherever it stands. */
+	for (uint32_t at = 0; at < 3; at++) {
+		struct mscg_row rows[3] = {row[0], row[1], row[2]};
+
+		rows[at].job.id.job = 0;
+		struct store_batch bad = {.rows = rows, .rows_n = 3, .drained = -1};
+
+		assert_fails(store_commit(store, &bad, &error), -EINVAL, "job 0");
+	}
+	mscg_spec_free(spec);
+	store_close(store);
+}
+
 static void test_row_that_cannot_be(void **state)
 {
 	struct mscg_error error = {0};
@@ -540,12 +586,14 @@ static void test_views(void **state)
 
 	/* JSON functions in views: as the sqlite3 shell allows them */
 	assert_ok(sql_exec(store, "PRAGMA trusted_schema = ON", &error));
-	assert_query_text(store, "SELECT concat FROM (SELECT id||'|'||command||'|'||cpus||'|'||mem_mb||'|'||status||'|'||priority||'|'||"
-	                         "submit_time||'|'||start_time||'|'||end_time||'|'||wait_time||'|'||runtime||'|'||return_code||'|'||user||'|'||"
-	                         "stdout_path||'|'||stderr_path||'|'||cpu_user_time||'|'||is_elastic||'|'||min_cpus||'|'||max_cpus||'|'||"
-	                         "current_cpus||'|'||control_file AS concat FROM jobs WHERE id = 12)",
-	                  "12|echo hello world |2|1024|FAILED|0|1000.5|1002.0|1012.0|1.5|10.0|3|alice|/home/alice/.mscg_logs/job_12.out|"
-	                  "/home/alice/.mscg_logs/job_12.err|2.5|1|0.5|8|0|/home/alice/.mscg_logs/job_12.control");
+	assert_query_text(store, "SELECT id||'|'||command||'|'||cpus||'|'||mem_mb||'|'||status||'|'||priority||'|'||"
+	                         "submit_time||'|'||start_time||'|'||end_time||'|'||wait_time||'|'||runtime||'|'||"
+	                         "return_code||'|'||user||'|'||stdout_path||'|'||stderr_path||'|'||cpu_user_time||'|'||"
+	                         "is_elastic||'|'||min_cpus||'|'||max_cpus||'|'||current_cpus||'|'||control_file "
+	                         "FROM jobs WHERE id = 12",
+	                  "12|echo hello world |2|1024|FAILED|0|1000.5|1002.0|1012.0|1.5|10.0|3|alice|"
+	                  "/home/alice/.mscg_logs/job_12.out|/home/alice/.mscg_logs/job_12.err|2.5|1|0.5|8|0|"
+	                  "/home/alice/.mscg_logs/job_12.control");
 	assert_query_text(store, "SELECT cpu_system_time FROM jobs WHERE id = 12", NULL);
 	assert_query_text(store, "SELECT status || return_code || stdout_path FROM jobs WHERE id = '12_4'",
 	                  "CANCELLED-9/home/alice/.mscg_logs/job_12_4.out");
@@ -567,6 +615,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, temp_dir, remove_dir)
 	const struct CMUnitTest tests[] = {
 		T(test_rows),
+		T(test_last_row_counts),
 		T(test_row_that_cannot_be),
 		T(test_texts),
 		T(test_colliding_texts),

@@ -52,7 +52,9 @@ static inline uint64_t rnd_u64(void)
 /* Anything that a C string may hold: control characters, what JSON escapes, UTF-8, and what is not UTF-8. */
 static inline char *rnd_text(uint32_t max)
 {
-	static const char *const odd[] = {"\"", "\\", "'", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x8c\x8d", "{", "\xff", "\x01", "\\u0041"};
+	static const char *const odd[] = {
+		"\"", "\\", "'", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x8c\x8d", "{", "\xff", "\x01", "\\u0041",
+	};
 	uint32_t n = rnd_below(max + 1);
 	char *text = xcalloc(1, (size_t)n * 8 + 8);
 	size_t used = 0;

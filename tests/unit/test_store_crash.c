@@ -46,8 +46,8 @@ static int commit(struct store *store, uint64_t k, struct mscg_error *error)
 	for (uint32_t job = before > 12 ? before - 12 : 1; job <= after; job++)
 		if (last_set(job, k) == k) {
 			/* every state in turn, so that every index and total is written */
-			row[rows] = (struct mscg_row){.job = {.id = {job, MSCG_NO_TASK}, .priority = (int32_t)k, .state = (uint8_t)(k % MSCG_STATE_COUNT)}};
-			row[rows].job.submit_usec = 1;
+			row[rows] = (struct mscg_row){.job = {.id = {job, MSCG_NO_TASK}, .priority = (int32_t)k, .submit_usec = 1}};
+			row[rows].job.state = (uint8_t)(k % MSCG_STATE_COUNT);
 			row[rows].job.end_usec = mscg_state_is_final(k % MSCG_STATE_COUNT) ? (int64_t)k : 0;
 			rows++;
 		}
