@@ -204,6 +204,7 @@ enum mscg_job_flag {
 	MSCG_JOB_INFEASIBLE  = 1 << 7,
 	MSCG_JOB_ATTACHED    = 1 << 8, /* meaningless without its client: cancelled when that goes away */
 	MSCG_JOB_KILLED      = 1 << 9, /* cgroup.kill was ordered */
+	MSCG_JOB_BY_HAND     = 1 << 10, /* elastic, resized by hand in this attempt: not grown by itself above --cpus */
 };
 struct mscg_job {
 	struct mscg_id id;

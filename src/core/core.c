@@ -263,6 +263,6 @@ void core_step(struct core *core, const struct core_input *inputs, uint32_t n, s
 	elastic_grow(core);
 	close_step(core);
 	out_rows(core);
-	out->wake_boot_usec = timer_next(core);
+	out->wake_boot_usec = MIN_OF(timer_next(core), core->grow_at);
 	core->out = NULL;
 }

@@ -41,6 +41,8 @@ struct core_machine {
 struct core_policy {
 	bool     elastic;            /* false: elastic jobs stay at --cpus */
 	uint32_t elastic_threshold;  /* percent: grow only below this overall utilisation */
+	uint32_t elastic_calm_ms;    /* who made room for others is not grown again for so long: short jobs that come one by one
+	                                do not make it swing; 0: grows at once */
 	bool     infeasible_reject;  /* refuse what this machine can never satisfy, instead of queueing it with a warning */
 	uint64_t default_mem_per_cpu; /* for jobs that ask for no memory; at least 4 MiB */
 	uint32_t default_time_limit_s; /* 0: none */

@@ -56,6 +56,12 @@ static bool can_shrink(const struct core *core, const struct entry *e)
 	return resize_possible(e);
 }
 
+/* Whoever sets the size by hand finds it so afterwards. */
+static uint32_t grows_to(const struct mscg_job *job)
+{
+	return job->flags & MSCG_JOB_BY_HAND ? job->cpus_milli : job->max_cpus_milli;
+}
+
 static void measure(const struct core *core, const struct entry *e, struct live *l)
 {
 	uint64_t size = l->flight ? l->flight->cpus : e->job.current_cpus_milli;
@@ -70,7 +76,7 @@ static void measure(const struct core *core, const struct entry *e, struct live 
 		.lent_later = refused ? 0 : lent,
 		.yield_later = refused ? 0 : yield,
 	};
-	l->room = resize_possible(e) && e->job.max_cpus_milli > size ? e->job.max_cpus_milli - size : 0;
+	l->room = resize_possible(e) && grows_to(&e->job) > size ? grows_to(&e->job) - size : 0;
 	l->deficit = resize_possible(e) && e->job.cpus_milli > size ? e->job.cpus_milli - size : 0;
 }
 
@@ -222,6 +228,7 @@ static void shrink(struct core *core, struct entry *e, struct entry *starter, ui
 		f = resize_begin(core, e, cpus, &left, e->job.mem_bytes,
 		                 xasprintf("makes room for job %s", mscg_id_format(starter->job.id, id)));
 	f->for_others = true;
+	e->live->calm_until = core->now.boot_usec + core->policy.elastic_calm_ms * USEC_PER_MSEC;
 	elastic_update(core, e);
 	if (pool_of(&e->job) == POOL_SHARED) {
 		f->pledged += (uint32_t)amount;
@@ -266,7 +273,7 @@ static int by_rank(const void *a, const void *b)
 }
 
 /* Those that may be resized and are not at their maximum, in the order of the queue. */
-static struct entry **growable(const struct core *core, enum pool pool, uint32_t *ret_n)
+static struct entry **growable(struct core *core, enum pool pool, uint32_t *ret_n)
 {
 	struct entry **list = NULL;
 	uint32_t n = 0, cap = 0;
@@ -276,6 +283,10 @@ static struct entry **growable(const struct core *core, enum pool pool, uint32_t
 
 		if (!l->room && !l->deficit)
 			continue;
+		if (l->calm_until > core->now.boot_usec) {
+			core->grow_at = MIN_OF(core->grow_at, l->calm_until);
+			continue;
+		}
 		GROW(list, n, cap);
 		list[n++] = l->entry;
 	}
@@ -310,7 +321,7 @@ static void grow_pool(struct core *core, enum pool pool, bool lend)
 		for (uint32_t i = 0; i < n; i++) {
 			if (phase == 0)
 				size[i] = list[i]->job.current_cpus_milli;
-			limit[i] = MAX_OF(size[i], phase ? list[i]->job.max_cpus_milli : list[i]->job.cpus_milli);
+			limit[i] = MAX_OF(size[i], phase ? grows_to(&list[i]->job) : list[i]->job.cpus_milli);
 		}
 		water_raise(size, limit, more, n, free_cpus, unit);
 		for (uint32_t i = 0; i < n; i++) {
@@ -337,6 +348,7 @@ void elastic_grow(struct core *core)
 	bool lend = core->policy.elastic && elastic_utilisation(core) * 100 < core->policy.elastic_threshold;
 	bool asked = false;
 
+	core->grow_at = USEC_NEVER;
 	for (enum pool p = 0; p < POOL_COUNT; p++) {
 		bool wanted = lend ? core->room[p] > 0 : core->deficit[p] > 0;
 

@@ -103,6 +103,7 @@ struct live {
 	struct timer  backoff;  /* no resize before: the last was refused */
 	int64_t       started_boot;
 	uint32_t      retries, refusals;
+	int64_t       calm_until; /* boot clock: it made room for others a moment ago */
 	bool          unsure;   /* restart in the middle of a resize: what the kernel has is not known yet */
 	bool          restored; /* granted before a restart, and the engine has not said yet what became of it */
 	bool          hurt;     /* CPUs of it left the machine: it is below its least, or ... */
@@ -140,6 +141,7 @@ struct core {
 	struct tnode *timers;
 	struct tnode *elastic[POOL_COUNT];
 	struct live  *hurt;
+	int64_t       grow_at; /* somebody could grow then */
 	uint64_t      room[POOL_COUNT], deficit[POOL_COUNT];
 
 	uint32_t next_job_id;
@@ -226,6 +228,9 @@ const struct mscg_job *queue_ahead(const struct core *core, const struct mscg_jo
 uint64_t queue_available(const struct core *core, enum pool pool, int32_t priority, bool later);
 uint32_t queue_least(const struct core *core, const struct mscg_job *job); /* it would start with */
 bool     queue_feasible(const struct core *core, const struct mscg_job *job, char text[160]);
+
+/* look.c */
+char *count_text(uint64_t milli, char *text, size_t size); /* "none is", "1 is", "2 are" */
 
 /* timers.c */
 void timer_set(struct core *core, struct timer *timer, int64_t at); /* USEC_NEVER: unset */

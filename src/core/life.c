@@ -295,6 +295,7 @@ void life_back(struct core *core, struct entry *e, enum mscg_event_kind kind, en
 	resize_drop(core, e, "the job is back in the queue");
 	event.reason = (uint8_t)reason;
 	event.text = text && *text ? xstrdup(text) : NULL;
+	snprintf(e->job.run->fail_text, sizeof e->job.run->fail_text, "%s", text ? text : "");
 	out_event(core, e, &event);
 	l->after_n = 0;
 	l->unsure = false;

@@ -89,9 +89,16 @@ __attribute__((format(printf, 2, 3))) static void say(char *text, const char *fo
 	va_end(ap);
 }
 
-static const char *is_are(uint64_t milli)
+/* "none is", "1 is", "2 are" */
+char *count_text(uint64_t milli, char *text, size_t size)
 {
-	return milli <= CPU && milli > 0 ? "is" : "are";
+	char n[32];
+
+	if (milli == 0)
+		snprintf(text, size, "none is");
+	else
+		snprintf(text, size, "%s %s", format_cpus((uint32_t)milli, n, sizeof n), milli <= CPU ? "is" : "are");
+	return text;
 }
 
 static enum mscg_reason why_resources(const struct core *core, const struct mscg_job *job, char *text)
@@ -103,15 +110,14 @@ static enum mscg_reason why_resources(const struct core *core, const struct mscg
 	char need[32], have[32], l[32], y[32], more[64] = "";
 
 	format_cpus(least, need, sizeof need);
-	format_cpus((uint32_t)free_cpus, have, sizeof have);
+	count_text(free_cpus, have, sizeof have);
 	if (lent)
-		snprintf(more, sizeof more, "%s %s %s lent to others", yield ? "," : " and", format_cpus((uint32_t)lent, l, sizeof l),
-		         is_are(lent));
+		snprintf(more, sizeof more, "%s %s lent to others", yield ? "," : " and", count_text(lent, l, sizeof l));
 	if (yield)
 		snprintf(more + strlen(more), sizeof more - strlen(more), " and %s could be had from lower priorities",
 		         format_cpus((uint32_t)yield, y, sizeof y));
 	if (least > all)
-		say(text, "needs %s CPU%s, %s %s free%s", need, least == CPU ? "" : "s", have, is_are(free_cpus), more);
+		say(text, "needs %s CPU%s, %s free%s", need, least == CPU ? "" : "s", have, more);
 	else if (job->mem_bytes > book_mem_free(core))
 		say(text, "needs %s of memory, %s is free", format_size(job->mem_bytes, need, sizeof need),
 		    format_size(book_mem_free(core), have, sizeof have));
@@ -124,9 +130,8 @@ static enum mscg_reason why_retry(const struct core *core, const struct entry *e
 {
 	int64_t in = (e->live->deadline.at - now.boot_usec + USEC_PER_SEC - 1) / USEC_PER_SEC;
 
-	(void)core;
-	say(text, "could not be started (attempt %u of %u in a row): next attempt in %" PRId64 " s", e->live->retries,
-	    core->policy.max_launch_retries + 1, MAX_OF(in, INT64_C(0)));
+	say(text, "could not be started%s%.80s (%u of %u attempts): the next in %" PRId64 " s", *e->job.run->fail_text ? ": " : "",
+	    e->job.run->fail_text, e->live->retries, core->policy.max_launch_retries + 1, MAX_OF(in, INT64_C(0)));
 	return MSCG_REASON_LAUNCH_RETRY;
 }
 

@@ -102,7 +102,7 @@ static void release(struct mscg_job *job)
 	}
 }
 
-#define ATTEMPT_FLAGS (MSCG_JOB_STARTED | MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT | MSCG_JOB_KILLED)
+#define ATTEMPT_FLAGS (MSCG_JOB_STARTED | MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT | MSCG_JOB_KILLED | MSCG_JOB_BY_HAND)
 
 static uint16_t without(uint16_t flags, unsigned bits)
 {
@@ -218,6 +218,8 @@ static void updated(struct mscg_job *job, const struct mscg_event *event)
 		job->cpus_milli = event->cpus_milli;
 		if (!(job->flags & MSCG_JOB_ELASTIC))
 			job->min_cpus_milli = job->max_cpus_milli = event->cpus_milli;
+		else if (job->state != MSCG_STATE_PENDING)
+			job->flags |= MSCG_JOB_BY_HAND;
 	}
 	if (event->mem_bytes)
 		job->mem_bytes = event->mem_bytes;

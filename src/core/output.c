@@ -32,7 +32,8 @@ struct mscg_event out_new(const struct core *core, const struct entry *e, enum m
 		.id = e->job.id,
 		.time_usec = core->now.real_usec,
 		.kind = (uint8_t)kind,
-		.reason = e->job.reason,
+		/* An update of what waits says anew why; other events say it where there is something to say. */
+		.reason = kind == MSCG_EVENT_UPDATED ? e->job.reason : MSCG_REASON_NONE,
 		.attempt = e->job.attempt,
 	};
 }

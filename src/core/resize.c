@@ -115,8 +115,11 @@ static void landed_event(struct core *core, struct entry *e, enum mscg_event_kin
 /* By hand: what was asked becomes what the job is, so that it is not taken back as lent. */
 static void adopt_size(struct core *core, struct entry *e, uint32_t cpus)
 {
-	struct mscg_event event = out_new(core, e, MSCG_EVENT_UPDATED);
+	struct mscg_event event;
 
+	if (cpus == e->job.cpus_milli && (e->job.flags & MSCG_JOB_BY_HAND || !(e->job.flags & MSCG_JOB_ELASTIC)))
+		return;
+	event = out_new(core, e, MSCG_EVENT_UPDATED);
 	event.cpus_milli = cpus;
 	event.mem_bytes = 0;
 	out_event(core, e, &event);
@@ -146,7 +149,7 @@ static void taken(struct core *core, struct entry *e)
 	}
 	e->live->refusals = 0;
 	if (f->by_hand) {
-		if (f->cpus_asked && e->job.cpus_milli != f->cpus)
+		if (f->cpus_asked)
 			adopt_size(core, e, f->cpus);
 		out_answer(core, f->token, e->job.id, 0, CORE_RESIZE_DONE, true, "job has %s CPUs and %s of memory",
 		       format_cpus(f->cpus, cpus, sizeof cpus), format_size(f->mem, size, sizeof size));
@@ -278,11 +281,11 @@ static bool affordable(const struct core *core, const struct entry *e, uint32_t 
 	char a[32], b[32], c[32];
 
 	if (more > book_free(core, pool))
-		snprintf(text, size, "needs %s CPUs more, %s are free, %s are lent to others", format_cpus(more, a, sizeof a),
-		         format_cpus((uint32_t)book_free(core, pool), b, sizeof b),
-		         format_cpus((uint32_t)elastic_takeable(core, pool, INT32_MIN, true), c, sizeof c));
+		snprintf(text, size, "needs %s more CPUs, %s free and %s lent to others", format_cpus(more, a, sizeof a),
+		         count_text(book_free(core, pool), b, sizeof b),
+		         count_text(elastic_takeable(core, pool, INT32_MIN, true) - e->live->own.lent_later, c, sizeof c));
 	else if (more_mem > book_mem_free(core))
-		snprintf(text, size, "needs %s of memory more, %s is free", format_size(more_mem, a, sizeof a),
+		snprintf(text, size, "needs %s more memory, %s is free", format_size(more_mem, a, sizeof a),
 		         format_size(book_mem_free(core), b, sizeof b));
 	else
 		return true;
@@ -331,7 +334,7 @@ static void try_by_hand(struct core *core, struct entry *e, uint64_t token, uint
 	} else if (!affordable(core, e, cpus, mem, text, sizeof text)) {
 		out_answer(core, token, e->job.id, -EAGAIN, CORE_RESIZE_DEFERRED, true, "%s", text);
 	} else if (cpus == e->job.current_cpus_milli && mem == e->job.mem_bytes) {
-		if (want && want != e->job.cpus_milli)
+		if (want)
 			adopt_size(core, e, want);
 		out_answer(core, token, e->job.id, 0, CORE_RESIZE_DONE, true, "it has that already");
 	} else {

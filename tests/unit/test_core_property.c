@@ -505,6 +505,7 @@ static void step(struct world *w, bool acted)
 	w->in_n = w->reports = 0;
 	w->steps++;
 	trace(w);
+	assert_true(out->wake_boot_usec > w->rig.now.boot_usec); /* or a daemon would spin */
 	rig_check(&w->rig);
 	for (uint32_t i = 0; i < out->answers_n; i++)
 		if (out->answers[i].token >= SPEC_TOKEN && out->answers[i].code == 0)
@@ -712,6 +713,7 @@ static void walk(struct world *w, uint64_t seed, uint32_t steps)
 	w->rig.policy.infeasible_reject = chance(50);
 	w->rig.policy.elastic = chance(85);
 	w->rig.policy.elastic_threshold = 20 + below(90);
+	w->rig.policy.elastic_calm_ms = below(3) * 1000;
 	rig_open(&w->rig);
 	for (uint32_t i = 0; i < steps; i++) {
 		for (uint32_t p = 0; p < w->procs; p++)

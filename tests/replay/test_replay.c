@@ -1,0 +1,715 @@
+/* Scripts of events against the core: tests/replay/ *.events. A line is an input; the lines behind it that begin with
+ * ">" are what the core decided upon it, word for word. REPLAY_UPDATE=1 writes what it decides now into the scripts,
+ * for a person to read the difference.
+ *
+ *   machine cores=4 threads=1 caches=1 nodes=1 packages=1 mem=8G shared=0-1     first line
+ *   policy elastic=no threshold=50 calm=1000 retries=3 reject                   may follow
+ *   submit NAME cpus=2 [elastic=MIN:MAX] [mem=1G] [priority=5] [time=60] [grace=30] [array=0-9%2] [quota] [requeue]
+ *   started | exited CODE | ended CODE | deferred | failed CODE | resized | refused | lost | stuck   NAME [signal=9] [oom=1]
+ *                                                        [supervisor] [node-down] [attempt=N] [#text...]: a report of the engine
+ *   cancel NAME, signal NAME, resize NAME [cpus=N] [mem=SIZE], drain on|off, shutdown, tick
+ *   pass SECONDS          time goes on, then a tick
+ *   { ... }               several inputs in one step
+ *   jobs                  who is there and how
+ *   why NAME              what core_why says
+ *   restart               a core made of the rows goes on; STARTED of whatever ran is not repeated by itself
+ *
+ * After every step the invariants hold, and the fold of all events is what the core says. */
+#include "tests/unit/core_support.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <signal.h>
+
+#include "src/base/buf.h"
+#include "src/base/parse.h"
+
+struct named {
+	char *name;
+	uint32_t job;
+	struct mscg_spec spec;
+};
+
+struct folded {
+	struct mscg_job job;
+	struct mscg_row row;
+	bool known;
+};
+
+struct replay {
+	struct rig rig;
+	bool open;
+	struct named *names; uint32_t names_n, names_cap;
+	struct folded *folds; uint32_t folds_n, folds_cap;
+	struct { uint64_t seq; struct mscg_id id; } *resizes; uint32_t resizes_n, resizes_cap;
+	struct core_input *in; uint32_t in_n, in_cap;
+	struct mscg_spec *specs[64]; uint32_t specs_n;
+	struct mscg_report *reports[64]; uint32_t reports_n;
+	uint32_t pending_names; /* submitted in this step */
+	bool together;
+	struct buf out;
+	const char *file;
+	unsigned line;
+};
+
+#define BAD(r, ...)                                                  \
+	do {                                                         \
+		print_error("%s:%u: ", (r)->file, (r)->line);        \
+		fail_msg(__VA_ARGS__);                               \
+	} while (0)
+
+/* -- words -------------------------------------------------------------------------------------------------------- */
+
+/* The next word of *p, which is cut off; NULL at the end. */
+static char *word(char **p)
+{
+	char *w;
+
+	*p += strspn(*p, " \t");
+	if (!**p || **p == '#')
+		return NULL;
+	w = *p;
+	*p += strcspn(*p, " \t");
+	if (**p)
+		*(*p)++ = '\0';
+	return w;
+}
+
+static char *value(char *w, const char *key)
+{
+	size_t n = strlen(key);
+
+	return strncmp(w, key, n) == 0 && w[n] == '=' ? w + n + 1 : NULL;
+}
+
+static uint32_t number(struct replay *r, const char *text)
+{
+	uint64_t v;
+	struct mscg_error error;
+
+	if (!text || parse_u64(text, 0, UINT32_MAX, &v, &error) < 0)
+		BAD(r, "not a number: %s", text ? text : "(nothing)");
+	return (uint32_t)v;
+}
+
+static uint64_t size(struct replay *r, const char *text)
+{
+	uint64_t v;
+
+	if (parse_size(text, &v, NULL) < 0)
+		BAD(r, "not a size: %s", text);
+	return v;
+}
+
+static uint32_t milli(struct replay *r, const char *text)
+{
+	uint32_t v;
+
+	if (parse_cpus(text, &v, NULL) < 0)
+		BAD(r, "not a number of CPUs: %s", text);
+	return v;
+}
+
+static struct mscg_id lookup(struct replay *r, char *name)
+{
+	char *task = name ? strchr(name, '_') : NULL;
+	struct mscg_id id = {0, MSCG_NO_TASK};
+
+	if (!name)
+		BAD(r, "a name is missing");
+	if (task) {
+		*task++ = '\0';
+		id.task = number(r, task);
+	}
+	for (uint32_t i = 0; i < r->names_n; i++)
+		if (streq(r->names[i].name, name))
+			id.job = r->names[i].job;
+	if (!id.job && !streq(name, "nobody"))
+		BAD(r, "no job %s", name);
+	if (!id.job)
+		id.job = 4711;
+	return id;
+}
+
+static const char *name_of(struct replay *r, struct mscg_id id)
+{
+	static char text[4][64];
+	static unsigned turn;
+	char *t = text[turn++ % 4];
+	const char *name = "nobody";
+
+	for (uint32_t i = 0; i < r->names_n; i++)
+		if (r->names[i].job == id.job)
+			name = r->names[i].name;
+	if (id.task == MSCG_NO_TASK)
+		snprintf(t, sizeof text[0], "%s", name);
+	else
+		snprintf(t, sizeof text[0], "%s_%u", name, id.task);
+	return t;
+}
+
+/* -- the fold ----------------------------------------------------------------------------------------------------- */
+
+static struct folded *fold_of(struct replay *r, struct mscg_id id)
+{
+	for (uint32_t i = 0; i < r->folds_n; i++)
+		if (mscg_id_equal(r->folds[i].job.id, id))
+			return &r->folds[i];
+	GROW(r->folds, r->folds_n, r->folds_cap);
+	r->folds[r->folds_n] = (struct folded){.job = {.id = id}};
+	return &r->folds[r->folds_n++];
+}
+
+static void fold(struct replay *r, const struct mscg_event *e)
+{
+	struct folded *f = fold_of(r, e->id);
+	struct mscg_error error;
+
+	if (!f->known && e->id.task != MSCG_NO_TASK) {
+		struct mscg_job record = fold_of(r, id_of(e->id.job))->job;
+
+		f = fold_of(r, e->id);
+		core_job_split(&record, e->id.task, &f->job);
+	}
+	f->known = true;
+	if (core_job_apply(&f->job, e, &error) < 0)
+		BAD(r, "the journal does not fold: %s", error.text);
+}
+
+static void check_folds(struct replay *r)
+{
+	for (uint32_t i = 0; i < r->folds_n; i++) {
+		const struct mscg_job *live = core_find(r->rig.core, r->folds[i].job.id);
+		struct mscg_job a = r->folds[i].job, b;
+
+		if (live && !mscg_id_equal(live->id, a.id))
+			live = NULL;
+		if (!live != mscg_state_is_final((enum mscg_state)a.state))
+			BAD(r, "job %s: the fold says %s", name_of(r, a.id), mscg_state_name((enum mscg_state)a.state));
+		if (!live)
+			continue;
+		b = *live;
+		a.run = b.run = NULL;
+		if (memcmp(&a, &b, sizeof a) != 0)
+			BAD(r, "job %s: the fold is another one than the core's", name_of(r, a.id));
+	}
+}
+
+static void keep_rows(struct replay *r)
+{
+	for (uint32_t i = 0; i < r->rig.out.rows_n; i++) {
+		const struct mscg_row *row = &r->rig.out.rows[i];
+		struct folded *f = fold_of(r, row->job.id);
+
+		mscg_row_clear(&f->row);
+		f->row = *row;
+		f->row.job.run = mscg_run_copy(row->job.run);
+		f->row.pending = xstrdup(row->pending);
+	}
+}
+
+/* -- what comes out ----------------------------------------------------------------------------------------------- */
+
+static void print_event(struct replay *r, const struct mscg_event *e)
+{
+	buf_addf(&r->out, "> %s %s", name_of(r, e->id), mscg_event_name(e->kind));
+	if (e->kind == MSCG_EVENT_ENDED || e->kind == MSCG_EVENT_DEFERRED || e->kind == MSCG_EVENT_REQUEUED)
+		buf_addf(&r->out, " %s", mscg_state_name((enum mscg_state)e->state));
+	if (e->kind == MSCG_EVENT_ENDED)
+		buf_addf(&r->out, " %d:%d", e->exit_code, e->exit_signal);
+	if (e->cpus_milli) {
+		char cpus[32];
+
+		buf_addf(&r->out, " %s CPUs", format_cpus(e->cpus_milli, cpus, sizeof cpus));
+	}
+	if (e->cpus)
+		buf_addf(&r->out, " (%s)", e->cpus);
+	if (e->reason && e->kind != MSCG_EVENT_STARTED)
+		buf_addf(&r->out, " %s", mscg_reason_name(e->reason));
+	if (e->text)
+		buf_addf(&r->out, ": %s", e->text);
+	buf_adds(&r->out, "\n");
+}
+
+static void print_action(struct replay *r, const struct mscg_action *a)
+{
+	static const char *const kinds[] = {"START", "RESIZE", "SIGNAL", "KILL", "REMOVE"};
+
+	buf_addf(&r->out, "> %s %s", kinds[a->kind], name_of(r, a->id));
+	if (a->grant) {
+		char text[128], cpus[32], mem[32];
+
+		mscg_cpuset_format(&a->grant->share[0].cpus, text, sizeof text);
+		buf_addf(&r->out, " %s CPUs (%s) %s", format_cpus(a->grant->share[0].cpu_milli, cpus, sizeof cpus), text,
+		         format_size(a->grant->share[0].mem_bytes, mem, sizeof mem));
+	}
+	if (a->kind == MSCG_ACTION_SIGNAL)
+		buf_addf(&r->out, " %s", signal_name(a->signal));
+	for (uint32_t i = 0; i < a->after_n; i++)
+		for (uint32_t k = 0; k < r->resizes_n; k++)
+			if (r->resizes[k].seq == a->after[i])
+				buf_addf(&r->out, " after %s", name_of(r, r->resizes[k].id));
+	buf_adds(&r->out, "\n");
+}
+
+static void print_answer(struct replay *r, const struct core_answer *a)
+{
+	static const char *const words[] = {"", "Proposed", "InProgress", "Done", "Deferred", "Infeasible"};
+
+	if (!a->code && !a->resize && !a->text[0] && !a->reason)
+		return;
+	buf_addf(&r->out, "> answer %s%s%s%s%s\n", a->code ? strerrorname_np(-a->code) : "ok", a->resize ? " " : "",
+	         words[a->resize], a->text[0] ? ": " : "", a->text);
+}
+
+static void run_step(struct replay *r)
+{
+	struct core_output *out = &r->rig.out;
+
+	core_output_clear(out);
+	core_step(r->rig.core, r->in, r->in_n, r->rig.now, out);
+	for (uint32_t i = 0; i < out->answers_n; i++)
+		if (out->answers[i].token > 100 && out->answers[i].code == 0) {
+			struct named *n = &r->names[out->answers[i].token - 101];
+
+			n->job = out->answers[i].id.job;
+			core_job_init(r->rig.core, &n->spec, out->answers[i].id, &fold_of(r, out->answers[i].id)->job);
+		}
+	for (uint32_t i = 0; i < out->actions_n; i++)
+		if (out->actions[i].kind == MSCG_ACTION_RESIZE) {
+			GROW(r->resizes, r->resizes_n, r->resizes_cap);
+			r->resizes[r->resizes_n].seq = out->actions[i].resize_seq;
+			r->resizes[r->resizes_n++].id = out->actions[i].id;
+		}
+	for (uint32_t i = 0; i < out->events_n; i++) {
+		fold(r, &out->events[i]);
+		print_event(r, &out->events[i]);
+	}
+	for (uint32_t i = 0; i < out->actions_n; i++)
+		print_action(r, &out->actions[i]);
+	for (uint32_t i = 0; i < out->answers_n; i++)
+		print_answer(r, &out->answers[i]);
+	keep_rows(r);
+	check_folds(r);
+	rig_check(&r->rig);
+	for (uint32_t i = 0; i < r->reports_n; i++)
+		free(r->reports[i]);
+	r->in_n = r->reports_n = 0;
+}
+
+/* -- commands ----------------------------------------------------------------------------------------------------- */
+
+static struct core_input *input(struct replay *r, enum core_input_kind kind)
+{
+	GROW(r->in, r->in_n, r->in_cap);
+	r->in[r->in_n] = (struct core_input){.kind = kind, .token = 1};
+	return &r->in[r->in_n++];
+}
+
+static void do_machine(struct replay *r, char *args)
+{
+	unsigned n[5] = {1, 1, 1, 1, 1};
+	static const char *const keys[] = {"packages", "nodes", "caches", "cores", "threads"};
+	uint64_t mem = 8 * GIB;
+	struct mscg_cpuset shared = {0};
+
+	for (char *w; (w = word(&args));) {
+		for (int i = 0; i < 5; i++)
+			if (value(w, keys[i]))
+				n[i] = number(r, value(w, keys[i]));
+		if (value(w, "mem"))
+			mem = size(r, value(w, "mem"));
+		if (value(w, "shared"))
+			shared = set_of(value(w, "shared"));
+	}
+	build_machine(&r->rig.machine, n[0], n[1], n[2], n[3], n[4]);
+	r->rig.machine.m.mem_bytes = mem;
+	r->rig.machine.m.shared = shared;
+	r->rig.policy = test_policy();
+}
+
+static void do_policy(struct replay *r, char *args)
+{
+	for (char *w; (w = word(&args));) {
+		if (value(w, "elastic"))
+			r->rig.policy.elastic = streq(value(w, "elastic"), "yes");
+		if (value(w, "threshold"))
+			r->rig.policy.elastic_threshold = number(r, value(w, "threshold"));
+		if (value(w, "retries"))
+			r->rig.policy.max_launch_retries = number(r, value(w, "retries"));
+		if (value(w, "calm"))
+			r->rig.policy.elastic_calm_ms = number(r, value(w, "calm"));
+		if (streq(w, "reject"))
+			r->rig.policy.infeasible_reject = true;
+	}
+	if (r->open) {
+		input(r, CORE_POLICY)->policy = &r->rig.policy;
+		if (!r->together)
+			run_step(r);
+	}
+}
+
+static void spec_word(struct replay *r, struct mscg_spec *s, char *w)
+{
+	char *v;
+
+	if ((v = value(w, "cpus"))) {
+		s->cpus_milli = milli(r, v);
+		if (!s->elastic)
+			s->min_cpus_milli = s->max_cpus_milli = s->cpus_milli;
+	} else if ((v = value(w, "elastic"))) {
+		char *max = strchr(v, ':');
+
+		*max++ = '\0';
+		s->elastic = true;
+		s->min_cpus_milli = milli(r, v);
+		s->max_cpus_milli = milli(r, max);
+	} else if ((v = value(w, "mem"))) {
+		s->mem_bytes = size(r, v);
+	} else if ((v = value(w, "priority"))) {
+		s->priority = *v == '-' ? -(int32_t)number(r, v + 1) : (int32_t)number(r, v);
+	} else if ((v = value(w, "time"))) {
+		s->time_limit_s = number(r, v);
+	} else if ((v = value(w, "grace"))) {
+		s->grace_s = number(r, v);
+	} else if ((v = value(w, "array"))) {
+		assert_int_equal(mscg_array_parse(v, s, NULL), 0);
+	} else if (streq(w, "quota")) {
+		s->cpu_mode = MSCG_CPUS_QUOTA;
+	} else if (streq(w, "requeue")) {
+		s->requeue = true;
+	} else {
+		BAD(r, "what is %s?", w);
+	}
+}
+
+static void do_submit(struct replay *r, char *args)
+{
+	struct core_input *in = input(r, CORE_SUBMIT);
+	char *name = word(&args);
+	struct named *n;
+
+	GROW(r->names, r->names_n, r->names_cap);
+	n = &r->names[r->names_n++];
+	*n = (struct named){.name = xstrdup(name), .spec = job_spec(1, 64 * MIB, 0)};
+	for (char *w; (w = word(&args));)
+		spec_word(r, &n->spec, w);
+	in->token = 100 + r->names_n;
+	r->specs[r->specs_n % 64] = xmalloc(sizeof(struct mscg_spec));
+	*r->specs[r->specs_n % 64] = n->spec;
+	in->spec = r->specs[r->specs_n++ % 64];
+	assert_true(r->specs_n <= 64);
+}
+
+static uint64_t resize_of(struct replay *r, struct mscg_id id)
+{
+	for (uint32_t k = r->resizes_n; k-- > 0;)
+		if (mscg_id_equal(r->resizes[k].id, id))
+			return r->resizes[k].seq;
+	return 0;
+}
+
+static void do_report(struct replay *r, enum mscg_report_kind kind, char *args)
+{
+	struct mscg_report *report = xcalloc(1, sizeof *report);
+	struct core_input *in = input(r, CORE_REPORT);
+	char *text = strchr(args, '#'), *w;
+	const struct mscg_job *job;
+
+	if (text)
+		snprintf(report->text, sizeof report->text, "%s", text + 1);
+	report->kind = kind;
+	report->id = lookup(r, word(&args));
+	job = core_find(r->rig.core, report->id);
+	report->attempt = job ? job->attempt : 1;
+	report->time_usec = r->rig.now.real_usec;
+	report->resize_seq = resize_of(r, report->id);
+	mscg_usage_init(&report->usage);
+	while ((w = word(&args))) {
+		if (value(w, "signal"))
+			report->exit_signal = (int32_t)number(r, value(w, "signal"));
+		else if (value(w, "oom"))
+			report->usage.oom_kills = number(r, value(w, "oom"));
+		else if (value(w, "attempt"))
+			report->attempt = number(r, value(w, "attempt"));
+		else if (streq(w, "supervisor"))
+			report->reason = MSCG_REASON_SUPERVISOR_DIED;
+		else if (streq(w, "node-down"))
+			report->reason = MSCG_REASON_NODE_DOWN;
+		else
+			report->exit_code = (int32_t)number(r, w);
+	}
+	in->report = r->reports[r->reports_n++] = report;
+	in->id = report->id;
+}
+
+static bool print_job(const struct mscg_job *job, void *ctx)
+{
+	struct replay *r = ctx;
+	char cpus[32] = "", set[128] = "", mem[32];
+
+	if (job->run && job->run->grant)
+		mscg_cpuset_format(&job->run->grant->share[0].cpus, set, sizeof set);
+	buf_addf(&r->out, "> %s %s", name_of(r, job->id), mscg_state_name((enum mscg_state)job->state));
+	if (job->current_cpus_milli)
+		buf_addf(&r->out, " %s CPUs (%s) %s", format_cpus(job->current_cpus_milli, cpus, sizeof cpus), set,
+		         format_size(job->mem_bytes, mem, sizeof mem));
+	buf_adds(&r->out, "\n");
+	return true;
+}
+
+static void do_why(struct replay *r, char *args)
+{
+	char text[160];
+	struct mscg_id id = lookup(r, word(&args));
+	enum mscg_reason reason = core_why(r->rig.core, id, r->rig.now, text);
+
+	buf_addf(&r->out, "> %s: %s\n", mscg_reason_name(reason), text);
+}
+
+static void do_restart(struct replay *r)
+{
+	struct core *core = core_new(&r->rig.machine.m, &r->rig.policy);
+	uint64_t seq = 0;
+	struct mscg_error error;
+
+	for (uint32_t i = 0; i < r->resizes_n; i++)
+		seq = MAX_OF(seq, r->resizes[i].seq);
+	core_restore(core, core_next_job_id(r->rig.core), seq + 1000, core_drained(r->rig.core));
+	for (uint32_t i = 0; i < r->folds_n; i++)
+		if (!mscg_state_is_final((enum mscg_state)r->folds[i].row.job.state) &&
+		    core_load(core, &r->folds[i].row, r->rig.now, &error) < 0)
+			BAD(r, "core_load: %s", error.text);
+	core_free(r->rig.core);
+	r->rig.core = core;
+	rig_check(&r->rig);
+}
+
+static void do_resize(struct replay *r, char *args)
+{
+	struct core_input *in = input(r, CORE_RESIZE);
+
+	in->id = lookup(r, word(&args));
+	for (char *w; (w = word(&args));) {
+		if (value(w, "cpus"))
+			in->cpus_milli = milli(r, value(w, "cpus"));
+		if (value(w, "mem"))
+			in->mem_bytes = size(r, value(w, "mem"));
+	}
+}
+
+static bool is_report(const char *verb, enum mscg_report_kind *ret)
+{
+	static const struct { const char *verb; enum mscg_report_kind kind; } kinds[] = {
+		{"started", MSCG_REPORT_STARTED}, {"exited", MSCG_REPORT_EXITED}, {"ended", MSCG_REPORT_ENDED},
+		{"deferred", MSCG_REPORT_START_DEFERRED}, {"failed", MSCG_REPORT_START_FAILED}, {"resized", MSCG_REPORT_RESIZED},
+		{"refused", MSCG_REPORT_RESIZE_DEFERRED}, {"lost", MSCG_REPORT_LOST}, {"stuck", MSCG_REPORT_STUCK},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (streq(kinds[i].verb, verb)) {
+			*ret = kinds[i].kind;
+			return true;
+		}
+	return false;
+}
+
+/* True for what is an input of a step. */
+static bool do_input(struct replay *r, const char *verb, char *args)
+{
+	enum mscg_report_kind kind;
+
+	if (streq(verb, "submit"))
+		do_submit(r, args);
+	else if (is_report(verb, &kind))
+		do_report(r, kind, args);
+	else if (streq(verb, "cancel"))
+		input(r, CORE_CANCEL)->id = lookup(r, word(&args));
+	else if (streq(verb, "signal"))
+		*input(r, CORE_SIGNAL) = (struct core_input){.kind = CORE_SIGNAL, .token = 1, .id = lookup(r, word(&args)), .signal = SIGUSR2};
+	else if (streq(verb, "resize"))
+		do_resize(r, args);
+	else if (streq(verb, "drain"))
+		input(r, CORE_DRAIN)->on = streq(word(&args), "on");
+	else if (streq(verb, "shutdown"))
+		input(r, CORE_SHUTDOWN);
+	else if (streq(verb, "tick"))
+		input(r, CORE_TICK);
+	else
+		return false;
+	return true;
+}
+
+static void do_line(struct replay *r, char *line)
+{
+	char *args = line, *verb = word(&args);
+
+	if (!verb)
+		return;
+	if (streq(verb, "machine")) {
+		do_machine(r, args);
+		return;
+	}
+	if (streq(verb, "policy")) {
+		do_policy(r, args);
+		return;
+	}
+	if (!r->open)
+		rig_open(&r->rig);
+	r->open = true;
+	if (streq(verb, "{")) {
+		r->together = true;
+	} else if (streq(verb, "}")) {
+		r->together = false;
+		run_step(r);
+	} else if (streq(verb, "pass")) {
+		rig_pass(&r->rig, number(r, word(&args)) * USEC_PER_SEC);
+		input(r, CORE_TICK);
+		run_step(r);
+	} else if (streq(verb, "jobs")) {
+		core_each(r->rig.core, print_job, r);
+	} else if (streq(verb, "why")) {
+		do_why(r, args);
+	} else if (streq(verb, "restart")) {
+		do_restart(r);
+	} else if (!do_input(r, verb, args)) {
+		BAD(r, "what is %s?", verb);
+	} else if (!r->together) {
+		run_step(r);
+	}
+}
+
+static void replay_free(struct replay *r)
+{
+	if (r->open)
+		rig_close(&r->rig);
+	for (uint32_t i = 0; i < r->names_n; i++) {
+		free(r->names[i].name);
+		free(r->names[i].spec.array);
+	}
+	for (uint32_t i = 0; i < r->folds_n; i++) {
+		mscg_run_free(r->folds[i].job.run);
+		mscg_row_clear(&r->folds[i].row);
+	}
+	for (uint32_t i = 0; i < r->specs_n; i++)
+		free(r->specs[i]);
+	free(r->names);
+	free(r->folds);
+	free(r->resizes);
+	free(r->in);
+	buf_free(&r->out);
+}
+
+/* -- files -------------------------------------------------------------------------------------------------------- */
+
+static char *read_all(const char *path)
+{
+	FILE *f = fopen(path, "re");
+	struct buf b = {0};
+	char chunk[4096];
+	size_t n;
+
+	if (!f)
+		fail_msg("%s: %s", path, strerror(errno));
+	while ((n = fread(chunk, 1, sizeof chunk, f)) > 0)
+		buf_add(&b, chunk, n);
+	fclose(f);
+	return buf_steal(&b);
+}
+
+/* The script with what the core decides now in the place of what it should. */
+static char *replay(const char *path, const char *text)
+{
+	struct replay *r = xcalloc(1, sizeof *r);
+	char *copy = xstrdup(text), *rest = copy, *line, *result;
+
+	r->file = path;
+	while ((line = strsep(&rest, "\n"))) {
+		r->line++;
+		if (*line == '>' || (!rest && !*line))
+			continue;
+		buf_addf(&r->out, "%s\n", line);
+		do_line(r, line);
+	}
+	result = buf_steal(&r->out);
+	replay_free(r);
+	free(r);
+	free(copy);
+	return result;
+}
+
+static void first_difference(const char *path, const char *want, const char *got)
+{
+	unsigned line = 1;
+
+	while (*want && *want == *got) {
+		line += *want == '\n';
+		want++;
+		got++;
+	}
+	while (want[-1] != '\n') {
+		want--;
+		got--;
+	}
+	print_error("%s:%u:\n  expected: %.*s\n  decided:  %.*s\n", path, line, (int)strcspn(want, "\n"), want, (int)strcspn(got, "\n"),
+	            got);
+}
+
+static void test_script(void **state)
+{
+	const char *path = *state;
+	char *text = read_all(path), *now = replay(path, text), *again = replay(path, text);
+	bool same = streq(text, now);
+
+	assert_string_equal(now, again); /* the same inputs at the same times */
+	if (!same && getenv("REPLAY_UPDATE")) {
+		FILE *f = fopen(path, "we");
+
+		assert_non_null(f);
+		fputs(now, f);
+		fclose(f);
+		same = true;
+	}
+	if (!same)
+		first_difference(path, text, now);
+	free(text);
+	free(now);
+	free(again);
+	if (!same)
+		fail_msg("%s: decided otherwise", path);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct CMUnitTest *)a)->name, ((const struct CMUnitTest *)b)->name);
+}
+
+int main(void)
+{
+	const char *dir = getenv("REPLAY_DIR") ? getenv("REPLAY_DIR") : "tests/replay";
+	struct CMUnitTest tests[256] = {{0}};
+	size_t n = 0;
+	DIR *d = opendir(dir);
+	int failed;
+
+	if (!d) {
+		fprintf(stderr, "%s: %s: expected to be run at the top of the tree, or REPLAY_DIR\n", dir, strerror(errno));
+		return 1;
+	}
+	for (struct dirent *e; (e = readdir(d)) && n < ARRAY_SIZE(tests);) {
+		size_t length = strlen(e->d_name);
+
+		if (length > 7 && streq(e->d_name + length - 7, ".events")) {
+			char *path = xasprintf("%s/%s", dir, e->d_name);
+
+			tests[n++] = (struct CMUnitTest){.name = path, .test_func = test_script, .initial_state = path};
+		}
+	}
+	closedir(d);
+	qsort(tests, n, sizeof tests[0], by_name);
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	failed = n ? _cmocka_run_group_tests("replay", tests, n, NULL, NULL) : 1;
+	for (size_t i = 0; i < n; i++)
+		free((char *)(uintptr_t)tests[i].name);
+	return failed;
+}
