@@ -161,8 +161,19 @@ static int leave_root(struct local *l, uint32_t controllers, struct mscg_error *
 	return r;
 }
 
+static int find_live(void *ctx, const char *name, const struct mscg_cgroup *child)
+{
+	struct mscg_cgroup_events events;
+	bool *live = ctx;
+
+	if (strncmp(name, "job_", 4) == 0 && mscg_cgroup_events_get(child, &events, NULL) == 0)
+		*live |= events.populated;
+	return 0;
+}
+
 static int claim(struct local *l, const char *instance, struct mscg_error *error)
 {
+	bool live = false;
 	_cleanup_free_ char *stamp = NULL;
 	char path[512];
 	int r = mscg_cgroup_lock(&l->root, &l->lock_fd, error);
@@ -177,11 +188,17 @@ static int claim(struct local *l, const char *instance, struct mscg_error *error
 		return mscg_cgroup_stamp_set(&l->root, instance, error);
 	if (r < 0)
 		return r == -EOPNOTSUPP ? 0 : r;
-	if (!streq(stamp, instance))
+	if (streq(stamp, instance))
+		return 0;
+	/* Another's, as after a backup was restored elsewhere. Its running jobs are not ours to touch; without any, it is
+	 * only a directory. */
+	if ((r = mscg_cgroup_children(&l->root, find_live, &live, error)) < 0)
+		return r;
+	if (live)
 		return mscg_error_set(error, -EPERM,
-		                      "%.90s belongs to the mscgd of another state directory (instance %.36s): give another --cgroup-root, or remove it",
-		                      path, stamp);
-	return 0;
+		                      "jobs of another state directory (instance %.36s) run in %.90s: give another --cgroup-root",
+		                      stamp, path);
+	return mscg_cgroup_stamp_set(&l->root, instance, error);
 }
 
 static int open_supervisors(struct local *l, struct mscg_error *error)

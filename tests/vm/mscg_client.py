@@ -110,6 +110,15 @@ class Daemon:
                 raise TimeoutError("job %s: %s" % (job, {k: j[k] for k in [*want, "state", "reason", "reason_text"]}))
             time.sleep(0.02)
 
+    def started(self, job, seconds=60):
+        """Shows it once its main process runs."""
+        end = time.monotonic() + seconds
+        while True:
+            j = self.show(job)
+            if j["pid"] or time.monotonic() > end:
+                return j
+            time.sleep(0.02)
+
     def events(self, since=0, follow=False):
         c = self.connect()
         c.send("Events", {"since": since, "follow": follow}, more=True)
