@@ -18,6 +18,8 @@ int cg_error(const struct mscg_cgroup *cgroup, int code, struct mscg_error *erro
 	char text[256];
 	va_list ap;
 
+	if (!error)
+		return code;
 	va_start(ap, format);
 	vsnprintf(text, sizeof text, format, ap);
 	va_end(ap);
@@ -70,7 +72,7 @@ int cg_fail(const struct mscg_cgroup *cgroup, const char *file, const char *valu
 	if ((err == ENOENT || err == ENODEV) && !mscg_cgroup_exists(cgroup))
 		return cg_error(cgroup, -ENODEV, error, "the cgroup was removed");
 	if (err == ENOENT && file && !cg_has(cgroup, file))
-		return fail_missing(cgroup, file, error);
+		return !error ? -EOPNOTSUPP : fail_missing(cgroup, file, error);
 	if (err == EACCES || err == EPERM)
 		why = "not permitted: it is not delegated to this user";
 	if (!file)

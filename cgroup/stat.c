@@ -62,15 +62,14 @@ static int read_file(const struct mscg_cgroup *cgroup, struct filling *f, struct
 {
 	const char *file = fields[f->from].file;
 	_cleanup_free_ char *long_text = NULL;
-	struct mscg_error e;
 	char text[CG_SMALL];
-	int r = (int)cg_read(cgroup, file, text, sizeof text, &e);
+	int r = (int)cg_read(cgroup, file, text, sizeof text, NULL);
 
 	if (r == -EFBIG) /* io.stat of a machine with many disks */
-		r = cg_read_all(cgroup, file, &long_text, &e);
+		r = cg_read_all(cgroup, file, &long_text, NULL);
 	if (r >= 0)
 		take(f, long_text ? long_text : text);
-	return r >= 0 || r == -EOPNOTSUPP ? 0 : mscg_error_set(error, r, "%s", e.text);
+	return r >= 0 || r == -EOPNOTSUPP ? 0 : cg_fail(cgroup, file, NULL, -r, error);
 }
 
 int mscg_cgroup_read_stat(const struct mscg_cgroup *cgroup, unsigned groups, struct mscg_cgroup_stat *ret,
