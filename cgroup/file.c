@@ -103,19 +103,26 @@ static ssize_t read_some(int fd, void *data, size_t size)
 	return n;
 }
 
-ssize_t cg_read(const struct mscg_cgroup *cgroup, const char *file, char *text, size_t size, struct mscg_error *error)
+ssize_t cg_read_raw(const struct mscg_cgroup *cgroup, const char *file, char *text, size_t size)
 {
 	_cleanup_close_ int fd = open_file(cgroup, file, O_RDONLY);
 
 	if (fd < 0)
-		return cg_fail(cgroup, file, NULL, errno, error);
+		return -errno;
 	ssize_t n = read_some(fd, text, size - 1);
 	if (n < 0)
-		return cg_fail(cgroup, file, NULL, errno, error);
+		return -errno;
 	if ((size_t)n == size - 1)
-		return cg_fail(cgroup, file, NULL, EFBIG, error);
+		return -EFBIG;
 	text[n] = '\0';
 	return n;
+}
+
+ssize_t cg_read(const struct mscg_cgroup *cgroup, const char *file, char *text, size_t size, struct mscg_error *error)
+{
+	ssize_t n = cg_read_raw(cgroup, file, text, size);
+
+	return n < 0 ? cg_fail(cgroup, file, NULL, (int)-n, error) : n;
 }
 
 int cg_read_all(const struct mscg_cgroup *cgroup, const char *file, char **ret_text, struct mscg_error *error)

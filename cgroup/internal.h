@@ -15,6 +15,8 @@
 
 /* Reads a file that the kernel shows in one piece into `text`, NUL ended. Returns the length. -EFBIG: does not fit. */
 ssize_t cg_read(const struct mscg_cgroup *cgroup, const char *file, char *text, size_t size, struct mscg_error *error);
+/* The same without text: plain -errno of the call that failed. */
+ssize_t cg_read_raw(const struct mscg_cgroup *cgroup, const char *file, char *text, size_t size);
 /* Reads any file, in as many pieces as it takes. *ret_text is the caller's. */
 int cg_read_all(const struct mscg_cgroup *cgroup, const char *file, char **ret_text, struct mscg_error *error);
 /* One open, one write(2), one close. */

@@ -63,9 +63,9 @@ struct moment {
 	struct mscg_error error;
 };
 
-/* memory.high at the target makes those that allocate reclaim what they add instead of growing; frozen nobody
- * allocates at all. Where it will not freeze in time (a task waits in the kernel), room for what may be added between the look and the
- * write is asked for. */
+/* memory.high at the target makes those that allocate reclaim what they add instead of growing; frozen nobody allocates
+ * at all. Where it will not freeze in time (a task waits in the kernel), room is asked for: what may be added between the
+ * look and the write. */
 static void try_at_rest(const struct mscg_cgroup *cgroup, uint64_t target, struct moment *m)
 {
 	uint64_t high = MSCG_CGROUP_UNKNOWN;

@@ -58,18 +58,24 @@ static void take(struct filling *f, const char *text)
 	}
 }
 
+/* 1: read, 0: there is no such file. */
 static int read_file(const struct mscg_cgroup *cgroup, struct filling *f, struct mscg_error *error)
 {
 	const char *file = fields[f->from].file;
 	_cleanup_free_ char *long_text = NULL;
 	char text[CG_SMALL];
-	int r = (int)cg_read(cgroup, file, text, sizeof text, NULL);
+	int r = (int)cg_read_raw(cgroup, file, text, sizeof text);
 
+	if (r == -ENOENT)
+		return 0;
 	if (r == -EFBIG) /* io.stat of a machine with many disks */
 		r = cg_read_all(cgroup, file, &long_text, NULL);
-	if (r >= 0)
-		take(f, long_text ? long_text : text);
-	return r >= 0 || r == -EOPNOTSUPP ? 0 : cg_fail(cgroup, file, NULL, -r, error);
+	if (r == -EOPNOTSUPP)
+		return 0;
+	if (r < 0)
+		return cg_fail(cgroup, file, NULL, -r, error);
+	take(f, long_text ? long_text : text);
+	return 1;
 }
 
 int mscg_cgroup_read_stat(const struct mscg_cgroup *cgroup, unsigned groups, struct mscg_cgroup_stat *ret,
@@ -77,6 +83,7 @@ int mscg_cgroup_read_stat(const struct mscg_cgroup *cgroup, unsigned groups, str
 {
 	struct mscg_cgroup_stat stat;
 	struct filling f = { .stat = &stat };
+	int found = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
 		*slot(&stat, i) = MSCG_CGROUP_UNKNOWN;
@@ -86,7 +93,11 @@ int mscg_cgroup_read_stat(const struct mscg_cgroup *cgroup, unsigned groups, str
 		int r = fields[f.from].group & groups ? read_file(cgroup, &f, error) : 0;
 		if (r < 0)
 			return r;
+		found += r;
 	}
+	/* A removed cgroup has no file at all. */
+	if (!found && !mscg_cgroup_exists(cgroup))
+		return cg_fail(cgroup, NULL, NULL, ENODEV, error);
 	*ret = stat;
 	return 0;
 }
