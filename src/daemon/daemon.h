@@ -190,7 +190,7 @@ struct daemon {
 	int64_t           retry_usec;
 
 	/* server.c, requests.c */
-	int               listen_fd;
+	int               listen_fd, spare_fd; /* the latter is there to be given up */
 	sd_event_source  *listen_source;
 	struct client    *clients;
 	uint32_t          clients_n;

@@ -332,7 +332,7 @@ static int run_once(struct daemon *d, struct mscg_error *error)
 
 int main(int argc, char **argv)
 {
-	struct daemon d = { .listen_fd = -1, .argc = argc, .argv = argv };
+	struct daemon d = { .listen_fd = -1, .spare_fd = -1, .argc = argc, .argv = argv };
 	struct mscg_error error = { 0 };
 	int r = config_load(&d.config, argc, argv, &error);
 

@@ -3,6 +3,7 @@
 #include <grp.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -11,7 +12,11 @@
 #include "daemon.h"
 #include "src/base/fd.h"
 
-enum { CLIENTS_MAX = 4096 };
+enum {
+	CLIENTS_MAX     = 4096,
+	MESSAGES_A_TURN = 64,        /* of one client, before the others have theirs */
+	ANSWERS_MAX     = 256 * 1024 /* bytes unread: a client that does not read is not asked what else it wants */
+};
 
 static void client_free(struct client *c)
 {
@@ -57,15 +62,19 @@ bool client_may_act(const struct client *c, uint32_t uid)
 	return c->peer.uid == uid || client_is_operator(c);
 }
 
-/* Takes messages as long as each is answered at once. False: the client is gone. */
+/* Takes messages as long as each is answered at once and the answers are read. True: there may be more. */
 static bool take_messages(struct client *c)
 {
 	struct mscg_error error;
 
-	while (!c->current && !c->hangup) {
+	for (int i = 0; !c->current && !c->hangup; i++) {
 		json_t *message;
-		int r = wire_conn_next(c->conn, &message, &error);
 
+		if (i == MESSAGES_A_TURN)
+			return true;
+		if (wire_conn_queued(c->conn) > ANSWERS_MAX && wire_conn_flush(c->conn) < 0)
+			return false;
+		int r = wire_conn_next(c->conn, &message, &error);
 		if (r == 0)
 			break;
 		if (r < 0) {
@@ -79,11 +88,11 @@ static bool take_messages(struct client *c)
 		requests_handle(c, message);
 		json_decref(message);
 	}
-	return true;
+	return false;
 }
 
-/* Writes what is queued and sets what to poll for. False: the client is gone. */
-static bool flush_client(struct client *c)
+/* Writes what is queued and sets what to poll for; `more`: to be called again in any case. False: the client is gone. */
+static bool flush_client(struct client *c, bool more)
 {
 	int r = wire_conn_flush(c->conn);
 
@@ -92,8 +101,8 @@ static bool flush_client(struct client *c)
 	if (r == 0 && c->hangup)
 		return false;
 	/* A client that sends ahead of its answers is read until its buffer is full, and then waits its turn. */
-	bool full = c->current && wire_conn_full(c->conn);
-	sd_event_source_set_io_events(c->io, (full ? 0 : EPOLLIN | EPOLLRDHUP) | (r == -EAGAIN ? EPOLLOUT : 0));
+	bool full = wire_conn_full(c->conn);
+	sd_event_source_set_io_events(c->io, (full ? 0 : EPOLLIN | EPOLLRDHUP) | (r == -EAGAIN || more ? EPOLLOUT : 0));
 	if (r == 0 && c->current && c->current->drained)
 		c->current->drained(c->current);
 	return true;
@@ -120,8 +129,9 @@ static int on_client(sd_event_source *source, int fd, uint32_t events, void *ctx
 		while (r > 0);
 		if (r != -EAGAIN) {
 			/* The peer has closed: whole requests that came before are still carried out (mscgd --once < file). */
-			take_messages(c);
-			flush_client(c);
+			while (take_messages(c))
+				;
+			flush_client(c, false);
 			if (!c->current || c->current->abandon || r < 0 || !c->d->config.once)
 				client_free(c);
 			else
@@ -129,8 +139,8 @@ static int on_client(sd_event_source *source, int fd, uint32_t events, void *ctx
 			return 0;
 		}
 	}
-	take_messages(c);
-	if (!flush_client(c))
+	bool more = take_messages(c);
+	if (!flush_client(c, more))
 		client_free(c);
 	return 0;
 }
@@ -159,6 +169,37 @@ struct client *server_adopt(struct daemon *d, int fd, struct mscg_error *error)
 	return c;
 }
 
+/* Jobs need descriptors too, and nobody may have all of what is there for clients: root still gets through. */
+static bool has_room(const struct daemon *d, int fd)
+{
+	struct rlimit files = { .rlim_cur = CLIENTS_MAX * 2 };
+	struct ucred peer = { 0 };
+	socklen_t size = sizeof peer;
+	uint32_t max, own = 0;
+
+	getrlimit(RLIMIT_NOFILE, &files);
+	max = (uint32_t)MIN_OF(files.rlim_cur / 2, (rlim_t)CLIENTS_MAX);
+	if (d->clients_n >= max || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+		return false;
+	if (peer.uid == 0 || peer.uid == geteuid() || d->clients_n < max / 2)
+		return true;
+	for (const struct client *c = d->clients; c; c = c->next)
+		own += c->peer.uid == peer.uid;
+	return own < max / 2;
+}
+
+/* Without a descriptor to spare, a connection cannot even be refused, and would be announced for ever. */
+static int refuse_one(struct daemon *d, int fd)
+{
+	int client;
+
+	close(steal_fd(&d->spare_fd));
+	client = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+	cleanup_close(&client);
+	d->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return 0;
+}
+
 static int on_connect(sd_event_source *source, int fd, uint32_t events, void *ctx)
 {
 	struct daemon *d = ctx;
@@ -170,12 +211,10 @@ static int on_connect(sd_event_source *source, int fd, uint32_t events, void *ct
 		int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (client < 0)
-			return 0;
-		if (d->clients_n >= CLIENTS_MAX) {
+			return (errno == EMFILE || errno == ENFILE) && d->spare_fd >= 0 ? refuse_one(d, fd) : 0;
+		if (!has_room(d, client))
 			close(client);
-			continue;
-		}
-		if (!server_adopt(d, client, &error))
+		else if (!server_adopt(d, client, &error))
 			log_line(LOG_WARNING, "%s", error.text);
 	}
 	return 0;
@@ -234,6 +273,7 @@ int server_open(struct daemon *d, struct mscg_error *error)
 	if (r < 0)
 		return mscg_error_set(error, r, "cannot watch %s: %s", path, strerror(-r));
 	d->listen_fd = steal_fd(&fd);
+	d->spare_fd  = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	return 0;
 }
 
@@ -243,6 +283,7 @@ void server_close(struct daemon *d)
 	if (d->listen_fd >= 0) {
 		close(steal_fd(&d->listen_fd));
 		unlink(d->config.socket);
+		cleanup_close(&d->spare_fd);
 	}
 	while (d->clients) {
 		d->clients->attached_n = 0; /* those jobs go on without us */
