@@ -119,3 +119,18 @@ value = job[sys.argv[2]]
 print(value if isinstance(value, str) else json.dumps(value))
 PY
 }
+
+# serve REPLY...: instead of a daemon, one that gives these answers (tests/cli/serve.py)
+serve() {
+    "$python" "$BATS_TEST_DIRNAME/serve.py" "$room/sock" "$@" 3>&- &
+    daemon_pid=$!
+    within 5 test -S "$room/sock"
+}
+
+# json EXPRESSION: prints it, with what is on standard input as `j`
+json() {
+    "$python" -c 'import json, sys
+j = json.load(sys.stdin)
+v = eval(sys.argv[1])
+print(v if isinstance(v, str) else json.dumps(v))' "$1"
+}
