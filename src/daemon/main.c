@@ -37,7 +37,7 @@ void log_line(int priority, const char *format, ...)
 static int fatal(const struct mscg_error *error)
 {
 	fprintf(stderr, "mscgd: %s\n", error->text);
-	return error->code == -EINVAL ? 2 : 1;
+	return error->code == -EINVAL || error->code == -ERANGE ? 2 : 1;
 }
 
 /* -- what the engine says ----------------------------------------------------------------------------------------- */
@@ -350,6 +350,11 @@ int main(int argc, char **argv)
 		if (r < 0)
 			mscg_error_set(&error, r, "event loop: %s", strerror(-r));
 	}
+	r = r < 0 ? fatal(&error) : 0;
+	/* What mends it may be several lines, to be copied as they are. */
+	if (error.code == -EOPNOTSUPP)
+		for (char **w = d.warnings; w && *w; w++)
+			fprintf(stderr, "  %s\n", *w);
 	teardown(&d);
-	return r < 0 ? fatal(&error) : 0;
+	return r;
 }

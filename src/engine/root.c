@@ -32,6 +32,18 @@ static uint32_t wanted_bits(void)
 	return bits;
 }
 
+/* How to mend it, a line each, in the place of warnings. */
+static void add_mend(char ***warnings, const struct mscg_cgroup_finding *finding)
+{
+	for (const char *line = finding->mend; *line;) {
+		size_t n = strcspn(line, "\n");
+		_cleanup_free_ char *copy = xstrndup(line, n);
+
+		strv_add(warnings, copy);
+		line += n + (line[n] == '\n');
+	}
+}
+
 /* Which of the wanted controllers children of `cgroup` can have; for the others a line each. */
 static int find_controllers(struct local *l, const struct mscg_cgroup *cgroup, bool warn_only, uint32_t *ret, char ***warnings,
                             struct mscg_error *error)
@@ -48,9 +60,10 @@ static int find_controllers(struct local *l, const struct mscg_cgroup *cgroup, b
 			have |= 1u << wanted[i];
 			continue;
 		}
-		if (!warn_only)
-			return mscg_error_set(error, -EOPNOTSUPP, "%.150s; mscg doctor says how to mend it; --missing-controllers=warn runs without",
-			                      finding.text);
+		if (!warn_only) {
+			add_mend(warnings, &finding);
+			return mscg_error_set(error, -EOPNOTSUPP, "%.180s; --missing-controllers=warn runs without; to mend it:", finding.text);
+		}
 		_cleanup_free_ char *line = xasprintf("%s: %s", finding.text, not_enforced(wanted[i]));
 		strv_add(warnings, line);
 	}
