@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "internal.h"
+#include "src/base/utf8.h"
 
 static const int64_t stuck_usec = 60 * USEC_PER_SEC;
 
@@ -115,6 +116,7 @@ static void started(struct local *l, struct task *t, const struct runner_slot_in
 		return;
 	task_set_deadline(l, t, 0);
 	t->phase      = TASK_RUNNING;
+	task_forget_paths(t);
 	t->pid        = info->pid;
 	t->start_usec = info->start_usec;
 	struct mscg_report report = task_report(t, MSCG_REPORT_STARTED);
@@ -138,6 +140,19 @@ static bool may_come_right(int error)
 	return error == EAGAIN || error == ENOMEM || error == ENOSPC || error == EMFILE || error == ENFILE || error == EINTR;
 }
 
+/* "cannot start: standard output '/x/y': Permission denied"; of a long path its beginning, in whole characters. */
+static void say_failed(const struct task *t, const struct runner_slot_info *info, char *text, size_t size)
+{
+	const char *why = info->errno_value ? strerror(info->errno_value) : "killed before exec";
+	const char *path = info->stage < RUNNER_STAGE_COUNT ? t->path[info->stage] : NULL;
+	size_t n = 0, length = path ? strlen(path) : 0;
+
+	for (size_t c; n < length && n < 80 && (c = utf8_char(path + n, length - n)) > 0;)
+		n += c;
+	snprintf(text, size, "cannot start: %s%s%.*s%s%s: %s", runner_stage_text(info->stage), n ? " '" : "", (int)n, n ? path : "",
+	         n < length ? "..." : "", n ? "'" : "", why);
+}
+
 /* Died before exec: nothing of the user's ran. */
 static void failed(struct local *l, struct task *t, const struct runner_slot_info *info)
 {
@@ -145,8 +160,7 @@ static void failed(struct local *l, struct task *t, const struct runner_slot_inf
 
 	if (t->phase != TASK_LAUNCHED)
 		return;
-	snprintf(text, sizeof text, "cannot start: %s: %s", runner_stage_text(info->stage),
-	         info->errno_value ? strerror(info->errno_value) : "killed before exec");
+	say_failed(t, info, text, sizeof text);
 	if (may_come_right(info->errno_value)) {
 		launch_give_up(l, t, info->errno_value, text);
 		return;

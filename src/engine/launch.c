@@ -62,6 +62,18 @@ static uint32_t groups_of(const struct mscg_spec *spec, const uint32_t **ret)
 	return (uint32_t)n;
 }
 
+/* Should it fail, it can be said with what. */
+static void note_paths(struct task *t, const struct runner_launch *launch)
+{
+	const char *const path[RUNNER_STAGE_COUNT] = {
+		[RUNNER_STAGE_WORKDIR] = launch->workdir, [RUNNER_STAGE_STDIN] = launch->stdin_path, [RUNNER_STAGE_STDOUT] = launch->stdout_path,
+		[RUNNER_STAGE_STDERR] = launch->stderr_path, [RUNNER_STAGE_EXEC] = launch->exec_path,
+	};
+
+	for (int i = 0; i < RUNNER_STAGE_COUNT; i++)
+		t->path[i] = path[i] ? xstrdup(path[i]) : NULL;
+}
+
 static int hand_over(struct local *l, struct task *t, const struct mscg_spec *spec, struct mscg_error *error)
 {
 	const char *node = t->grant->share[0].node;
@@ -85,6 +97,7 @@ static int hand_over(struct local *l, struct task *t, const struct mscg_spec *sp
 		.umask_ = spec->umask, .deadline_usec = t->deadline_usec,
 	};
 	launch.ngroups = groups_of(spec, &launch.groups);
+	note_paths(t, &launch);
 	int r = runner_launch(l->runner, &launch, &t->slot, error);
 	for (int i = 0; i < 3; i++)
 		if (t->stdio[i] >= 0)

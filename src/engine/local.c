@@ -67,8 +67,17 @@ void task_set_deadline(struct local *l, struct task *t, int64_t boot_usec)
 	l->timer_usec = next;
 }
 
+void task_forget_paths(struct task *t)
+{
+	for (int i = 0; i < RUNNER_STAGE_COUNT; i++) {
+		free(t->path[i]);
+		t->path[i] = NULL;
+	}
+}
+
 void task_free(struct local *l, struct task *t)
 {
+	task_forget_paths(t);
 	task_set_deadline(l, t, 0);
 	if (t->events_fd >= 0) {
 		epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, t->events_fd, NULL);
