@@ -106,8 +106,11 @@ void daemon_shutdown(struct daemon *d, bool when_idle)
 		return;
 	}
 	/* After the reply is out. */
-	if (sd_event_add_defer(d->loop, &leave, on_leave, d) >= 0)
-		sd_event_source_set_priority(leave, SD_EVENT_PRIORITY_IDLE);
+	if (sd_event_add_defer(d->loop, &leave, on_leave, d) < 0)
+		return;
+	sd_event_source_set_priority(leave, SD_EVENT_PRIORITY_IDLE);
+	sd_event_source_set_floating(leave, true); /* the loop's own now */
+	sd_event_source_unref(leave);
 }
 
 static int on_term(sd_event_source *source, const struct signalfd_siginfo *info, void *ctx)
@@ -301,6 +304,7 @@ static void teardown(struct daemon *d)
 	core_free(d->core);
 	machine_clear(&d->machine);
 	strv_free(d->warnings);
+	sd_event_source_unref(d->retry_source);
 	sd_event_unref(d->loop);
 	config_clear(&d->config);
 }
