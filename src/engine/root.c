@@ -159,6 +159,20 @@ static int open_user_root(struct local *l, const char *instance, uint32_t *contr
 	return r < 0 ? r : find_controllers(l, &l->root, warn_only, controllers, warnings, error);
 }
 
+/* With controllers the kernel sees to it that a root has no processes of its own. Without, somebody's cgroup (a job's,
+ * even) would do as well as one that is meant for it. Only the top of all has no cgroup.events. */
+static int refuse_busy(const struct local *l, struct mscg_error *error)
+{
+	_cleanup_close_ int fd = openat(l->root.fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+	char pid[32] = "", path[512];
+
+	if (fd < 0 || faccessat(l->root.fd, "cgroup.events", F_OK, 0) < 0 || read(fd, pid, sizeof pid - 1) <= 0)
+		return 0;
+	pid[strspn(pid, "0123456789")] = 0;
+	return mscg_error_set(error, -EBUSY, "%.140s has processes of its own (pid %s): give another --cgroup-root",
+	                      mscg_cgroup_path(&l->root, path, sizeof path) > 0 ? path : "?", pid);
+}
+
 /* Our own process must not stand in the root: a cgroup with processes hands no controllers down. */
 static int leave_root(struct local *l, uint32_t controllers, struct mscg_error *error)
 {
@@ -168,7 +182,7 @@ static int leave_root(struct local *l, uint32_t controllers, struct mscg_error *
 
 	mscg_cgroup_close(&own);
 	if (!inside)
-		return controllers ? mscg_cgroup_enable(&l->root, controllers, error) : 0;
+		return controllers ? mscg_cgroup_enable(&l->root, controllers, error) : refuse_busy(l, error);
 	r = mscg_cgroup_settle(&l->root, "daemon", controllers, &daemon, error);
 	mscg_cgroup_close(&daemon);
 	return r;
