@@ -6,9 +6,16 @@
 #include <inttypes.h>
 
 #define STEP_BYTES  (UINT64_C(32) << 20)
-#define SPARE_BYTES (UINT64_C(256) << 10) /* driven out beyond the target, so that the last look finds room */
+#define SPARE_BYTES (UINT64_C(256) << 10)
 #define HOLD_USEC   10000
 #define WRITES_WITHOUT_GAIN 3
+
+/* What may be allocated between a look and the write that follows it: driven out too, and asked for where the cgroup cannot
+ * be held. */
+static uint64_t spare(uint64_t target)
+{
+	return MIN_OF(MAX_OF(target / 32, SPARE_BYTES), target / 2);
+}
 
 static uint64_t look(const struct mscg_cgroup *cgroup, const char *file)
 {
@@ -57,15 +64,14 @@ static int drive_out(const struct mscg_cgroup *cgroup, uint64_t goal, int64_t de
 }
 
 struct moment {
-	bool     fits;
+	bool     fits, held;
 	uint64_t current;
 	int      code; /* of the write to memory.max */
 	struct mscg_error error;
 };
 
 /* memory.high at the target makes those that allocate reclaim what they add instead of growing; frozen nobody allocates
- * at all. Where it will not freeze in time (a task waits in the kernel), room is asked for: what may be added between the
- * look and the write. */
+ * at all. Where it will not freeze in time (a task waits in the kernel) some room has to be left. */
 static void try_at_rest(const struct mscg_cgroup *cgroup, uint64_t target, struct moment *m)
 {
 	uint64_t high = MSCG_CGROUP_UNKNOWN;
@@ -76,13 +82,12 @@ static void try_at_rest(const struct mscg_cgroup *cgroup, uint64_t target, struc
 		m->code = mscg_cgroup_set(cgroup, MSCG_CGROUP_MEMORY_HIGH, target, &m->error);
 	if (m->code < 0)
 		return;
-	int held = cg_hold(cgroup, clock_boot_usec() + HOLD_USEC, &thaw, NULL);
-	uint64_t spare = held == 0 ? 0 : MAX_OF(target / 32, SPARE_BYTES);
+	m->held    = cg_hold(cgroup, clock_boot_usec() + HOLD_USEC, &thaw, NULL) == 0;
 	m->current = look(cgroup, "memory.current");
-	m->fits    = m->current != MSCG_CGROUP_UNKNOWN && spare < target && m->current <= target - spare;
+	m->fits    = m->current <= target - (m->held ? 0 : spare(target)); /* unknown is more than any target */
 	if (m->fits)
 		m->code = mscg_cgroup_set(cgroup, MSCG_CGROUP_MEMORY_MAX, target, &m->error);
-	if (held == 0)
+	if (m->held)
 		cg_unhold(cgroup, thaw);
 	if (high > target) {
 		int r = mscg_cgroup_set(cgroup, MSCG_CGROUP_MEMORY_HIGH, high, m->code < 0 ? NULL : &m->error);
@@ -102,6 +107,14 @@ static uint64_t anonymous(const struct mscg_cgroup *cgroup)
 
 #define MIB(bytes) ((double)(bytes) / (1u << 20))
 
+static void say_why(struct mscg_cgroup_resized *got, uint64_t target, bool held, bool late)
+{
+	const char *more = late ? ": time is over" : held ? "" : ": no room to spare, and it does not freeze for a last look";
+
+	snprintf(got->why, sizeof got->why, "%.1f MiB in use, %.1f of them anonymous, do not fit into %.1f MiB%s",
+	         MIB(got->current_bytes), MIB(got->anon_bytes), MIB(target), more);
+}
+
 int mscg_cgroup_resize_memory(const struct mscg_cgroup *cgroup, uint64_t target_bytes, int64_t deadline_usec,
                               struct mscg_cgroup_resized *ret, struct mscg_error *error)
 {
@@ -110,6 +123,7 @@ int mscg_cgroup_resize_memory(const struct mscg_cgroup *cgroup, uint64_t target_
 	uint64_t target = target_bytes == MSCG_CGROUP_MAX ? target_bytes : target_bytes - target_bytes % page;
 	struct mscg_cgroup_resized got = { 0 };
 	uint64_t limit = 0;
+	bool held = true;
 	int r = mscg_cgroup_get(cgroup, MSCG_CGROUP_MEMORY_MAX, &limit, error);
 
 	if (r < 0)
@@ -120,8 +134,8 @@ int mscg_cgroup_resize_memory(const struct mscg_cgroup *cgroup, uint64_t target_
 		r = mscg_cgroup_set(cgroup, MSCG_CGROUP_MEMORY_MAX, target, error);
 		got.done = true;
 	} else {
-		struct moment m = { 0 };
-		r = drive_out(cgroup, target > 2 * SPARE_BYTES ? target - SPARE_BYTES : target, deadline_usec, error);
+		struct moment m = { .held = true };
+		r = drive_out(cgroup, target - spare(target), deadline_usec, error);
 		if (r < 0)
 			return r;
 		if (look(cgroup, "memory.current") <= target)
@@ -129,16 +143,14 @@ int mscg_cgroup_resize_memory(const struct mscg_cgroup *cgroup, uint64_t target_
 		if (m.code < 0)
 			return mscg_error_set(error, m.code, "%s", m.error.text);
 		got.done = m.fits;
+		held     = m.held;
 	}
 	if (r < 0)
 		return r;
 	got.current_bytes = look(cgroup, "memory.current");
 	got.anon_bytes    = anonymous(cgroup);
-	if (!got.done) {
-		bool late = clock_boot_usec() >= deadline_usec;
-		snprintf(got.why, sizeof got.why, "%.1f MiB in use, %.1f of them anonymous, do not fit into %.1f MiB%s",
-		         MIB(got.current_bytes), MIB(got.anon_bytes), MIB(target), late ? " (time is over)" : "");
-	}
+	if (!got.done)
+		say_why(&got, target, held, clock_boot_usec() >= deadline_usec);
 	*ret = got;
 	return 0;
 }

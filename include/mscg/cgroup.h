@@ -393,7 +393,8 @@ struct mscg_cgroup_notified {
  * after whatever there is to tell.
  * -ETIMEDOUT: it could not be frozen in time (a process waits in the kernel, or cpu.max throttles it), and nobody, or
  * only earlier portions, were signalled; call again later. It is thawed in every case, but for one that was frozen
- * before the call: that stays frozen, and gets its signals when it is thawed. *ret may be NULL. */
+ * before the call: that stays frozen, and gets its signals when it is thawed. A caller that is killed in between leaves it
+ * frozen: who adopts it thaws. *ret may be NULL. */
 MSCG_PUBLIC int mscg_cgroup_notify(const struct mscg_cgroup *cgroup, int sig, int64_t deadline_usec,
                                    struct mscg_cgroup_notified *ret, struct mscg_error *error);
 
@@ -415,8 +416,8 @@ struct mscg_cgroup_resized {
  * below the target, memory.high at the target and the cgroup frozen for the moment of a last look (10 ms at most; where
  * it will not freeze a margin is asked for instead), and only if it still fits memory.max; memory.high and freezer
  * are put back. Otherwise it is deferred, which is no error: 0 is returned with done = false and `why` filled.
- * Blocks the calling thread, up to the deadline and one step more (0.2 s): not for an event loop's. A caller that dies
- * in between may leave memory.high at the target: who adopts the cgroup writes memory.high anew. Without
+ * Blocks the calling thread, up to the deadline and one step more (0.2 s): not for an event loop's. A caller that is killed
+ * in between may leave memory.high at the target and the cgroup frozen: who adopts it writes memory.high and thaws. Without
  * memory.reclaim (before 5.19) it is done when it fits by itself. Two callers on one cgroup at once are not allowed. */
 MSCG_PUBLIC int mscg_cgroup_resize_memory(const struct mscg_cgroup *cgroup, uint64_t target_bytes, int64_t deadline_usec,
                                           struct mscg_cgroup_resized *ret, struct mscg_error *error);

@@ -248,19 +248,19 @@ static void kill_one_by_one(void)
 	kill_bomb(cg_kill_by_signal);
 }
 
-/* Clones into the cgroup; whether the child lives. */
+/* Clones into the cgroup; whether the child lives long enough to run. */
 static bool can_clone_into(const struct mscg_cgroup *cg)
 {
-	pid_t pid = spawn(cg, sleeper, NULL);
-	bool lives;
+	bool dead = false;
 
-	usleep(50000);
-	lives = waitpid(pid, NULL, WNOHANG) == 0;
-	if (lives) {
+	shared->ready = 0;
+	pid_t pid = spawn(cg, sleeper, NULL);
+	WAIT_FOR(shared->ready || (dead = waitpid(pid, NULL, WNOHANG) == pid));
+	if (!dead) {
 		kill(pid, SIGKILL);
 		reap(pid);
 	}
-	return lives;
+	return !dead;
 }
 
 /* The kernel compares how often the parent's cgroup was killed with how often the child's was: why what is cloned from is
