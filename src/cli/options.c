@@ -123,7 +123,7 @@ static int parse_long(struct parser *p, const char *word)
 static int parse_short(struct parser *p, const char *word)
 {
 	while (*word) {
-		const struct option_spec *o;
+		const struct option_spec *o = NULL;
 		const char *value = NULL;
 		int r = find_short(p, *word++, &o);
 
