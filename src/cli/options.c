@@ -107,7 +107,7 @@ static int take_value(struct parser *p, const struct option_spec *o, bool by_let
 static int parse_long(struct parser *p, const char *word)
 {
 	const char *eq = strchr(word, '='), *value;
-	const struct option_spec *o;
+	const struct option_spec *o = NULL;
 	int r = find_long(p, word, eq ? (size_t)(eq - word) : strlen(word), &o);
 
 	if (r < 0)
