@@ -128,7 +128,7 @@ int store_backup(struct store *store, const char *path, struct mscg_error *error
 	_cleanup_(cleanup_copy) struct store_copy *copy = NULL;
 	bool done;
 	int r = store_copy_start(store, path, &copy, error);
-	return r < 0 ? r : store_copy_step(copy, INT32_MAX, &done, error);
+	return copy ? store_copy_step(copy, INT32_MAX, &done, error) : r;
 }
 
 /* ---- check ---- */

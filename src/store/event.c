@@ -34,14 +34,12 @@ int event_read(struct store *store, sqlite3_stmt *st, struct mscg_event *ret, st
 {
 	_cleanup_(mscg_event_clear) struct mscg_event event = {0};
 	struct in in = {.stmt = st};
-	size_t size;
 
 	event.seq = (uint64_t)in_int(&in, 0);
 	event.id = key_id(in_int(&in, 0));
 	in_columns(&in, &event_columns, &event);
-	const char *text = in_text(&in, &size);
-	struct unpack u = {.p = text, .end = text + size};
-	if (text) {
+	struct unpack u;
+	if (unpack_open(&u, &in)) {
 		unpack_columns(&u, &event_details, &event);
 		unpack_close(&u);
 	}

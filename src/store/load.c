@@ -41,7 +41,7 @@ void store_records_free(struct store_record *records, uint32_t n)
 
 int store_get(struct store *store, struct mscg_id id, struct store_record *ret, struct mscg_error *error)
 {
-	_cleanup_(store_record_clear) struct store_record record = {0};
+	struct store_record record = {0};
 	char text[MSCG_ID_TEXT];
 	int r;
 
@@ -54,10 +54,13 @@ int store_get(struct store *store, struct mscg_id id, struct store_record *ret, 
 		return mscg_error_set(error, -ENOENT, "no job %s", mscg_id_format(id, text));
 	if (rc != SQLITE_ROW)
 		return sql_error(store, rc, error, "cannot read");
-	if ((r = row_read(store, st, &record.row, error)) < 0 ||
-	    (r = spec_read(store, id.job, false, &record.spec, error)) < 0)
+	r = row_read(store, st, &record.row, error);
+	if (r == 0)
+		r = spec_read(store, id.job, false, &record.spec, error);
+	if (r < 0) {
+		store_record_clear(&record);
 		return r;
+	}
 	*ret = record;
-	record = (struct store_record){0};
 	return 0;
 }

@@ -103,10 +103,15 @@ static void read_lock(struct store *store, struct lock *lock)
 	ssize_t n = pread(store->lock_fd, text, sizeof(text) - 1, 0);
 
 	text[n > 0 ? n : 0] = '\0';
-	*lock = (struct lock){0};
-	sscanf(text, "%d\n%39[0-9a-f-]\n%llu", &lock->pid, lock->instance, &lock->next_seq);
-	if (lock->instance[0] == '-')
+	*lock = (struct lock){.pid = (int)strtol(text, NULL, 10)};
+	const char *line = strchr(text, '\n');
+	if (!line)
+		return;
+	snprintf(lock->instance, sizeof(lock->instance), "%.*s", (int)strcspn(line + 1, " \n"), line + 1);
+	if (streq(lock->instance, "-"))
 		lock->instance[0] = '\0';
+	line = strchr(line + 1, '\n');
+	lock->next_seq = line ? strtoull(line, NULL, 10) : 0;
 }
 
 static int write_lock(struct store *store, const char *instance, uint64_t next_seq)

@@ -105,6 +105,16 @@ void pack_list(struct buf *into, const char *name, const struct columns *columns
 
 /* ---- reading ---- */
 
+bool unpack_open(struct unpack *u, struct in *in)
+{
+	size_t size;
+	const char *text = in_text(in, &size);
+
+	*u = (struct unpack){.p = text ? text : ""};
+	u->end = u->p + size;
+	return text != NULL;
+}
+
 void unpack_char(struct unpack *u, char c)
 {
 	if (u->bad || u->p == u->end || *u->p != c)

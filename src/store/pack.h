@@ -27,6 +27,8 @@ struct unpack {
 	const char *p, *end;
 	bool        bad; /* sticks */
 };
+/* The next result column; false, and nothing to unpack, where it is NULL. */
+bool    unpack_open(struct unpack *u, struct in *in);
 bool    unpack_name(struct unpack *u, const char *name, size_t size); /* the next member is this one: go to its value */
 int64_t unpack_int(struct unpack *u);
 char   *unpack_text(struct unpack *u, size_t *ret_size); /* the caller frees */

@@ -126,16 +126,15 @@ int row_read(struct store *store, sqlite3_stmt *st, struct mscg_row *ret, struct
 	in_int(&in, 0);
 	in_columns(&in, &job_columns, &row);
 	row.job.id = key_id(key);
-	const char *text = in_text(&in, &size);
-	struct unpack u = {.p = text, .end = text + size};
-	if (text) {
+	struct unpack u;
+	if (unpack_open(&u, &in)) {
 		unpack_columns(&u, &job_details, &row);
 		unpack_close(&u);
 	}
-	text = in_text(&in, &size);
-	if (text) {
+	const char *run = in_text(&in, &size);
+	if (run) {
 		row.job.run = xcalloc(1, sizeof(*row.job.run));
-		u.bad |= !unpack_run(text, size, row.job.run);
+		u.bad |= !unpack_run(run, size, row.job.run);
 	}
 	in_int(&in, 0);
 	if (!in_sum_matches(&in) || !unpack_done(&u) || row.job.state >= MSCG_STATE_COUNT || row.job.reason >= MSCG_REASON_COUNT) {

@@ -154,11 +154,10 @@ int spec_read_row(struct store *store, sqlite3_stmt *st, bool with_texts, struct
 
 	int64_t job = in_int(&in, 0);
 	in_columns(&in, &spec_columns, spec);
-	const char *text = in_text(&in, &size);
-	spec->argv = text ? unpack_vector(text, size) : NULL;
-	text = in_text(&in, &size);
-	struct unpack u = {.p = text, .end = text + size};
-	if (text) {
+	const char *argv = in_text(&in, &size);
+	spec->argv = argv ? unpack_vector(argv, size) : NULL;
+	struct unpack u;
+	if (unpack_open(&u, &in)) {
 		unpack_columns(&u, &spec_details, spec);
 		unpack_array(&u, spec);
 		unpack_close(&u);

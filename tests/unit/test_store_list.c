@@ -319,10 +319,13 @@ static void compare_totals(struct store *store, const struct world *w)
 		if (job->start_usec == 0)
 			continue;
 		want.started++;
-		wait += (double)((job->start_usec - job->submit_usec) / 1000) / 1000;
+		int64_t msec = (job->start_usec - job->submit_usec) / 1000; /* in whole milliseconds, as the store counts */
+
+		wait += (double)msec / 1000;
 		if (job->end_usec && mscg_state_is_final((enum mscg_state)job->state)) {
 			want.ended++;
-			run += job->end_usec > job->start_usec ? (double)((job->end_usec - job->start_usec) / 1000) / 1000 : 0;
+			msec = job->end_usec > job->start_usec ? (job->end_usec - job->start_usec) / 1000 : 0;
+			run += (double)msec / 1000;
 		}
 	}
 	assert_ok(store_get_totals(store, &got, &error));
