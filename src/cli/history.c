@@ -20,6 +20,7 @@ struct history {
 	const struct history_options *o;
 	struct { const struct job_field *field; int width; } field[FIELDS_MAX];
 	int      n;
+	bool     titles; /* are printed: not before the first answer, which may be a refusal */
 	uint32_t left;
 	struct json_list json;
 };
@@ -72,12 +73,13 @@ static void print_cell(const struct history *h, int i, const char *text)
 		putchar(' ');
 }
 
-static void print_header(const struct history *h)
+static void print_header(struct history *h)
 {
 	static const char dashes[] = "----------------------------------------------------------------";
 
-	if (h->o->noheader)
+	if (h->o->noheader || h->cli->json || h->titles)
 		return;
+	h->titles = true;
 	for (int i = 0; i < h->n; i++)
 		print_cell(h, i, h->field[i].field->name);
 	putchar('\n');
@@ -101,6 +103,7 @@ static bool on_job(json_t *job, void *ctx)
 		json_list_add(&h->json, job);
 		return true;
 	}
+	print_header(h);
 	for (int i = 0; i < h->n; i++)
 		print_cell(h, i, h->field[i].field->text(job, text));
 	putchar('\n');
@@ -161,9 +164,9 @@ static int history_run(struct cli *cli, void *options, char **words)
 		return cli_fail(&error);
 	r = cli_connect(cli, CONNECT_ONCE, &m);
 	if (r == 0) {
-		if (!cli->json)
-			print_header(&h);
 		r = list_jobs(m, &filter, on_job, &h, &error) < 0 ? cli_fail(&error) : 0;
+		if (r == 0)
+			print_header(&h);
 		if (r == 0 && cli->json)
 			json_list_end(&h.json);
 		mscg_close(m);

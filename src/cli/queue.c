@@ -152,6 +152,8 @@ static bool print_job(struct queue *q, const json_t *job)
 	if (q->cli->json) {
 		json_list_add(&q->json, job);
 	} else if (q->o->format) {
+		if (q->printed == 1 && !q->o->noheader)
+			print_format(q->o->format, NULL);
 		print_format(q->o->format, job);
 	} else {
 		if (q->printed == 1 && !q->o->noheader)
@@ -250,14 +252,14 @@ static int print_queue(const struct cli *cli, const struct queue_options *o, str
 	struct queue q = {.cli = cli, .o = o};
 	int r;
 
-	if (o->format && !o->noheader && !cli->json)
-		print_format(o->format, NULL);
 	r = o->all || o->states ? list_jobs(m, &filter, on_job, &q, error) : list_default(&q, m, &filter, error);
 	if (r < 0)
 		return r;
 	if (cli->json)
 		json_list_end(&q.json);
-	else if (!q.printed && !o->format && !o->noheader)
+	else if (!q.printed && !o->noheader && o->format)
+		print_format(o->format, NULL);
+	else if (!q.printed && !o->noheader)
 		puts("No jobs found.");
 	return 0;
 }

@@ -136,11 +136,8 @@ state_is() { same "$2" "$(field "$1" state)" >/dev/null; }
 
 @test "--watch on a terminal has the other screen, and gives it back" {
     mscg submit sleep 60
-    script -qec "stty rows 10 cols 40; mscg queue --watch=0.2" out.tty </dev/null >/dev/null 2>&1 &
-    sleep 1
-    pkill -INT -P $! -f "queue --watch" || kill $!
-    wait || true
-    grep -q $'\e\\[?1049h' out.tty
+    [[ $("$python" "$BATS_TEST_DIRNAME/terminal.py" 24 120 q mscg queue --watch=0.2) == *"sleep 60"* ]]
+    "$python" "$BATS_TEST_DIRNAME/terminal.py" 2 5 $'\x03' mscg queue --watch=0.2 >/dev/null
 }
 
 @test "bad input" {
@@ -164,5 +161,5 @@ state_is() { same "$2" "$(field "$1" state)" >/dev/null; }
     rm -rf state sock
     as_user mscg submit --parsable true 2>/dev/null
     same "1 PENDING" "$(as_user mscg queue -h -o '%i %T')"
-    fails 4 mscg --socket "$room/none" --state-dir /proc/none queue
+    fails 4 mscg --socket "$room/none" --state-dir "$(not_mine)" queue
 }

@@ -200,7 +200,7 @@ END
     fails 2 mscg show 1_
     fails 2 mscg show -1
     fails 2 mscg show 99999999999
-    fails 4 mscg --socket "$room/none" --state-dir /proc/none show 1
+    fails 4 mscg --socket "$room/none" --state-dir "$(not_mine)" show 1
 }
 
 @test "an answer that makes no sense" {
