@@ -1,18 +1,15 @@
 /* After a restart: what the slots say, and who is still there. */
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include "src/runner/pool.h"
-#include "src/runner/supervise.h"
 
 /* To the named socket of a slot's supervisor. Never waits: a unix socket accepts at once or refuses. */
 static int connect_supervisor(struct runner *r, uint32_t index)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address = pool_address(r, index, "");
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -errno;
-	snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/" SUPERVISOR_SOCKET, r->dir_fd, index);
 	if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
 		return -errno;
 	return pool_watch(r, index, steal_fd(&fd), -1, NULL);

@@ -37,6 +37,7 @@ static int try_launch(struct runner *r, const struct runner_launch *launch, uint
 	address_start(&r->pack, index, generation);
 	int ret_send = send_start(&r->pack, r->members[index].socket, launch);
 	if (ret_send == 0) {
+		r->n_used++;
 		*ret = index;
 		return 0;
 	}
@@ -102,6 +103,7 @@ void runner_free_slot(struct runner *r, uint32_t index)
 		return;
 	r->members[index].told = 0;
 	slot_swap(slot, slot_generation(slot), state, RUNNER_FREE);
+	r->n_used--;
 	pool_put(r, index);
 }
 
@@ -116,11 +118,8 @@ int runner_look(const struct runner *r, uint32_t index, struct runner_slot_info 
 
 void runner_get_stats(const struct runner *r, struct runner_stats *ret)
 {
-	struct runner_stats stats = { .slots = r->file.n, .idle = r->n_idle };
-	for (uint32_t i = 0; i < r->file.n; i++) {
-		bool used = slot_state(&r->file.slots[i]) != RUNNER_FREE;
-		stats.used += used;
-		stats.busy += used && r->members && member_alive(&r->members[i]);
-	}
+	struct runner_stats stats = { .slots = r->file.n, .used = r->n_used, .idle = r->n_idle };
+	for (uint32_t i = 0; i < r->file.n && r->members; i++)
+		stats.busy += slot_state(&r->file.slots[i]) != RUNNER_FREE && member_alive(&r->members[i]);
 	*ret = stats;
 }

@@ -3,10 +3,7 @@
 #include <linux/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 
 #include "src/base/fd.h"
 #include "src/base/parse.h"
@@ -91,32 +88,6 @@ static int shed_privileges(void)
 	return 0;
 }
 
-/* <runtime>/supervisor.<slot>. Made under another name and renamed: the name never leads to nobody while a supervisor
- * that had the slot before is on its way out. */
-static int listen_on_name(uint32_t slot)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	char name[64];
-
-	if (fchdir(SUPERVISOR_RUNTIME_FD) < 0) /* sun_path is short, the runtime directory's path may not be */
-		return fail("runtime directory");
-	snprintf(name, sizeof name, SUPERVISOR_SOCKET, slot);
-	snprintf(address.sun_path, sizeof address.sun_path, "%s.new", name);
-	if (unlink(address.sun_path) < 0 && errno != ENOENT)
-		return fail(address.sun_path);
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return fail("socket");
-	umask(0077);
-	if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 4) < 0 ||
-	    rename(address.sun_path, name) < 0) {
-		fail(name);
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
 /* The descriptors of a supervisor, and no others. */
 static int set_descriptors(struct supervisor *s, uint32_t index)
 {
@@ -133,14 +104,10 @@ static int set_descriptors(struct supervisor *s, uint32_t index)
 	}
 	s->index = index;
 	s->slot  = &file.slots[index];
-	int fd   = listen_on_name(index);
-	if (fd < 0)
-		return -1;
 	s->daemon_fd = SUPERVISOR_DAEMON_FD;
 	s->listen_fd = SUPERVISOR_LISTEN_FD;
-	if (fd != s->listen_fd && dup3(fd, s->listen_fd, O_CLOEXEC) < 0)
-		return fail("descriptors");
-	if (fcntl(s->daemon_fd, F_SETFD, FD_CLOEXEC) < 0 || chdir("/") < 0)
+	if (fcntl(s->daemon_fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(s->listen_fd, F_SETFD, FD_CLOEXEC) < 0 ||
+	    chdir("/") < 0)
 		return fail("descriptors");
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null < 0)

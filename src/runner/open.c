@@ -2,14 +2,12 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "src/base/fd.h"
 #include "src/runner/pool.h"
 #include "src/runner/spawn.h"
-#include "src/runner/supervise.h"
 
 #define LOCK_FILE "runner.lock"
 
@@ -40,8 +38,16 @@ static int open_directory(struct runner *r, const char *path, struct mscg_error 
 	r->lock_fd = openat(r->dir_fd, LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (r->lock_fd < 0)
 		return mscg_error_set(error, -errno, "cannot open %s/" LOCK_FILE ": %m", path);
-	if (flock(r->lock_fd, LOCK_EX | LOCK_NB) < 0)
-		return mscg_error_set(error, -EBUSY, "%s is in use by another mscgd", path);
+	/* The process's own lock, not flock(2)'s: that one lives on in a supervisor that is between clone and exec when
+	 * we are killed, and would keep the next daemon out. */
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	if (fcntl(r->lock_fd, F_SETLK, &lock) < 0) {
+		int e = errno;
+		if (e != EAGAIN && e != EACCES)
+			return mscg_error_set(error, -e, "cannot lock %s/" LOCK_FILE ": %s", path, strerror(e));
+		fcntl(r->lock_fd, F_GETLK, &lock);
+		return mscg_error_set(error, -EBUSY, "%s is in use by another mscgd, pid %d", path, lock.l_pid);
+	}
 	return 0;
 }
 
@@ -141,11 +147,9 @@ static void dismiss(struct runner *r)
 		uint32_t index = r->idle[i];
 		struct pollfd p = { .fd = r->members[index].pidfd, .events = POLLIN };
 		if (p.fd >= 0 && poll(&p, 1, CLOSE_TIMEOUT_MS) == 1) {
-			char name[64];
 			siginfo_t si;
 			waitid(P_PIDFD, (id_t)p.fd, &si, WEXITED | WNOHANG);
-			snprintf(name, sizeof name, SUPERVISOR_SOCKET, index);
-			unlinkat(r->dir_fd, name, 0);
+			unlink(pool_address(r, index, "").sun_path);
 		}
 	}
 }

@@ -5,12 +5,13 @@
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "src/runner/spawn.h"
 
 #define SEND_BUFFER    (4 * (int)MESSAGE_MAX) /* one START and then some, whatever net.core.wmem_default is */
-#define IDLE_AT_LEAST  16 /* more than spare + as many as are busy (or this) are sent home */
+#define IDLE_AT_LEAST  16 /* more than spare + as many as slots are used (or this) are sent home */
 
 void pool_make(struct runner *r)
 {
@@ -23,6 +24,7 @@ void pool_make(struct runner *r)
 	for (uint32_t i = r->file.n; i-- > 0;) /* low numbers first */
 		if (slot_state(&r->file.slots[i]) == RUNNER_FREE)
 			r->bare[r->n_bare++] = i;
+	r->n_used = r->file.n - r->n_bare;
 }
 
 void pool_close(struct runner *r)
@@ -68,11 +70,35 @@ int pool_watch(struct runner *r, uint32_t index, int socket, int pidfd, struct m
 	return ret;
 }
 
+struct sockaddr_un pool_address(const struct runner *r, uint32_t index, const char *suffix)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/" SUPERVISOR_SOCKET "%s", r->dir_fd, index,
+	         suffix);
+	return address;
+}
+
+/* Made by us, since we hold the directory's lock: a supervisor that an earlier mscgd spawned, and that is late, can not
+ * take the name from the one that has the slot now. Made under another name and renamed, so that it never leads to
+ * nobody in between. */
+static int listen_for(struct runner *r, uint32_t index)
+{
+	struct sockaddr_un fresh = pool_address(r, index, ".new"), name = pool_address(r, index, "");
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0 || (unlink(fresh.sun_path) < 0 && errno != ENOENT) || fchmod(fd, 0600) < 0 ||
+	    bind(fd, (struct sockaddr *)&fresh, sizeof fresh) < 0 || listen(fd, 4) < 0 ||
+	    rename(fresh.sun_path, name.sun_path) < 0)
+		return -errno;
+	return steal_fd(&fd);
+}
+
 static int spawn(struct runner *r, uint32_t index, struct mscg_error *error)
 {
-	_cleanup_close_ int ours = -1, theirs = -1;
+	_cleanup_close_ int ours = -1, theirs = -1, listening = listen_for(r, index);
 	int pair[2], pidfd, size = SEND_BUFFER;
 
+	if (listening < 0)
+		return mscg_error_set(error, listening, "cannot make a supervisor's socket: %s", strerror(-listening));
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		return mscg_error_set(error, -errno, "cannot make a supervisor's connection: %m");
 	ours   = pair[0];
@@ -80,7 +106,7 @@ static int spawn(struct runner *r, uint32_t index, struct mscg_error *error)
 	setsockopt(ours, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 	int ret = spawn_supervisor(&(struct spawn){
 		.path = r->supervisor_path, .slot = index, .cgroup_fd = r->supervisors_cgroup_fd,
-		.socket_fd = theirs, .slots_fd = r->file.fd, .runtime_fd = r->dir_fd, .null_fd = r->null_fd,
+		.socket_fd = theirs, .listen_fd = listening, .slots_fd = r->file.fd, .null_fd = r->null_fd,
 		.stack = r->spawn_stack, .stack_size = SPAWN_STACK_SIZE,
 	}, &pidfd, error);
 	return ret < 0 ? ret : pool_watch(r, index, steal_fd(&ours), pidfd, error);
@@ -115,8 +141,7 @@ void pool_put(struct runner *r, uint32_t index)
 		return;
 	}
 	r->idle[r->n_idle++] = index;
-	uint32_t busy = r->file.n - r->n_bare - r->n_idle;
-	if (r->n_idle > r->spare + MAX_OF(busy, IDLE_AT_LEAST))
+	while (r->n_idle > r->spare + MAX_OF(r->n_used, IDLE_AT_LEAST))
 		send_home(r);
 }
 

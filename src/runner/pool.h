@@ -10,6 +10,8 @@
 #ifndef RUNNER_POOL_H
 #define RUNNER_POOL_H
 
+#include <sys/un.h>
+
 #include "src/runner/message.h"
 #include "src/runner/slot.h"
 
@@ -34,7 +36,7 @@ struct runner {
 	char    *supervisor_path;
 	uint32_t config_slots, spare;
 	struct member *members; /* one for each slot */
-	uint32_t *idle, *bare, n_idle, n_bare;
+	uint32_t *idle, *bare, n_idle, n_bare, n_used;
 	void    *spawn_stack;
 	struct start_pack pack; /* of the launch at hand */
 };
@@ -50,6 +52,10 @@ static inline bool member_alive(const struct member *m)
 
 /* The slot is free: into idle or bare, unless its supervisor is leaving. May send one of too many idle ones away. */
 void pool_put(struct runner *r, uint32_t index);
+/* Where the supervisor of a slot listens, for a mscgd that starts later. Reached through /proc/self/fd: sun_path is
+ * short, and the runtime directory's own path may not be. */
+#define SUPERVISOR_SOCKET "supervisor.%u"
+struct sockaddr_un pool_address(const struct runner *r, uint32_t index, const char *suffix);
 /* A free slot with a live supervisor, idle or spawned; now neither idle nor bare. -EAGAIN: none is left. */
 int pool_take(struct runner *r, uint32_t *ret, struct mscg_error *error);
 /* Fewer idle ones than wanted: spawns up to `most`. */

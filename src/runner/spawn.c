@@ -28,7 +28,7 @@ void child_stack_free(void *stack, size_t size)
 		munmap((char *)stack - GUARD_SIZE, GUARD_SIZE + size);
 }
 
-/* Read by the child, on our memory; `result` is written by it. */
+/* Read by the child, on our memory; `result` is written by it: 1 on its way into exec, -errno. */
 struct plan {
 	const struct spawn *spawn;
 	char *const        *argv, *const *env;
@@ -40,22 +40,22 @@ CHILD_CODE static void spawn_child(void *arg)
 {
 	struct plan *p = arg;
 	const struct spawn *s = p->spawn;
-	const int from[] = { s->socket_fd, s->slots_fd, s->runtime_fd, s->null_fd };
-	const int to[]   = { SUPERVISOR_DAEMON_FD, SUPERVISOR_SLOTS_FD, SUPERVISOR_RUNTIME_FD, STDIN_FILENO };
+	const int from[] = { s->socket_fd, s->listen_fd, s->slots_fd, s->null_fd };
+	const int to[]   = { SUPERVISOR_DAEMON_FD, SUPERVISOR_LISTEN_FD, SUPERVISOR_SLOTS_FD, STDIN_FILENO };
 	uint64_t  none   = 0;
 	long      fd[4], r = 0;
 
 	for (int i = 0; i < 4 && r >= 0; i++)
-		r = fd[i] = sys(fcntl, from[i], F_DUPFD, SUPERVISOR_RUNTIME_FD + 1);
+		r = fd[i] = sys(fcntl, from[i], F_DUPFD, SUPERVISOR_SLOTS_FD + 1);
 	for (int i = 0; i < 4 && r >= 0; i++)
 		r = sys(dup3, fd[i], to[i], 0);
 	if (r >= 0) /* stderr stays: it says why, should it not come up */
 		r = sys(dup3, STDIN_FILENO, STDOUT_FILENO, 0);
 	if (r >= 0)
-		r = sys(close_range, SUPERVISOR_RUNTIME_FD + 1, ~0U, 0);
+		r = sys(close_range, SUPERVISOR_SLOTS_FD + 1, ~0U, 0);
 	if (r >= 0) {
-		sys(close, SUPERVISOR_LISTEN_FD);
 		sys(rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof none);
+		atomic_store_explicit(&p->result, 1, memory_order_relaxed);
 		r = sys(execve, s->path, p->argv, p->env);
 	}
 	atomic_store_explicit(&p->result, (int)r, memory_order_relaxed);
@@ -91,11 +91,17 @@ int spawn_supervisor(const struct spawn *spawn, int *ret_pidfd, struct mscg_erro
 	if (pid < 0)
 		return mscg_error_set(error, (int)pid, "cannot clone a supervisor: %s", strerror((int)-pid));
 	int r = atomic_load_explicit(&plan.result, memory_order_relaxed);
-	if (r < 0) {
+	if (r <= 0) {
 		siginfo_t si;
 		waitid(P_PIDFD, (id_t)pidfd, &si, WEXITED);
 		close(pidfd);
-		return mscg_error_set(error, r, "cannot start %s: %s", spawn->path, strerror(-r));
+		if (r < 0)
+			return mscg_error_set(error, r, "cannot start %s: %s", spawn->path, strerror(-r));
+		/* From 6.14 on (and in stable kernels since) a process dies at once that is cloned from one cgroup into
+		 * another when cgroup.kill was written to either of them more often than to the other. */
+		return mscg_error_set(error, -ECHILD,
+		                      "a supervisor was killed before it ran: if cgroup.kill was ever used on its cgroup or "
+		                      "on ours, that cgroup must be made anew");
 	}
 	*ret_pidfd = pidfd;
 	return 0;

@@ -8,7 +8,7 @@ struct spawn {
 	const char *path; /* of mscg-supervise */
 	uint32_t    slot;
 	int         cgroup_fd;  /* -1: ours */
-	int         socket_fd, slots_fd, runtime_fd, null_fd; /* become the supervisor's */
+	int         socket_fd, listen_fd, slots_fd, null_fd; /* become the supervisor's */
 	void       *stack; /* from child_stack_make */
 	size_t      stack_size;
 };

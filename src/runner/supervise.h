@@ -1,9 +1,8 @@
 /* supervise.h: mscg-supervise, the parent of one job at a time.
  *
- * It is given its slot's number in argv, and three descriptors: the connection to mscgd, the slot file, the runtime
- * directory. It reports through its slot; messages are wake-ups. When its daemon is gone it goes on while it has a job,
- * and takes the next daemon that comes to its named socket; without a job it exits, and leaves the socket's name to
- * be replaced by whoever has the slot next.
+ * It is given its slot's number in argv, and three descriptors: the connection to mscgd, a listening socket that mscgd
+ * has named for it, the slot file. It reports through its slot; messages are wake-ups. When its daemon is gone it goes
+ * on while it has a job, and takes the next daemon that comes to its named socket; without a job it exits.
  *
  * What it has: no memory but its own image, two pages of stack for its children, and the capabilities in main.c. After
  * start it allocates nothing, and it opens nothing at all but what a job is given in its child.
@@ -17,9 +16,7 @@
 #include "src/runner/message.h"
 #include "src/runner/spawn.h"
 
-#define SUPERVISOR_SOCKET     "supervisor.%u" /* below the runtime directory */
-#define SUPERVISOR_SLOTS_FD   5 /* at start only */
-#define SUPERVISOR_RUNTIME_FD 6 /* at start only */
+#define SUPERVISOR_SLOTS_FD 5 /* at start only */
 
 /* Room for argv and env of one START without asking for memory: room[0] stays free for a shell. */
 #define POINTERS_MAX 4096

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -26,6 +27,7 @@
 #define NOBODY 65534u
 #define JOB_UID 54321u /* no account: nothing of anybody's */
 #define WAIT_MS 60000
+#define TEST_CGROUP "mscg-runner-test-" /* and the pid */
 
 struct world {
 	char  build[4096]; /* where this program was built */
@@ -34,6 +36,7 @@ struct world {
 	char  cgroup[4096]; /* parent of the jobs' and supervisors' cgroups */
 	int   supervisors_fd;
 	uint32_t jobs;
+	pid_t pid;
 	struct runner *runner;
 };
 
@@ -98,6 +101,85 @@ static inline void start_runner(uint32_t slots, uint32_t spare)
 	assert_int_equal(runner_adopt(w.runner, none_expected, NULL), 0);
 }
 
+static inline void write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	assert_true(fd >= 0);
+	assert_int_equal(fd_write_all(fd, text, strlen(text)), 0);
+	close(fd);
+}
+
+/* A file of a cgroup; -1. */
+static inline int open_control(const char *cgroup, const char *file, int flags)
+{
+	_cleanup_free_ char *path = xasprintf("%s/%s", cgroup, file);
+	return open(path, flags | O_CLOEXEC);
+}
+
+static inline void write_control(const char *cgroup, const char *file, const char *text)
+{
+	_cleanup_close_ int fd = open_control(cgroup, file, O_WRONLY);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+}
+
+/* Waits for "populated 0" or "populated 1" in cgroup.events, which says when it changes; no such cgroup: empty. */
+static inline void wait_events(const char *cgroup, const char *wanted)
+{
+	char text[256];
+	_cleanup_close_ int fd = open_control(cgroup, "cgroup.events", O_RDONLY);
+	while (fd >= 0) {
+		ssize_t n = pread(fd, text, sizeof text - 1, 0);
+		text[n > 0 ? n : 0] = 0;
+		if (strstr(text, wanted))
+			return;
+		struct pollfd p = { .fd = fd, .events = POLLPRI };
+		if (poll(&p, 1, WAIT_MS) <= 0)
+			fail_msg("%s: no \"%s\"", cgroup, wanted);
+	}
+}
+#define wait_empty(cgroup) wait_events(cgroup, "populated 0")
+#define wait_populated(cgroup) wait_events(cgroup, "populated 1")
+
+static inline void kill_cgroup(const char *cgroup)
+{
+	if (access(cgroup, F_OK) < 0)
+		return;
+	write_control(cgroup, "cgroup.kill", "1");
+	wait_empty(cgroup);
+}
+
+/* A cgroup, its children, and what runs in them. */
+static inline void remove_cgroup(const char *cgroup)
+{
+	kill_cgroup(cgroup);
+	DIR *d = opendir(cgroup);
+	for (struct dirent *e; d && (e = readdir(d));)
+		if (e->d_type == DT_DIR && e->d_name[0] != '.') {
+			_cleanup_free_ char *path = xasprintf("%s/%s", cgroup, e->d_name);
+			if (rmdir(path) < 0)
+				print_error("%s: %s\n", path, strerror(errno));
+		}
+	if (d)
+		closedir(d);
+	if (rmdir(cgroup) < 0)
+		print_error("%s: %s\n", cgroup, strerror(errno));
+}
+
+/* Of a test that crashed: its name has the pid of a process that is no more. */
+static inline void remove_stale(const char *mount)
+{
+	DIR *d = opendir(mount);
+	for (struct dirent *e; d && (e = readdir(d));)
+		if (strncmp(e->d_name, TEST_CGROUP, strlen(TEST_CGROUP)) == 0 &&
+		    kill((pid_t)strtol(e->d_name + strlen(TEST_CGROUP), NULL, 10), 0) < 0 && errno == ESRCH) {
+			_cleanup_free_ char *path = xasprintf("%s/%s", mount, e->d_name);
+			remove_cgroup(path);
+		}
+	if (d)
+		closedir(d);
+}
+
 static inline int world_make(void **state)
 {
 	(void)state;
@@ -114,12 +196,14 @@ static inline int world_make(void **state)
 			*slash = 0;
 	}
 	umask(022);
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); /* what dead daemons leave behind is ours to reap */
 	snprintf(w.dir, sizeof w.dir, "/tmp/mscg-runner.XXXXXX");
 	if (!mkdtemp(w.dir) || chmod(w.dir, 01777) < 0)
 		return -1;
 	snprintf(w.runtime, sizeof w.runtime, "%s/runtime", w.dir);
 	find_cgroup2(path, sizeof path);
-	snprintf(w.cgroup, sizeof w.cgroup, "%.4000s/mscg-test-%d", path, getpid());
+	snprintf(w.cgroup, sizeof w.cgroup, "%.4000s/" TEST_CGROUP "%d", path, getpid());
+	remove_stale(path);
 	if (mkdir(w.cgroup, 0755) < 0)
 		return -1;
 	snprintf(path, sizeof path, "%s/supervisors", w.cgroup);
@@ -127,67 +211,18 @@ static inline int world_make(void **state)
 		return -1;
 	w.supervisors_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	w.jobs   = 0;
+	w.pid    = getpid();
 	w.runner = NULL;
 	return w.supervisors_fd < 0 ? -1 : 0;
-}
-
-static inline void write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	assert_true(fd >= 0);
-	assert_int_equal(fd_write_all(fd, text, strlen(text)), 0);
-	close(fd);
-}
-
-/* Waits for `populated 0` without polling: cgroup.events says when it changes. */
-static inline void wait_empty(const char *cgroup)
-{
-	char path[4200], text[256];
-	snprintf(path, sizeof path, "%s/cgroup.events", cgroup);
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	for (;;) {
-		ssize_t n = pread(fd, text, sizeof text - 1, 0);
-		text[n > 0 ? n : 0] = 0;
-		if (strstr(text, "populated 0"))
-			return;
-		struct pollfd p = { .fd = fd, .events = POLLPRI };
-		if (poll(&p, 1, WAIT_MS) <= 0)
-			fail_msg("%s is still populated", cgroup);
-	}
-}
-
-static inline void kill_cgroup(const char *cgroup)
-{
-	char path[4200];
-	snprintf(path, sizeof path, "%s/cgroup.kill", cgroup);
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	assert_int_equal(write(fd, "1", 1), 1);
-	close(fd);
-	wait_empty(cgroup);
 }
 
 static inline int world_clear(void **state)
 {
 	(void)state;
-	char path[8500];
+	char path[128];
 	runner_close(steal(&w.runner));
 	close(w.supervisors_fd);
-	kill_cgroup(w.cgroup);
-	DIR *d = opendir(w.cgroup);
-	for (struct dirent *e; d && (e = readdir(d));)
-		if (e->d_type == DT_DIR && e->d_name[0] != '.') {
-			snprintf(path, sizeof path, "%s/%s", w.cgroup, e->d_name);
-			if (rmdir(path) < 0)
-				print_error("%s: %s\n", path, strerror(errno));
-		}
-	if (d)
-		closedir(d);
-	if (rmdir(w.cgroup) < 0)
-		print_error("%s: %s\n", w.cgroup, strerror(errno));
+	remove_cgroup(w.cgroup);
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		;
 	snprintf(path, sizeof path, "rm -rf %s", w.dir);
@@ -298,7 +333,9 @@ static inline void job_run(struct job *j)
 
 static inline void assert_exit(const struct job *j, int code)
 {
-	assert_int_equal(j->last.state, RUNNER_EXITED);
+	if (j->last.state != RUNNER_EXITED)
+		fail_msg("state %d, failed at %s: errno %d, status %d", j->last.state, runner_stage_text(j->last.stage),
+		         j->last.errno_value, j->last.wait_status);
 	assert_int_equal(j->last.wait_code, CLD_EXITED);
 	assert_int_equal(j->last.wait_status, code);
 }

@@ -373,26 +373,12 @@ static void cgroups_refused(void **state)
 static void killed_on_its_way(void **state)
 {
 	(void)state;
-	char path[4300];
 	struct job j;
 	job_make(&j);
 	job_shell(&j, "exit 0");
-	snprintf(path, sizeof path, "%s/cgroup.freeze", j.cgroup);
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	assert_int_equal(write(fd, "1", 1), 1);
-	close(fd);
+	write_control(j.cgroup, "cgroup.freeze", "1");
 	job_launch(&j);
-	snprintf(path, sizeof path, "%s/cgroup.events", j.cgroup);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	for (;;) {
-		char text[256];
-		ssize_t n = pread(fd, text, sizeof text - 1, 0);
-		text[n > 0 ? n : 0] = 0;
-		if (strstr(text, "populated 1"))
-			break;
-		poll(&(struct pollfd){ .fd = fd, .events = POLLPRI }, 1, WAIT_MS);
-	}
-	close(fd);
+	wait_populated(j.cgroup);
 	struct runner_slot_info look;
 	assert_int_equal(runner_look(w.runner, j.slot, &look), 0);
 	assert_int_equal(look.state, RUNNER_CLONING);
