@@ -183,8 +183,8 @@ static int loop(struct run *r, json_t **ret_ended, struct mscg_error *error)
 		if (r->pty)
 			pty_poll(r->pty, &fds[PTY]);
 		poll(fds, FDS, watch_timeout(&r->watch, r->started || r->told_pending ? -1 : TELL_PENDING_MS));
+		take_events(r); /* first: what a signal means depends on whether the job has started */
 		take_signals(r);
-		take_events(r);
 		if (r->pty)
 			pty_relay(r->pty, &fds[PTY]);
 		n = watch_next(&r->watch, ret_ended, error);

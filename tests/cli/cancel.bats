@@ -62,7 +62,7 @@ teardown() { stop_daemon; }
 @test "tasks of an array" {
     mscg submit -a 0-9%1 sleep 60
     mscg cancel 1_0 1_5
-    within 5 test "$(field 1_5 state)" = CANCELLED
+    within 20 test "$(field 1_5 state)" = CANCELLED
     mscg cancel 1
     run mscg wait -q 1
     [ "$status" -ne 0 ]

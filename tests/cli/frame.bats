@@ -107,7 +107,7 @@ print("ready", flush=True)
 c, _ = s.accept(); c.recv(10); c.sendall(b"{\"lies\": 1}\0"); c.close()
 c, _ = s.accept(); c.recv(10); c.close()
 ' "$room/sock" >ready 3>&- &
-    within 5 grep -q ready ready
+    within 20 grep -q ready ready
     fails 1 mscg ping
     says "makes no sense"
     fails 4 mscg ping

@@ -36,47 +36,50 @@ job() { mscg submit --parsable -o out -e err "$@" >/dev/null; }
 }
 
 @test "-f follows until the job has ended" {
-    job sleep 1.5
+    job sleep 600
     echo one >out
     mscg logs -f 1 >o 2>e 3>&- &
     follower=$!
-    within 5 grep -q one o
+    within 20 grep -q one o
     printf 'two\n' >>out
-    within 5 grep -q two o
+    within 20 grep -q two o
     printf 'oops\n' >>err
-    within 5 grep -q oops e
+    within 20 grep -q oops e
     printf 'last' >>out
+    mscg cancel 1
     wait $follower
     same $'one\ntwo\nlast' "$(cat o)"
-    same RUNNINGCOMPLETED "RUNNING$(field 1 state)"
 }
 
 @test "-f waits for a job that has not started, and for directories that are not there" {
-    mscg submit --cpus 4 sleep 1
-    mscg submit --cpus 4 -o deep/er/out sleep 1
+    mscg submit --cpus 4 sleep 600
+    mscg submit --cpus 4 -o deep/er/out sleep 600
     fails 1 mscg logs 2
     says "job 2 has not started"
     mscg logs -f 2 >o 3>&- &
     follower=$!
-    sleep 0.3
+    sleep 0.5
     mkdir -p deep/er
     echo found >deep/er/out
+    within 20 grep -q found o
+    mscg cancel 2
     wait $follower
     same found "$(cat o)"
 }
 
 @test "-f of a file that is truncated or replaced" {
-    job sleep 2
+    job sleep 600
     echo before >out
     mscg logs -f 1 >o 2>e 3>&- &
     follower=$!
-    within 5 grep -q before o
+    within 20 grep -q before o
     echo b >out
-    within 5 grep -q '^b$' o
+    within 20 grep -q '^b$' o
     grep -q 'out was truncated' e
     echo new >out.new
     mv out.new out
-    within 5 grep -q new o
+    within 20 grep -q new o
+    mscg cancel 1
     wait $follower
 }
 

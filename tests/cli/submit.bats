@@ -267,7 +267,7 @@ print(" ".join(sorted(v for v in (e[i] if i is not None else []) if v.split("=")
     daemon_pid=$!
     mscg ping --wait 10
     running() { [ "$(field 1 state)" = RUNNING ]; }
-    within 5 running
+    within 20 running
     same CANCELLED "$(field 2 state)"
     as_user mscg shutdown
     daemon_pid=

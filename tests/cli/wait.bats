@@ -29,7 +29,7 @@ teardown() { stop_daemon; }
 }
 
 @test "the highest of several, each told as it ends" {
-    mscg submit sleep 0.6
+    mscg submit sleep 3
     mscg submit "exit 3"
     mscg submit "exit 2"
     run mscg wait 1 2 3
