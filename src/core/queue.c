@@ -253,18 +253,27 @@ struct search {
 	const struct core *core;
 	const struct mscg_job *from;
 	bool later;
-	uint64_t most[POOL_COUNT], mem; /* what anyone from `from` on can have */
+	uint64_t mem;
 };
 
-static bool fits(const struct search *s, const struct shape *shape)
-{
-	enum pool pool = shape_pool(shape);
+/* What a job of this priority can have, and with it everybody behind. */
+struct bound {
+	int32_t  priority;
+	uint64_t most[POOL_COUNT];
+};
 
-	return shape->mem <= s->mem && shape->cpus <= s->most[pool] &&
-	       shape->cpus <= queue_available(s->core, pool, shape->head->job.priority, s->later);
+static void narrow(const struct search *s, int32_t priority, struct bound *b)
+{
+	if (priority == b->priority)
+		return;
+	b->priority = priority;
+	for (enum pool p = 0; p < POOL_COUNT; p++)
+		b->most[p] = queue_available(s->core, p, priority, s->later);
 }
 
-static struct shape *search(const struct search *s, struct tnode *node)
+/* What can be had falls with priority, and the tree is in that order: on the way to the right the bound gets tighter,
+ * and what needs more than it is passed over as a whole. */
+static struct shape *search(const struct search *s, struct tnode *node, struct bound b)
 {
 	struct shape *shape, *found;
 
@@ -272,26 +281,27 @@ static struct shape *search(const struct search *s, struct tnode *node)
 		return NULL;
 	shape = container_of(node, struct shape, node);
 	if (shape->least_mem > s->mem ||
-	    (shape->least[POOL_EXCLUSIVE] > s->most[POOL_EXCLUSIVE] && shape->least[POOL_SHARED] > s->most[POOL_SHARED]))
+	    (shape->least[POOL_EXCLUSIVE] > b.most[POOL_EXCLUSIVE] && shape->least[POOL_SHARED] > b.most[POOL_SHARED]))
 		return NULL;
 	if (!queue_before(&shape->head->job, s->from)) {
-		found = search(s, node->left);
+		found = search(s, node->left, b);
 		if (found)
 			return found;
-		if (fits(s, shape))
+		narrow(s, shape->head->job.priority, &b);
+		if (shape->mem <= s->mem && shape->cpus <= b.most[shape_pool(shape)])
 			return shape;
 	}
-	return search(s, node->right);
+	narrow(s, shape->head->job.priority, &b);
+	return search(s, node->right, b);
 }
 
-/* What can be had falls with priority: what the first may have bounds what is there for all that follow. */
 struct shape *queue_next(const struct core *core, const struct mscg_job *from, bool later)
 {
 	struct search s = {.core = core, .from = from, .later = later, .mem = book_mem_free(core)};
+	struct bound b = {.priority = from->priority == 0}; /* another one, so that it is worked out */
 
-	for (enum pool p = 0; p < POOL_COUNT; p++)
-		s.most[p] = queue_available(core, p, from->priority, later);
-	return search(&s, core->queue.shapes);
+	narrow(&s, from->priority, &b);
+	return search(&s, core->queue.shapes, b);
 }
 
 static struct shape *first_within(struct tnode *node, enum pool pool, uint32_t cpus, uint64_t mem)
