@@ -136,7 +136,7 @@ $(BUILD)/have-test: ; $(call have,prove bats,cmocka)
 
 include tests/tests.mk packaging/install.mk
 
-.PHONY: deps demo format lint clean distclean help
+.PHONY: deps demo man format lint clean distclean help
 DEPS ?= build test vm
 deps: ## install what building and testing need (DEPS="build test vm bench demo")
 	packaging/deps.sh $(DEPS)
@@ -148,6 +148,9 @@ demo: ## elastic jobs that grow and shrink, in real cgroups; installs what is mi
 	packaging/deps.sh build demo
 	+@$(MAKE) --no-print-directory $(JOBS) all
 	BUILD=$(abspath $(BUILD)) tasks/demo
+
+man: $(BUILD)/mscg $(BUILD)/mscgd ## manual pages: what the programs know of themselves, put into docs/man
+	docs/man/update $(BUILD)
 
 # What git knows, or would know: nothing that was built.
 listed   = $(wildcard $(shell git ls-files -co --exclude-standard -- $(1)))

@@ -130,6 +130,7 @@ extern const struct option_spec cli_common_options[]; /* --socket, --state-dir, 
 void help_print_all(FILE *f);
 void help_print_verb(FILE *f, const struct verb *verb);
 int  complete_main(struct cli *cli, int argc, char **argv); /* `mscg __complete -- WORDS...` */
+int  manual_main(const char *verb);                          /* `mscg __man [VERB]`, for docs/man */
 /* Everything but the last look at stdout. */
 int cli_main(int argc, char **argv);
 

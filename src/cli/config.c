@@ -42,8 +42,8 @@ static int config_run(struct cli *cli, void *options, char **words)
 const struct verb verb_config = {
 	.name = "config",
 	.summary = "Show the scheduler's configuration, and where each value comes from",
-	.about = "Prints what mscgd runs with, in the form of its configuration file, and behind each value who set it: default, a\n"
-	         "file and its line, or the command line. Settings are described in mscg.conf(5).",
+	.about = "Prints what mscgd runs with, and behind each value who set it: default, a file and its line, or the command line.\n"
+	         "The settings are described in mscg.conf(5).",
 	.examples = "  mscg config\n  mscg config --json",
 	.run = config_run,
 };

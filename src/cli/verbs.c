@@ -126,6 +126,8 @@ int cli_main(int argc, char **argv)
 		return run_help(&cli, words[1]);
 	if (streq(words[0], "__complete"))
 		return complete_main(&cli, argc - cli.first, argv + cli.first);
+	if (streq(words[0], "__man"))
+		return manual_main(words[1]);
 	cli.verb = cli_find_verb(words[0]);
 	if (!cli.verb)
 		return cli_usage(&cli, "no verb '%.60s'", words[0]);
