@@ -100,7 +100,9 @@ static void take_over(struct daemon *d, struct reload *l)
 
 		if (same_boot) {
 			d->engine->ops->adopt(d->engine, &a->row.job, a->spec);
-			spec_cache_add(d, a->row.job.id.job, spec_ref_new(steal(&a->spec)));
+			struct spec_ref *ref = spec_ref_new(steal(&a->spec));
+			spec_cache_add(d, a->row.job.id.job, ref);
+			spec_ref_put(ref);
 		} else {
 			report_node_down(d, &a->row.job);
 		}

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-# timeout: 240
+# timeout: 400
 """Clients that hang, lie, flood or do not read: each is refused or let wait, with words, and nobody else notices."""
 import array, json, os, socket, sys, time
 

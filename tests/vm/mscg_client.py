@@ -6,6 +6,14 @@ probe = os.path.join(os.path.abspath(build), "tests/probe")
 root = os.environ["MSCG_TEST_CGROUP"]
 
 
+def ordinary_user():
+    """The first one, or nobody where there is none (uid 1000 is not everywhere)."""
+    try:
+        return pwd.getpwuid(1000).pw_uid
+    except KeyError:
+        return pwd.getpwnam("nobody").pw_uid
+
+
 class Connection:
     """Speaks varlink. As root it becomes the first ordinary user for a moment to connect, so that jobs are theirs."""
 
@@ -51,7 +59,7 @@ class Daemon:
         os.chmod(self.dir, 0o755)
         self.out = self.dir + "/out"
         os.mkdir(self.out)
-        self.uid = 1000 if os.geteuid() == 0 else os.geteuid()
+        self.uid = ordinary_user() if os.geteuid() == 0 else os.geteuid()
         os.chown(self.out, self.uid, -1)
         self.socket = self.dir + "/sock"
         self.command = [os.path.join(build, "mscgd"), "--cgroup-root", root + "/jobs", "--state-dir", self.dir + "/state",
