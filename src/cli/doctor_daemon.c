@@ -50,8 +50,9 @@ static void check_warnings(struct doctor *d)
 	const json_t *one;
 	size_t i;
 
-	json_array_foreach(d->warnings, i, one)
+	json_array_foreach(d->warnings, i, one) {
 		doctor_add(d, "not-enforced", CHECK_WARN, NULL, "mscgd says: %s", json_string_value(one) ? json_string_value(one) : "?");
+	}
 }
 
 static void check_ping(struct doctor *d, struct mscg *m)

@@ -123,8 +123,9 @@ static void print_machine(const json_t *s, const json_t *jobs)
 	char held[32], total[32], now[32];
 	size_t i;
 
-	json_array_foreach(jobs, i, job)
+	json_array_foreach(jobs, i, job) {
 		used += MAX_OF(jreal(job, "cpus_used", 0), 0.0);
+	}
 	format_local(clock_real_usec(), now, sizeof now);
 	printf("mscg top - %s  ", now + 11);
 	print_plain(stdout, jtext(s, "node", "?"));
@@ -144,8 +145,9 @@ static void print_top(const json_t *reply)
 
 	print_machine(json_object_get(reply, "stats"), jobs);
 	t = table_new(columns, true);
-	json_array_foreach(jobs, i, job)
+	json_array_foreach(jobs, i, job) {
 		add_row(t, job);
+	}
 	table_end(t);
 }
 
@@ -216,7 +218,8 @@ static int watch_top(const struct cli *cli, const struct top_options *o, struct 
 			cli_flush();
 		json_decref(reply);
 		json_decref(before.cpu);
-		before = (struct reading){steal(&now.cpu), now.usec};
+		before = now;
+		now.cpu = NULL;
 		wait_ms = o->interval_ms;
 		if (left && !--left)
 			break;
