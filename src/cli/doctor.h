@@ -12,6 +12,7 @@ struct doctor {
 	bool    failed;
 	/* Where things are: from the daemon if one answers, else where one would put them. NULL: not known. */
 	bool    daemon;
+	bool    system;   /* it is root's, and serves this user: what this user may do with cgroups does not matter */
 	char   *state_dir, *runtime_dir, *cgroup_root;
 	json_t *warnings; /* what the daemon says of this machine */
 };

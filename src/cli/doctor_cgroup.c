@@ -88,7 +88,7 @@ static void check_controllers(struct doctor *d, const struct mscg_cgroup_host *h
 		mscg_cgroup_controllers_format(bits, have, sizeof have);
 		doctor_add(d, "controllers", CHECK_OK, NULL, "controllers: %s", have);
 	}
-	if (!root)
+	if (!root || d->system)
 		return;
 	mscg_cgroup_path(root, path, sizeof path);
 	if (denied.lack != MSCG_CGROUP_LACK_NONE)

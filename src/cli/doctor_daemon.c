@@ -36,6 +36,7 @@ static void check_stats(struct doctor *d, struct mscg *m)
 	if (mscg_call_json(m, "Stats", NULL, &reply, NULL) < 0)
 		return;
 	stats = json_object_get(reply, "stats");
+	d->system = geteuid() != 0 && streq(jtext(stats, "mode", ""), "root");
 	d->warnings = json_incref(json_object_get(stats, "warnings"));
 	if (jbool(stats, "drained", false))
 		doctor_add(d, "drained", CHECK_WARN, "mscg drain --undo", "the scheduler is drained: it starts no job");

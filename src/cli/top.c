@@ -13,7 +13,7 @@ struct top_options {
 	bool     once;
 };
 
-/* A reading: {"id": cpu_usec} and when. */
+/* A reading: {"id": [cpu_usec, run_seconds]}, and when. */
 struct reading {
 	json_t *cpu;
 	int64_t usec;
@@ -32,31 +32,34 @@ static int read_top(struct mscg *m, struct reading *reading, json_t **ret, struc
 	reading->usec = clock_boot_usec();
 	json_array_foreach(json_object_get(*ret, "jobs"), i, job)
 		if (job_usage(job, "cpu_usec") >= 0)
-			json_object_set_new(reading->cpu, jtext(job, "id", "?"), json_integer(job_usage(job, "cpu_usec")));
+			json_object_set_new(reading->cpu, jtext(job, "id", "?"), json_pack("[I, f]", (json_int_t)job_usage(job, "cpu_usec"), jreal(job, "run_seconds", 0)));
 	return 0;
 }
 
-/* CPUs used between two readings; for a job that the first did not see, since it was granted. < 0: not known. */
-static double cpus_used(const json_t *job, const struct reading *before, const struct reading *now)
+/* CPUs used between two readings; by a job that the first did not see, since it was started. < 0: not known. The time is
+ * the daemon's, which looked: an answer may be long under way. */
+static double cpus_used(const json_t *job, const struct reading *before)
 {
 	const json_t *first = before->cpu ? json_object_get(before->cpu, jtext(job, "id", "?")) : NULL;
-	int64_t usec = job_usage(job, "cpu_usec");
-	double passed = (double)(now->usec - before->usec), run = jreal(job, "run_seconds", 0) * 1e6;
+	double usec = (double)job_usage(job, "cpu_usec"), passed = jreal(job, "run_seconds", 0);
 
 	if (usec < 0)
 		return -1;
-	if (first)
-		return (double)MAX_OF(usec - json_integer_value(first), 0) / MAX_OF(passed, 1.0);
-	return run > 1000 ? (double)usec / run : -1;
+	/* Less than before: it was started again. */
+	if (first && usec >= json_number_value(json_array_get(first, 0)) && passed > json_number_value(json_array_get(first, 1))) {
+		usec -= json_number_value(json_array_get(first, 0));
+		passed -= json_number_value(json_array_get(first, 1));
+	}
+	return passed > 0.001 ? usec / 1e6 / passed : -1;
 }
 
-static void add_used(json_t *reply, const struct reading *before, const struct reading *now)
+static void add_used(json_t *reply, const struct reading *before)
 {
 	json_t *job;
 	size_t i;
 
 	json_array_foreach(json_object_get(reply, "jobs"), i, job) {
-		double used = cpus_used(job, before, now);
+		double used = cpus_used(job, before);
 
 		json_object_set_new(job, "cpus_used", used < 0 ? json_null() : json_real(used));
 	}
@@ -208,7 +211,7 @@ static int watch_top(const struct cli *cli, const struct top_options *o, struct 
 		r = read_top(m, &now, &reply, &error);
 		if (r < 0)
 			break;
-		add_used(reply, &before, &now);
+		add_used(reply, &before);
 		if (s.terminal)
 			screen_begin(&s);
 		print_reading(cli, reply);
