@@ -4,7 +4,7 @@
 struct census {
 	const struct core *core;
 	struct mscg_error *error;
-	uint64_t count[MSCG_STATE_COUNT], mem, indexed, timers, elastic, room[POOL_COUNT], deficit[POOL_COUNT];
+	uint64_t count[MSCG_STATE_COUNT], mem, indexed, timers, elastic, room[POOL_COUNT], deficit[POOL_COUNT], owed[POOL_COUNT];
 	int64_t  shared;
 	bool     waits; /* some job waits for a shrink to be started */
 };
@@ -70,6 +70,7 @@ static int check_granted(struct census *c, const struct entry *e)
 		c->elastic++;
 		c->room[pool_of(&e->job)] += e->live->room;
 		c->deficit[pool_of(&e->job)] += e->live->deficit;
+		c->owed[pool_of(&e->job)] += e->live->owed;
 	}
 	return r < 0 ? r : check_size(c, e);
 }
@@ -212,7 +213,7 @@ static int check_totals(struct census *c)
 	if (count_nodes(core->elastic[0]) + count_nodes(core->elastic[1]) != c->elastic)
 		return BAD(c, "elastic jobs are miscounted");
 	for (int p = 0; p < POOL_COUNT; p++)
-		if (c->room[p] != core->room[p] || c->deficit[p] != core->deficit[p])
+		if (c->room[p] != core->room[p] || c->deficit[p] != core->deficit[p] || c->owed[p] != core->owed[p])
 			return BAD(c, "room to grow is miscounted");
 	return 0;
 }

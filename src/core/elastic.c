@@ -77,7 +77,8 @@ static void measure(const struct core *core, const struct entry *e, struct live 
 		.yield_later = refused ? 0 : yield,
 	};
 	l->room = resize_possible(e) && grows_to(&e->job) > size ? grows_to(&e->job) - size : 0;
-	l->deficit = resize_possible(e) && e->job.cpus_milli > size ? e->job.cpus_milli - size : 0;
+	l->owed = e->job.cpus_milli > size ? e->job.cpus_milli - size : 0;
+	l->deficit = resize_possible(e) ? l->owed : 0;
 }
 
 void elastic_update(struct core *core, struct entry *e)
@@ -91,7 +92,8 @@ void elastic_update(struct core *core, struct entry *e)
 		return;
 	core->room[pool] -= l->room;
 	core->deficit[pool] -= l->deficit;
-	l->room = l->deficit = 0;
+	core->owed[pool] -= l->owed;
+	l->room = l->deficit = l->owed = 0;
 	if (!belongs) {
 		treap_remove(&by_victim, root, &l->elastic);
 		l->listed = false;
@@ -100,6 +102,7 @@ void elastic_update(struct core *core, struct entry *e)
 	measure(core, e, l);
 	core->room[pool] += l->room;
 	core->deficit[pool] += l->deficit;
+	core->owed[pool] += l->owed;
 	if (l->listed) {
 		treap_refresh(&by_victim, *root, &l->elastic);
 	} else {
@@ -115,7 +118,8 @@ bool elastic_is_current(const struct core *core, const struct entry *e)
 	if (!l.listed)
 		return !is_elastic(e);
 	measure(core, e, &l);
-	return memcmp(&l.own, &e->live->own, sizeof l.own) == 0 && l.room == e->live->room && l.deficit == e->live->deficit;
+	return memcmp(&l.own, &e->live->own, sizeof l.own) == 0 && l.room == e->live->room && l.deficit == e->live->deficit &&
+	       l.owed == e->live->owed;
 }
 
 /* The policy changed. */
@@ -307,11 +311,11 @@ static void grow(struct core *core, struct entry *e, uint64_t by, const char *wh
 	resize_begin(core, e, e->job.current_cpus_milli + (uint32_t)by, &set, e->job.mem_bytes, xstrdup(why));
 }
 
-/* First everybody gets what was asked; then, if the machine is idle enough, what is left over is lent. One resize for
- * each job, straight to its size. */
+/* First everybody gets what was asked; then, if the machine is idle enough, what is left over is lent, but for what is
+ * owed to those who can not be grown at this moment. One resize for each job, straight to its size. */
 static void grow_pool(struct core *core, enum pool pool, bool lend)
 {
-	uint64_t unit = pool == POOL_EXCLUSIVE ? CPU : 1, free_cpus = book_free(core, pool);
+	uint64_t unit = pool == POOL_EXCLUSIVE ? CPU : 1, free_cpus = book_free(core, pool), owed = core->owed[pool];
 	uint32_t n;
 	_cleanup_free_ struct entry **list = growable(core, pool, &n);
 	_cleanup_free_ uint64_t *size = xcalloc(n + 1, sizeof *size), *limit = xcalloc(n + 1, sizeof *limit);
@@ -327,7 +331,9 @@ static void grow_pool(struct core *core, enum pool pool, bool lend)
 		for (uint32_t i = 0; i < n; i++) {
 			size[i] += more[i];
 			free_cpus -= more[i];
+			owed -= phase ? 0 : more[i];
 		}
+		free_cpus -= MIN_OF(free_cpus, owed);
 	}
 	for (uint32_t i = 0; i < n; i++)
 		if (size[i] > list[i]->job.current_cpus_milli)

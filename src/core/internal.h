@@ -97,7 +97,8 @@ struct live {
 	struct entry *entry;
 	struct tnode  elastic; /* among the elastic jobs of its pool, lowest priority first */
 	struct sums   own, all; /* all: below this node of the tree */
-	uint64_t      room, deficit; /* could grow; is below its --cpus */
+	uint64_t      room, deficit; /* by which it could be grown now; of that, up to its --cpus */
+	uint64_t      owed;     /* up to its --cpus, whether it could be grown now or not */
 	bool          listed;   /* in the tree */
 	struct timer  deadline; /* time limit, end of grace, next attempt to launch */
 	struct timer  backoff;  /* no resize before: the last was refused */
@@ -142,7 +143,7 @@ struct core {
 	struct tnode *elastic[POOL_COUNT];
 	struct live  *hurt;
 	int64_t       grow_at; /* somebody could grow then */
-	uint64_t      room[POOL_COUNT], deficit[POOL_COUNT];
+	uint64_t      room[POOL_COUNT], deficit[POOL_COUNT], owed[POOL_COUNT];
 
 	uint32_t next_job_id;
 	uint64_t next_seq;
