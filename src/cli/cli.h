@@ -51,8 +51,8 @@ struct option_spec {
 	int (*set)(void *target, const char *value, const struct option_spec *option, struct mscg_error *error);
 	size_t             offset;
 	unsigned           flags;  /* enum option_flag */
-	const char        *words;  /* "yes|no": all that the value may be; for value_word and completion */
 	enum option_values values;
+	const char        *words;  /* "yes|no": all that the value may be; for value_word and completion */
 };
 
 /* Into what a set writes: */

@@ -28,8 +28,9 @@ static void offer_jobs(const struct cli *cli, const char *prefix)
 		return;
 	mscg_set_timeout(m, 1000);
 	if (mscg_call_json(m, "List", json_pack("{s:b, s:i}", "active", true, "limit", 200), &reply, &error) == 0) {
-		json_array_foreach(json_object_get(reply, "jobs"), i, job)
+		json_array_foreach(json_object_get(reply, "jobs"), i, job) {
 			offer(prefix, jtext(job, "id", ""), "");
+		}
 		json_decref(reply);
 	}
 	mscg_close(m);

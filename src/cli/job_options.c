@@ -117,7 +117,7 @@ static bool is_blank_text(const char *text)
 /* One word is given to a shell, several are a program and its arguments. */
 static int set_program(struct mscg_spec *spec, const struct job_program *program, struct mscg_error *error)
 {
-	char *wrapped[] = {(char *)(uintptr_t)program->wrap, NULL};
+	char *wrapped[] = {(char *)program->wrap, NULL};
 	char **words = program->wrap ? wrapped : program->words;
 
 	spec->script = xstrdup(program->script);
@@ -185,7 +185,7 @@ char *job_command_line(char **argv)
 	struct mscg_spec typed = {.argv = argv};
 
 	if (slash)
-		argv[0] = (char *)(uintptr_t)(slash + 1);
+		argv[0] = (char *)(slash + 1);
 	line = mscg_command_line(&typed);
 	argv[0] = program;
 	return line;
@@ -193,7 +193,7 @@ char *job_command_line(char **argv)
 
 int job_submit(struct mscg *m, const struct mscg_spec *spec, const int *fds, json_t **ret, struct mscg_error *error)
 {
-	struct mscg_spec *const specs[] = {(struct mscg_spec *)(uintptr_t)spec};
+	struct mscg_spec *const specs[] = {(struct mscg_spec *)spec};
 	json_t *reply;
 	int r = mscg_submit_json(m, specs, 1, fds, fds ? 3 : 0, &reply, error);
 

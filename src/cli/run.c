@@ -171,15 +171,14 @@ static int loop(struct run *r, json_t **ret_ended, struct mscg_error *error)
 	enum { WATCH, EVENTS, SIGNALS, PTY, FDS = PTY + 2 };
 
 	for (;;) {
-		struct pollfd fds[FDS] = {
-			[WATCH] = {.fd = watch_fd(&r->watch), .events = POLLIN},
-			[EVENTS] = {.fd = r->events ? mscg_handle_fd(r->events) : -1, .events = POLLIN},
-			[SIGNALS] = {.fd = r->signals, .events = POLLIN},
-			[PTY] = {.fd = -1},
-			[PTY + 1] = {.fd = -1},
-		};
+		struct pollfd fds[FDS];
 		int n;
 
+		for (int i = 0; i < FDS; i++)
+			fds[i] = (struct pollfd){.fd = -1, .events = POLLIN};
+		fds[WATCH].fd = watch_fd(&r->watch);
+		fds[EVENTS].fd = r->events ? mscg_handle_fd(r->events) : -1;
+		fds[SIGNALS].fd = r->signals;
 		if (r->pty)
 			pty_poll(r->pty, &fds[PTY]);
 		poll(fds, FDS, watch_timeout(&r->watch, r->started || r->told_pending ? -1 : TELL_PENDING_MS));

@@ -27,7 +27,7 @@ static bool stdin_has_script(void)
 static int find_program(const struct cli *cli, struct submit_options *o, char **words, struct job_program *ret, struct mscg_error *error)
 {
 	static char *from_stdin[] = {(char *)"stdin", NULL};
-	struct option_set sets[OPTION_SETS] = {{submit_option_table, o}, {cli_common_options, (void *)(uintptr_t)cli}};
+	struct option_set sets[OPTION_SETS] = {{submit_option_table, o}, {cli_common_options, (void *)cli}};
 	const char *path = words[0];
 	_cleanup_free_ char **rest = NULL;
 	int r;
@@ -56,7 +56,7 @@ static int find_program(const struct cli *cli, struct submit_options *o, char **
 	r = script_options(streq(path, "-") ? "standard input" : path, ret->script, sets, error);
 	if (r < 0)
 		return r;
-	sets[1] = (struct option_set){cli_common_options, (void *)(uintptr_t)cli};
+	sets[1] = (struct option_set){cli_common_options, (void *)cli};
 	return options_parse(sets, cli->argc - cli->first, cli->argv + cli->first, PARSE_COMMAND, NULL, &rest, error);
 }
 
