@@ -105,6 +105,7 @@ void request_abandon(struct request *r); /* its client has gone */
 bool request_is(const struct request *r, const char *name); /* "Top" */
 /* Descriptors of attached jobs, from submission to start. */
 struct attached;
+void attached_keep(struct request *r, struct mscg_id id); /* those of a Submit, when its job has an id */
 bool attached_take(struct daemon *d, struct mscg_id id, int fds[3]);
 void attached_drop(struct daemon *d, struct mscg_id id);
 void request_answer(struct request *r, const struct core_answer *answer);

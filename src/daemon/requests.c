@@ -133,6 +133,17 @@ bool attached_take(struct daemon *d, struct mscg_id id, int fds[3])
 	return false;
 }
 
+void attached_keep(struct request *r, struct mscg_id id)
+{
+	struct client *c = r->client;
+
+	if (!c || r->fds[0] < 0)
+		return;
+	attached_add(r->d, id, r->fds);
+	GROW(c->attached, c->attached_n, c->attached_cap);
+	c->attached[c->attached_n++] = id;
+}
+
 void attached_drop(struct daemon *d, struct mscg_id id)
 {
 	int fds[3];
@@ -167,12 +178,6 @@ static void submit_answer(struct request *r, const struct core_answer *answer)
 		}
 		spec_ref_put(spec);
 		json_array_append_new(r->result, job);
-		if (r->fds[0] >= 0 && r->client) {
-			attached_add(r->d, answer->id, r->fds);
-			struct client *c = r->client;
-			GROW(c->attached, c->attached_n, c->attached_cap);
-			c->attached[c->attached_n++] = answer->id;
-		}
 	}
 	if (r->awaiting)
 		return;

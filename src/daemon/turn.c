@@ -159,6 +159,8 @@ static void batch_done(struct work *work, void *ctx)
 		log_line(LOG_ERR, "cannot commit %u events: %s", b->events_n, b->error.text);
 		d->failing = true;
 		d->failure = b->error;
+		for (uint32_t i = 0; i < b->specs_n; i++)
+			attached_drop(d, (struct mscg_id){ b->specs[i].job, MSCG_NO_TASK });
 		batch_free(b);
 		batch_free(steal(&d->open));
 		recover_rebuild(d);
@@ -248,6 +250,9 @@ static void keep_specs(struct daemon *d, struct batch *b, uint32_t first_answer,
 			GROW(b->specs, b->specs_n, b->specs_cap);
 			b->specs[b->specs_n++] = (struct new_spec){ b->answers[a].id.job, spec_ref_get(e->spec) };
 			spec_cache_add(d, b->answers[a].id.job, e->spec);
+			/* Its START comes before its answer. */
+			if (e->request)
+				attached_keep(e->request, b->answers[a].id);
 		}
 		a++;
 	}
