@@ -19,7 +19,11 @@ struct runner;
 struct runner_config {
 	const char *runtime_dir;     /* holds the slot file and the sockets; ours alone (0700), on tmpfs */
 	const char *supervisor_path; /* mscg-supervise; NULL: beside our own executable, then libexec */
-	int         supervisors_cgroup_fd; /* where supervisors are cloned into; -1: our own cgroup */
+	/* Where supervisors are cloned into; -1: our own cgroup. It must be one that cgroup.kill was never written to, nor
+	 * to any above it since it was made: the kernel (6.1.192, 6.12, 6.18) kills what is cloned from a cgroup into
+	 * another that was killed more or less often, and jobs' are fresh. So: removed and made anew when it is empty at
+	 * start, and emptied otherwise than by cgroup.kill. */
+	int         supervisors_cgroup_fd;
 	uint32_t    slots;           /* most jobs that run at once; fixed when the file is made */
 	uint32_t    spare;           /* idle supervisors kept ready */
 };

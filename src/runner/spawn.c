@@ -32,6 +32,7 @@ void child_stack_free(void *stack, size_t size)
 struct plan {
 	const struct spawn *spawn;
 	char *const        *argv, *const *env;
+	bool                migrate; /* into the cgroup by a write */
 	_Atomic int         result;
 };
 
@@ -45,6 +46,11 @@ CHILD_CODE static void spawn_child(void *arg)
 	uint64_t  none   = 0;
 	long      fd[4], r = 0;
 
+	if (p->migrate) {
+		r = sys(openat, s->cgroup_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+		if (r >= 0)
+			r = sys(write, r, "0", 1);
+	}
 	for (int i = 0; i < 4 && r >= 0; i++)
 		r = fd[i] = sys(fcntl, from[i], F_DUPFD, SUPERVISOR_SLOTS_FD + 1);
 	for (int i = 0; i < 4 && r >= 0; i++)
@@ -63,14 +69,11 @@ CHILD_CODE static void spawn_child(void *arg)
 		sys(exit_group, 127);
 }
 
-int spawn_supervisor(const struct spawn *spawn, int *ret_pidfd, struct mscg_error *error)
+/* One clone. 1: its program runs; 0: it was killed on the way, by *ret_signal; -errno. */
+static int spawn_once(const struct spawn *spawn, struct plan *plan, int *ret_pidfd, int *ret_signal)
 {
-	char  slot[16];
-	char *argv[] = { (char *)"mscg-supervise", slot, NULL };
-	char *env[]  = { NULL };
-	struct plan plan = { .spawn = spawn, .argv = argv, .env = env };
-	int         pidfd = -1;
-	sigset_t    all, before;
+	int      pidfd = -1;
+	sigset_t all, before;
 	struct clone_args args = {
 		.flags       = CLONE_PIDFD | CLONE_VM | CLONE_VFORK | CLONE_CLEAR_SIGHAND,
 		.pidfd       = (uint64_t)(uintptr_t)&pidfd,
@@ -79,30 +82,48 @@ int spawn_supervisor(const struct spawn *spawn, int *ret_pidfd, struct mscg_erro
 		.stack_size  = spawn->stack_size,
 	};
 
-	if (spawn->cgroup_fd >= 0) {
+	if (spawn->cgroup_fd >= 0 && !plan->migrate) {
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)spawn->cgroup_fd;
 	}
-	snprintf(slot, sizeof slot, "%u", spawn->slot);
+	atomic_store_explicit(&plan->result, 0, memory_order_relaxed);
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, &before); /* no handler of ours may run in the child, on our memory */
-	long pid = sys_clone3(&args, sizeof args, spawn_child, &plan);
+	long pid = sys_clone3(&args, sizeof args, spawn_child, plan);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	if (pid < 0)
-		return mscg_error_set(error, (int)pid, "cannot clone a supervisor: %s", strerror((int)-pid));
-	int r = atomic_load_explicit(&plan.result, memory_order_relaxed);
+		return (int)pid;
+	int r = atomic_load_explicit(&plan->result, memory_order_relaxed);
 	if (r <= 0) {
-		siginfo_t si;
+		siginfo_t si = { 0 };
 		waitid(P_PIDFD, (id_t)pidfd, &si, WEXITED);
 		close(pidfd);
-		if (r < 0)
-			return mscg_error_set(error, r, "cannot start %s: %s", spawn->path, strerror(-r));
-		/* From 6.14 on (and in stable kernels since) a process dies at once that is cloned from one cgroup into
-		 * another when cgroup.kill was written to either of them more often than to the other. */
-		return mscg_error_set(error, -ECHILD,
-		                      "a supervisor was killed before it ran: if cgroup.kill was ever used on its cgroup or "
-		                      "on ours, that cgroup must be made anew");
+		*ret_signal = si.si_status;
+		return r;
 	}
 	*ret_pidfd = pidfd;
-	return 0;
+	return 1;
+}
+
+int spawn_supervisor(const struct spawn *spawn, int *ret_pidfd, struct mscg_error *error)
+{
+	char  slot[16];
+	char *argv[] = { (char *)"mscg-supervise", slot, NULL };
+	char *env[]  = { NULL };
+	struct plan plan = { .spawn = spawn, .argv = argv, .env = env };
+
+	snprintf(slot, sizeof slot, "%u", spawn->slot);
+	int sig = 0;
+	int r = spawn_once(spawn, &plan, ret_pidfd, &sig);
+	if (r == 0 && sig == SIGKILL && spawn->cgroup_fd >= 0) {
+		/* Kernels of today (6.1.192, 6.12, 6.18) count the writes to cgroup.kill of every cgroup, and kill what is
+		 * cloned from one cgroup into another where the counts differ. The count cannot be read. A service manager
+		 * that had to kill our predecessor may have left us such a cgroup: then a supervisor is moved, which costs
+		 * 5 ms, once, and is alike otherwise. Jobs are never moved. */
+		plan.migrate = true;
+		r = spawn_once(spawn, &plan, ret_pidfd, &sig);
+	}
+	if (r < 0)
+		return mscg_error_set(error, r, "cannot start %s: %s", spawn->path, strerror(-r));
+	return r > 0 ? 0 : mscg_error_set(error, -ECHILD, "%s was killed by signal %d before it ran", spawn->path, sig);
 }

@@ -34,16 +34,19 @@ CHILD_INLINE long sys_raw(long nr, long a, long b, long c, long d, long e, long 
 CHILD_INLINE long sys_clone3(struct clone_args *args, size_t size, void (*child)(void *), void *arg)
 {
 	long ret;
+	/* Named: any register would do but rbp, which ends the child's chain of frames. */
+	register void (*r12)(void *) __asm__("r12") = child;
+	register void *r13 __asm__("r13")           = arg;
 	__asm__ volatile("syscall\n\t"
 	                 "test %%rax, %%rax\n\t"
 	                 "jnz 1f\n\t"
 	                 "xor %%ebp, %%ebp\n\t"
-	                 "mov %[arg], %%rdi\n\t"
-	                 "call *%[child]\n\t"
+	                 "mov %%r13, %%rdi\n\t"
+	                 "call *%%r12\n\t"
 	                 "ud2\n"
 	                 "1:"
 	                 : "=a"(ret)
-	                 : "a"((long)SYS_clone3), "D"(args), "S"(size), [child] "r"(child), [arg] "r"(arg)
+	                 : "a"((long)SYS_clone3), "D"(args), "S"(size), "r"(r12), "r"(r13)
 	                 : "rcx", "r11", "memory", "cc");
 	return ret;
 }
@@ -71,16 +74,18 @@ CHILD_INLINE long sys_clone3(struct clone_args *args, size_t size, void (*child)
 	register long x8 __asm__("x8") = SYS_clone3;
 	register long x0 __asm__("x0") = (long)args;
 	register long x1 __asm__("x1") = (long)size;
+	register void (*x19)(void *) __asm__("x19") = child;
+	register void *x20 __asm__("x20")           = arg;
 	__asm__ volatile("svc #0\n\t"
 	                 "cbnz x0, 1f\n\t"
 	                 "mov x29, xzr\n\t"
 	                 "mov x30, xzr\n\t"
-	                 "mov x0, %[arg]\n\t"
-	                 "blr %[child]\n\t"
+	                 "mov x0, x20\n\t"
+	                 "blr x19\n\t"
 	                 "brk #1\n"
 	                 "1:"
 	                 : "+r"(x0)
-	                 : "r"(x8), "r"(x1), [child] "r"(child), [arg] "r"(arg)
+	                 : "r"(x8), "r"(x1), "r"(x19), "r"(x20)
 	                 : "memory", "cc", "x30");
 	return x0;
 }

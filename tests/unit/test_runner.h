@@ -37,6 +37,7 @@ struct world {
 	int   supervisors_fd;
 	uint32_t jobs;
 	pid_t pid;
+	const char *home; /* cgroup that a forked daemon goes into; NULL: ours */
 	struct runner *runner;
 };
 

@@ -72,6 +72,8 @@ static void daemon_start(struct daemon *d, struct job *j, void (*body)(struct jo
 	assert_true(d->pid >= 0);
 	if (d->pid == 0) {
 		close(p[0]);
+		if (w.home)
+			write_control(w.home, "cgroup.procs", "0");
 		start_runner(8, 1);
 		body(j, p[1]);
 		_exit(99);
@@ -579,6 +581,35 @@ static void one_daemon_at_a_time(void **state)
 	runner_close(steal(&w.runner));
 }
 
+static void body_one(struct job *j, int say)
+{
+	job_launch(j);
+	job_wait(j);
+	say_and_wait(say, j->last.state == RUNNER_EXITED && j->last.wait_status == 71 ? 'y' : 'n');
+}
+
+/* A daemon whose own cgroup was killed once, as after a service manager's last resort: the kernel then kills what it
+ * clones into another one. */
+static void daemon_in_a_killed_cgroup(void **state)
+{
+	(void)state;
+	struct daemon d;
+	struct job j;
+	_cleanup_free_ char *killed = xasprintf("%s/killed", w.cgroup);
+	assert_int_equal(mkdir(killed, 0755), 0);
+	write_control(killed, "cgroup.kill", "1");
+	job_make(&j);
+	job_shell(&j, "exit 71");
+	w.home = killed;
+	daemon_start(&d, &j, body_one);
+	w.home = NULL;
+	assert_int_equal(daemon_hear(&d), 'y');
+	daemon_kill(&d);
+	assert_int_equal(adopt_one(&j).state, RUNNER_EXITED);
+	end_daemon(&j);
+	assert_int_equal(rmdir(killed), 0);
+}
+
 /* -- at random ----------------------------------------------------------------------------------------------------- */
 
 #define RANDOM_JOBS 6
@@ -602,8 +633,7 @@ static void body_many(struct job *j, int say)
 		job_launch(&j[i]);
 	for (int i = 0; i < RANDOM_JOBS; i++)
 		job_wait(&j[i]);
-	for (;;)
-		pause();
+	say_and_wait(say, 'e');
 }
 
 /* Killed at any moment: what ran says so in the slot, once, with its exit code; what is revoked did not run. */
@@ -613,11 +643,12 @@ static void daemon_killed_at_random(void **state)
 	unsigned seen[RUNNER_REVOKED + 1] = { 0 };
 	const char *rounds = getenv("MSCG_TEST_ROUNDS");
 	long n = rounds ? strtol(rounds, NULL, 10) : 60;
+	int64_t whole = 0; /* how long all of it takes, undisturbed: the first round */
 	srandom(1);
-	for (long round = 0; round < n; round++) {
+	for (long round = 0; round <= n; round++) {
 		struct job j[RANDOM_JOBS];
 		struct daemon d;
-		_cleanup_free_ char *text[RANDOM_JOBS] = { 0 };
+		char *text[RANDOM_JOBS];
 		char *argv[RANDOM_JOBS][4];
 		for (int i = 0; i < RANDOM_JOBS; i++) {
 			job_make(&j[i]);
@@ -629,8 +660,14 @@ static void daemon_killed_at_random(void **state)
 		}
 		daemon_start(&d, j, body_many);
 		daemon_hear(&d);
-		struct timespec t = { .tv_nsec = random() % 12000000 };
-		nanosleep(&t, NULL);
+		int64_t start = clock_boot_usec();
+		if (round == 0) {
+			assert_int_equal(daemon_hear(&d), 'e');
+			whole = MIN_OF(clock_boot_usec() - start, INT64_C(900000));
+		} else {
+			struct timespec t = { .tv_nsec = random() % (whole * 1000) };
+			nanosleep(&t, NULL);
+		}
 		daemon_kill(&d);
 
 		struct found found = { 0 };
@@ -667,6 +704,7 @@ static void daemon_killed_at_random(void **state)
 		for (int i = 0; i < RANDOM_JOBS; i++) {
 			assert_true(ledger_of(j[i].launch.id.job) <= 1);
 			job_clear(&j[i]);
+			free(text[i]);
 		}
 	}
 	print_message("# %ld kills: found %u revoked, %u cloning, %u running, %u exited\n", n, seen[RUNNER_REVOKED],
@@ -688,6 +726,7 @@ int main(void)
 		cmocka_unit_test_teardown(supervisor_killed_otherwise, only_us),
 		cmocka_unit_test_teardown(strangers, only_us),
 		cmocka_unit_test_teardown(one_daemon_at_a_time, only_us),
+		cmocka_unit_test_teardown(daemon_in_a_killed_cgroup, only_us),
 		cmocka_unit_test_teardown(daemon_killed_at_random, only_us),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,8 +1,17 @@
 /* What a job is when it begins: who it is, what it may, what it holds, what it is told. */
 #include "test_runner.h"
 
+#include <grp.h>
 #include <pty.h>
 #include <sys/mman.h>
+
+static int only_us(void **state)
+{
+	(void)state;
+	if (getpid() != w.pid)
+		_exit(97);
+	return 0;
+}
 
 static int setup(void **state)
 {
@@ -414,14 +423,23 @@ static void supervisor(void **state)
 {
 	(void)state;
 	struct job j;
-	char path[64], text[256];
+	char path[64], text[256], said[4096] = "";
+	size_t heard = 0;
+	int out[2];
+	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
 	job_make(&j);
 	job_shell(&j, "echo $PPID; kill -0 $PPID 2>/dev/null && echo can signal; cat /proc/$PPID/maps /proc/$PPID/environ 2>/dev/null;"
-	              "ls /proc/$PPID/fd /proc/$PPID/exe/ 2>/dev/null; exec sleep 1000");
-	_cleanup_free_ char *out = file_in("parent");
-	j.launch.stdout_path = out;
+	              "ls /proc/$PPID/fd /proc/$PPID/exe/ 2>/dev/null; echo end; exec sleep 1000");
+	j.launch.stdio[1] = out[1];
 	job_launch(&j);
 	TURN_UNTIL(j.started);
+	while (!strstr(said, "end\n") && heard < sizeof said - 1) {
+		ssize_t n = read(out[0], said + heard, sizeof said - 1 - heard);
+		assert_true(n > 0);
+		heard += (size_t)n;
+	}
+	close(out[0]);
+	close(out[1]);
 	struct runner_slot_info info;
 	assert_int_equal(runner_look(w.runner, j.slot, &info), 0);
 
@@ -456,9 +474,90 @@ static void supervisor(void **state)
 	job_wait(&j);
 	assert_int_equal(j.last.wait_status, SIGKILL);
 	job_free(&j);
-	_cleanup_free_ char *said = text_of(out);
-	snprintf(text, sizeof text, "%d\n", parent);
+	snprintf(text, sizeof text, "%d\nend\n", parent);
 	assert_string_equal(said, text);
+}
+
+/* A user's own daemon, in a sub-tree that was delegated to it. Whoever it is: root's powers are gone for good here. */
+static int run_as_user(void)
+{
+	char *argv[] = { (char *)"inspect", NULL };
+	struct job j;
+	if (setgroups(0, NULL) < 0 || setgid(JOB_UID) < 0 || setuid(JOB_UID) < 0)
+		return 90;
+	start_runner(4, 1);
+	job_make(&j);
+	j.launch.drop = false;
+	_cleanup_free_ char *text = inspect(&j, argv);
+	assert_string_equal(value(text, "Uid:"), "54321 54321 54321 54321");
+	assert_string_equal(value(text, "NoNewPrivs:"), "1");
+	assert_string_equal(value(text, "CapEff:"), "0000000000000000");
+	assert_string_equal(value(text, "fds"), "0 1 2");
+	assert_string_equal(value(text, "session"), "own");
+
+	job_make(&j); /* somebody else: asked to become it, and not asked to */
+	job_shell(&j, "exit 0");
+	j.launch.uid = j.launch.gid = NOBODY;
+	job_run(&j);
+	assert_failed(&j, RUNNER_STAGE_GROUPS, EPERM);
+	job_make(&j);
+	job_shell(&j, "exit 0");
+	j.launch.drop = false;
+	j.launch.uid  = NOBODY;
+	job_run(&j);
+	assert_failed(&j, RUNNER_STAGE_UID, EPERM);
+
+	char *args[] = { (char *)"s", (char *)"a", NULL };
+	job_make(&j);
+	j.launch.drop   = false;
+	j.launch.script = "#!/bin/sh\ntest $# = 1 && exit 73\n";
+	j.launch.argv   = args;
+	job_run(&j);
+	assert_exit(&j, 73);
+	runner_close(steal(&w.runner));
+	return 0;
+}
+
+static void ordinary_user(void **state)
+{
+	(void)state;
+	static const char *const delegated[] = { ".", "cgroup.procs", "cgroup.threads", "cgroup.subtree_control" };
+	static const char *const below[] = { "daemon", "supervisors" };
+	int status;
+	_cleanup_free_ char *old = xasprintf("%s", w.cgroup);
+	snprintf(w.cgroup, sizeof w.cgroup, "%s/user", old);
+	assert_int_equal(mkdir(w.cgroup, 0755), 0);
+	for (size_t b = 0; b < ARRAY_SIZE(below); b++) {
+		_cleanup_free_ char *path = xasprintf("%s/%s", w.cgroup, below[b]);
+		assert_int_equal(mkdir(path, 0755), 0);
+		assert_int_equal(chown(path, JOB_UID, JOB_UID), 0);
+		for (size_t i = 1; i < ARRAY_SIZE(delegated); i++) {
+			_cleanup_free_ char *file = xasprintf("%s/%s", path, delegated[i]);
+			assert_int_equal(chown(file, JOB_UID, JOB_UID), 0);
+		}
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(delegated); i++) {
+		_cleanup_free_ char *file = xasprintf("%s/%s", w.cgroup, delegated[i]);
+		assert_int_equal(chown(file, JOB_UID, JOB_UID), 0);
+	}
+	pid_t child = fork();
+	if (child == 0) {
+		_cleanup_free_ char *home = xasprintf("%s/daemon", w.cgroup), *sup = xasprintf("%s/supervisors", w.cgroup);
+		write_control(home, "cgroup.procs", "0");
+		w.supervisors_fd = open(sup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		w.runner         = NULL;
+		snprintf(w.runtime, sizeof w.runtime, "%s/user-runtime", w.dir);
+		_exit(run_as_user());
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	for (size_t b = 0; b < ARRAY_SIZE(below); b++) {
+		_cleanup_free_ char *path = xasprintf("%s/%s", w.cgroup, below[b]);
+		wait_empty(path);
+		assert_int_equal(rmdir(path), 0);
+	}
+	assert_int_equal(rmdir(w.cgroup), 0);
+	snprintf(w.cgroup, sizeof w.cgroup, "%s", old);
+	assert_int_equal(status, 0);
 }
 
 static void orphans(void **state)
@@ -510,6 +609,7 @@ int main(void)
 		cmocka_unit_test(terminal),
 		cmocka_unit_test(supervisor),
 		cmocka_unit_test(orphans),
+		cmocka_unit_test_teardown(ordinary_user, only_us),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, setup, world_clear);

@@ -185,9 +185,10 @@ static void fail_output(const char *path, enum runner_stage stage, int errno_val
 static void outputs_refused(void **state)
 {
 	(void)state;
-	_cleanup_free_ char *roots = file_in("roots"), *fifo = file_in("fifo"), *link = file_in("link"),
+	_cleanup_free_ char *roots = file_in("roots"), *their = file_in("their"), *new = file_in("their/new"), *fifo = file_in("fifo"), *link = file_in("link"),
 			    *socket_path = file_in("missing/out");
 	write_text(roots, "of root\n");
+	assert_int_equal(mkdir(their, 0755), 0);
 	assert_int_equal(mkfifo(fifo, 0666), 0);
 	assert_int_equal(chmod(fifo, 0666), 0);
 	assert_int_equal(symlink("/dev/null", link), 0);
@@ -196,7 +197,7 @@ static void outputs_refused(void **state)
 	fail_output("/etc/shadow", RUNNER_STAGE_STDIN, EACCES);
 	fail_output(w.dir, RUNNER_STAGE_STDIN, EISDIR);
 	fail_output(roots, RUNNER_STAGE_STDOUT, EACCES);
-	fail_output("/etc/cron.d/job", RUNNER_STAGE_STDOUT, access("/etc/cron.d", F_OK) == 0 ? EACCES : ENOENT);
+	fail_output(new, RUNNER_STAGE_STDOUT, EACCES);
 	fail_output(w.dir, RUNNER_STAGE_STDOUT, EISDIR);
 	fail_output(socket_path, RUNNER_STAGE_STDERR, ENOENT);
 	fail_output(fifo, RUNNER_STAGE_STDOUT, ENXIO); /* nobody reads: it does not wait for one */
