@@ -124,8 +124,11 @@ int main(int argc, char **argv)
 	double *took = xcalloc(cycles + 1, sizeof *took), begin, sum = 0;
 	size_t before, after;
 
-	for (uint16_t i = 0; i < CPUS; i++)
-		cpus[i] = (struct core_cpu){.cpu = i, .core = i % (CPUS / 2), .cache = i % (CPUS / 2) / 8, .numa = i % (CPUS / 2) / 16};
+	for (unsigned i = 0; i < CPUS; i++)
+		cpus[i] = (struct core_cpu){
+			.cpu = (uint16_t)i, .core = (uint16_t)(i % (CPUS / 2)), .cache = (uint16_t)(i % (CPUS / 2) / 8),
+			.numa = (uint16_t)(i % (CPUS / 2) / 16),
+		};
 	if (argc > 3)
 		shapes = (uint32_t)strtoul(argv[3], NULL, 10);
 	b->elastic = argc > 4;

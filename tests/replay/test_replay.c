@@ -84,7 +84,7 @@ static char *value(char *w, const char *key)
 
 static uint32_t number(struct replay *r, const char *text)
 {
-	uint64_t v;
+	uint64_t v = 0;
 	struct mscg_error error;
 
 	if (!text || parse_u64(text, 0, UINT32_MAX, &v, &error) < 0)
@@ -609,8 +609,10 @@ static char *read_all(const char *path)
 	char chunk[4096];
 	size_t n;
 
-	if (!f)
+	if (!f) {
 		fail_msg("%s: %s", path, strerror(errno));
+		return NULL;
+	}
 	while ((n = fread(chunk, 1, sizeof chunk, f)) > 0)
 		buf_add(&b, chunk, n);
 	fclose(f);

@@ -3,7 +3,9 @@
  *   - core_check holds
  *   - the fold of the journal is what the core says
  *   - no two jobs are on one CPU, by the books of a kernel of the test's own
- * CORE_PROPERTY_STEPS steps (200,000), from CORE_PROPERTY_SEED (1) on. */
+ * CORE_PROPERTY_STEPS steps (200,000), from CORE_PROPERTY_SEED (1) on.
+ *
+ * timeout: 600 */
 #include "tests/unit/core_support.h"
 
 #include <inttypes.h>
