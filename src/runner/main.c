@@ -33,12 +33,12 @@ static void on_child(int sig)
  * group or by a stopping service manager ends us; SIGCHLD looked at while waiting. */
 static int set_signals(struct supervisor *s)
 {
-	struct sigaction dfl = { .sa_handler = SIG_DFL };
+	static const unsigned long dfl[4]; /* the kernel's struct sigaction: SIG_DFL, no flag, nothing blocked */
 	struct sigaction child = { .sa_handler = on_child, .sa_flags = SA_NOCLDSTOP };
 	sigset_t all;
 
 	for (int sig = 1; sig < NSIG; sig++)
-		sigaction(sig, &dfl, NULL); /* not for SIGKILL, SIGSTOP, nor libc's own */
+		syscall(SYS_rt_sigaction, sig, dfl, NULL, 8L); /* libc's own refuses 32 and 33, which some parents ignore */
 	sigfillset(&all);
 	s->while_waiting = all;
 	sigdelset(&s->while_waiting, SIGCHLD);

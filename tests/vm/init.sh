@@ -60,7 +60,11 @@ ip link set lo up
 hostname mscg-vm
 
 # What was asked for on the command line: more modules (in order, each path on the host), a disk, a writable share.
-while read -r m; do insmod "$host$m" || die "module $m does not load"; done <"$dir/modules"
+while read -r m; do
+	name=${m##*/}
+	name=$(printf %s "${name%.ko}" | tr - _)
+	[ -d "/sys/module/$name" ] || insmod "$host$m" || die "module $m does not load"
+done <"$dir/modules"
 if [ -e "$dir/disk" ]; then
 	mount -t ext4 /dev/vda $n/mnt/disk || die "cannot mount the disk"
 fi

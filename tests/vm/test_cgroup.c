@@ -1,4 +1,8 @@
-/* Handles, life and death, delegation, marks, and what is said of the machine: on the real kernel. */
+/* Handles, life and death, delegation, marks, and what is said of the machine: on the real kernel.
+ *
+ * also: 6.12
+ * timeout: 900
+ */
 #include "tests/vm/test_cgroup.h"
 
 #include <poll.h>

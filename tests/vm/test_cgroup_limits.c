@@ -1,5 +1,10 @@
 /* Limits, cpusets, memory of a running cgroup, counters and pressure: on the real kernel. Needs a block device at
- * /mnt/disk (tests/vm/run --disk 256M): for io, and for page cache that belongs to nobody yet. */
+ * /mnt/disk (tests/vm/run --disk 256M): for io, and for page cache that belongs to nobody yet.
+ *
+ * also: 6.12
+ * timeout: 900
+ * machine: --disk 256M
+ */
 #include "tests/vm/test_cgroup.h"
 
 #include <poll.h>

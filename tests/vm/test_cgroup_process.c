@@ -1,5 +1,10 @@
 /* Who is in a cgroup, whom a notification reaches, who pinned itself: on the real kernel. Needs a disk that it can stop at
- * /mnt/disk (tests/vm/run --disk 256M). */
+ * /mnt/disk (tests/vm/run --disk 256M).
+ *
+ * also: 6.12
+ * timeout: 900
+ * machine: --disk 256M
+ */
 #include "tests/vm/test_cgroup.h"
 
 #include <pthread.h>
