@@ -40,6 +40,7 @@ e2fsprogs            | vm          | disks for durability tests                 
 procps               | vm          | ps and sysctl in the guest                        | ps
 iproute2             | vm          | the loopback device                               | ip
 debian-archive-keyring | vm        | checks the guest'"'"'s kernel                         | /usr/share/keyrings/debian-archive-keyring.gpg
+curl                 | demo        | talks to the gateway                              | curl
 '
 
 die() {

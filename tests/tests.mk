@@ -63,10 +63,10 @@ bench: ## the figures of docs/PERFORMANCE.md (ARGS=…)
 	+@$(MAKE) --no-print-directory $(JOBS) all probes
 	tests/bench/run $(ARGS)
 
-fault: ## kill, cut, corrupt: the oracle's suites (ARGS=…)
+fault: ## kill, cut, corrupt: the oracle's suites (SUITE=kill-daemon COUNT=2000 SEED=1 ARGS=…)
 	packaging/deps.sh build test vm
 	+@$(MAKE) --no-print-directory $(JOBS) all tests
-	tests/fault/run $(ARGS)
+	MSCG_BUILD=$(abspath $(BUILD)) tests/fault/run $(SUITE) $(COUNT:%=--count %) $(SEED:%=--seed %) $(ARGS)
 
 # Coverage-guided: clang's libFuzzer, T seconds for each target. What it finds new goes to BUILD/fuzz/corpus; what
 # breaks a target is left as BUILD/fuzz/crash-…: put it into tests/fuzz/corpus/NAME, where make check runs it.

@@ -254,6 +254,17 @@ static void look_up_operators(struct daemon *d)
 	d->operator_gid = group ? group->gr_gid : (gid_t)-1;
 }
 
+/* After one that was killed: a child of its may hold the lock still. Nothing tells when it lets go. */
+static int open_store(struct daemon *d, struct mscg_error *error)
+{
+	static const struct timespec again = { .tv_nsec = 10 * 1000 * 1000 };
+	int r;
+
+	for (int left = 200; (r = store_open(&d->store, d->config.state_dir, &d->info, error)) == -EAGAIN && left > 0; left--)
+		nanosleep(&again, NULL);
+	return r;
+}
+
 static int setup(struct daemon *d, struct mscg_error *error)
 {
 	sd_id128_t boot;
@@ -265,7 +276,7 @@ static int setup(struct daemon *d, struct mscg_error *error)
 		return mscg_error_set(error, r, "cannot read the boot id: %s", strerror(-r));
 	sd_id128_to_string(boot, d->boot_id);
 	look_up_operators(d);
-	if ((r = store_open(&d->store, d->config.state_dir, &d->info, error)) < 0)
+	if ((r = open_store(d, error)) < 0)
 		return r;
 	if (!d->config.once && (r = open_engine(d, &d->allowed, error)) < 0)
 		return r;

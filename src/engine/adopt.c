@@ -14,7 +14,7 @@ void adopt_slot(const struct runner_slot_info *info, void *ctx)
 static const struct runner_slot_info *slot_of(const struct local *l, struct mscg_id id, uint32_t attempt)
 {
 	for (uint32_t i = 0; i < l->slots_n; i++)
-		if (l->slots[i].state != RUNNER_FREE && mscg_id_equal(l->slots[i].id, id) && l->slots[i].attempt == attempt)
+		if (l->slots[i].state != RUNNER_FREE && l->slots[i].state != RUNNER_DAMAGED && mscg_id_equal(l->slots[i].id, id) && l->slots[i].attempt == attempt)
 			return &l->slots[i];
 	return NULL;
 }
@@ -30,9 +30,11 @@ static void say_again(struct local *l, const struct task *t)
 	if (t->phase == TASK_EMPTYING || t->phase == TASK_ENDED) {
 		bool launched = t->reason != MSCG_REASON_LAUNCH_FAILED;
 
-		report           = task_report(t, t->phase == TASK_EMPTYING ? MSCG_REPORT_EXITED : launched ? MSCG_REPORT_ENDED : MSCG_REPORT_START_FAILED);
+		report           = task_report(t, t->phase == TASK_EMPTYING ? MSCG_REPORT_EXITED : launched ? task_end_kind(t) : MSCG_REPORT_START_FAILED);
 		report.time_usec = t->end_usec ? t->end_usec : clock_real_usec();
 		report.usage     = t->usage;
+		if (report.kind == MSCG_REPORT_LOST)
+			snprintf(report.text, sizeof report.text, "%s", OUTCOME_UNKNOWN_TEXT);
 		local_report(l, &report);
 	}
 }
@@ -67,6 +69,27 @@ static bool populated(const struct task *t)
 	return t->cgroup.fd >= 0 && mscg_cgroup_events_get(&t->cgroup, &events, NULL) == 0 && events.populated;
 }
 
+/* No slot tells of it. By what the store says it began; or the slots are not whole, and then it may have begun. Running
+ * it (again) could be the second time. */
+static bool may_have_begun(const struct local *l, const struct mscg_job *job)
+{
+	return job->flags & MSCG_JOB_STARTED || job->state != MSCG_STATE_RUNNING || !runner_is_complete(l->runner);
+}
+
+/* What is left of it is killed, if that is known to be its own. */
+static void adopt_unknown(struct local *l, struct task *t, const struct mscg_job *job)
+{
+	bool own = job->run && job->run->cgroup_id && job->run->cgroup_id == t->cgroup.id;
+
+	if (t->cgroup.fd >= 0 && !own && populated(t)) {
+		local_log(l, LOG_ERR, "job=%s there are processes in its cgroup, and no record that they are its own: left alone", t->name + 4);
+		mscg_cgroup_close(&t->cgroup);
+	}
+	local_log(l, LOG_ERR, "job=%s " OUTCOME_UNKNOWN_TEXT, t->name + 4);
+	t->reason = MSCG_REASON_OUTCOME_UNKNOWN;
+	finish_emptying(l, t);
+}
+
 void adopt_job(struct engine *e, const struct mscg_job *job, const struct mscg_spec *spec)
 {
 	struct local *l = local_of(e);
@@ -89,6 +112,10 @@ void adopt_job(struct engine *e, const struct mscg_job *job, const struct mscg_s
 		if (slot) {
 			t->slot     = slot->slot;
 			t->has_slot = true;
+		}
+		if (may_have_begun(l, job)) {
+			adopt_unknown(l, t, job);
+			return;
 		}
 		if (here && populated(t)) {
 			local_log(l, LOG_ERR, "job=%s there are processes in its cgroup that no supervisor started: left alone", t->name + 4);
@@ -117,6 +144,7 @@ void adopt_job(struct engine *e, const struct mscg_job *job, const struct mscg_s
 	case RUNNER_FREE:
 	case RUNNER_ARMED:
 	case RUNNER_REVOKED: break;
+	case RUNNER_DAMAGED: break;
 	}
 }
 
@@ -152,6 +180,8 @@ void adopt_done(struct engine *e)
 		const struct runner_slot_info *s = &l->slots[i];
 		struct task *t = task_find(l, s->id);
 
+		if (s->state == RUNNER_DAMAGED)
+			local_log(l, LOG_ERR, "slot %u is damaged: it is not used again before the machine is restarted", s->slot);
 		/* Its end is committed; only the tidying up was cut short. */
 		if (s->state != RUNNER_FREE && (!t || t->attempt != s->attempt) && !(s->state == RUNNER_RUNNING && s->supervised))
 			runner_free_slot(l->runner, s->slot);

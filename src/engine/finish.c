@@ -30,9 +30,11 @@ static void ended(struct local *l, struct task *t)
 	if (t->stuck)
 		local_log(l, LOG_NOTICE, "job=%s is gone at last", t->name + 4);
 	t->phase = TASK_ENDED;
-	struct mscg_report report = task_report(t, MSCG_REPORT_ENDED);
+	struct mscg_report report = task_report(t, task_end_kind(t));
 	report.time_usec          = t->end_usec;
 	report.usage              = t->usage;
+	if (report.kind == MSCG_REPORT_LOST)
+		snprintf(report.text, sizeof report.text, "%s", OUTCOME_UNKNOWN_TEXT);
 	local_report(l, &report);
 }
 
@@ -209,6 +211,7 @@ void finish_event(const struct runner_slot_info *info, void *ctx)
 	case RUNNER_CLONING:
 	case RUNNER_FREE:
 	case RUNNER_REVOKED:
+	case RUNNER_DAMAGED:
 		if (!info->supervised)
 			orphaned(l, t);
 		break;

@@ -129,6 +129,12 @@ void finish_signal(struct engine *e, const struct mscg_action *action);
 void finish_remove(struct engine *e, const struct mscg_action *action);
 
 /* adopt.c */
+#define OUTCOME_UNKNOWN_TEXT "it may have begun, and the record of its launch is gone or damaged"
+/* How the end of a task whose cgroup is empty is reported. */
+static inline enum mscg_report_kind task_end_kind(const struct task *t)
+{
+	return t->reason == MSCG_REASON_OUTCOME_UNKNOWN ? MSCG_REPORT_LOST : MSCG_REPORT_ENDED;
+}
 void adopt_job(struct engine *e, const struct mscg_job *job, const struct mscg_spec *spec);
 void adopt_done(struct engine *e);
 void adopt_slot(const struct runner_slot_info *info, void *ctx);

@@ -25,6 +25,13 @@ static void adopt_slot(struct runner *r, uint32_t index, runner_event *each, voi
 	enum runner_slot_state state = slot_state(slot);
 	if (state == RUNNER_FREE)
 		return;
+	slot_info(slot, index, &info);
+	if (info.state == RUNNER_DAMAGED) { /* stays taken until the next boot: somebody may be at work by it */
+		r->incomplete = true;
+		m->told       = TOLD_START | TOLD_END | TOLD_LOST;
+		each(&info, ctx);
+		return;
+	}
 	if (state == RUNNER_CLONING || state == RUNNER_RUNNING)
 		connect_supervisor(r, index);
 	/* Looked at after connecting: whoever refused had written down the end before. */
@@ -57,6 +64,7 @@ static int adopt_other_boot(struct runner *r, runner_event *each, void *ctx)
 	slot_file_close(&r->file);
 	r->file       = fresh;
 	r->other_boot = false;
+	r->incomplete = true;
 	pool_make(r);
 	return 0;
 }

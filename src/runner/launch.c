@@ -99,7 +99,7 @@ void runner_free_slot(struct runner *r, uint32_t index)
 	runner_revoke(r, index);
 	enum runner_slot_state state = slot_state(slot);
 	bool unwatched = !member_alive(&r->members[index]) && r->members[index].pidfd < 0;
-	if (state == RUNNER_FREE || ((state == RUNNER_CLONING || state == RUNNER_RUNNING) && !unwatched))
+	if (state == RUNNER_FREE || state == RUNNER_DAMAGED || ((state == RUNNER_CLONING || state == RUNNER_RUNNING) && !unwatched))
 		return;
 	r->members[index].told = 0;
 	slot_swap(slot, slot_generation(slot), state, RUNNER_FREE);
@@ -114,6 +114,11 @@ int runner_look(const struct runner *r, uint32_t index, struct runner_slot_info 
 	slot_info(&r->file.slots[index], index, ret);
 	ret->supervised = r->members && member_alive(&r->members[index]);
 	return 0;
+}
+
+bool runner_is_complete(const struct runner *r)
+{
+	return !r->incomplete;
 }
 
 void runner_get_stats(const struct runner *r, struct runner_stats *ret)

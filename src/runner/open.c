@@ -74,6 +74,7 @@ static int open_slots(struct runner *r, struct mscg_error *error)
 	} else if (ret != -ENOENT && ret != -ESTALE) {
 		return ret;
 	}
+	r->incomplete = ret < 0;
 	return slot_file_make(&r->file, r->dir_fd, r->config_slots, r->boot_id, error);
 }
 
@@ -119,6 +120,9 @@ int runner_open(struct runner **ret, const struct runner_config *config, struct 
 		result = open_directory(r, config->runtime_dir, error);
 	if (result == 0)
 		result = open_slots(r, error);
+	if (result == -EBADMSG)
+		mscg_error_prefix(error, result, "%.100s/" SLOT_FILE " (restart the machine, or remove it: jobs that run now are LOST then): ",
+		                  config->runtime_dir);
 	if (result == 0) {
 		r->null_fd     = open("/dev/null", O_RDWR | O_CLOEXEC);
 		r->epoll_fd    = epoll_create1(EPOLL_CLOEXEC);

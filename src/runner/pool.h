@@ -34,6 +34,7 @@ struct runner {
 	bool     other_boot;    /* `file` is of another boot: kept until runner_adopt */
 	int      dir_fd, lock_fd, null_fd, epoll_fd, supervisors_cgroup_fd;
 	char    *supervisor_path;
+	bool     incomplete;    /* see runner_is_complete */
 	uint32_t config_slots, spare;
 	struct member *members; /* one for each slot */
 	uint32_t *idle, *bare, n_idle, n_bare, n_used;

@@ -28,7 +28,8 @@ struct runner_config {
 	uint32_t    spare;           /* idle supervisors kept ready */
 };
 
-enum runner_slot_state { RUNNER_FREE, RUNNER_ARMED, RUNNER_CLONING, RUNNER_RUNNING, RUNNER_EXITED, RUNNER_FAILED, RUNNER_REVOKED };
+enum runner_slot_state { RUNNER_FREE, RUNNER_ARMED, RUNNER_CLONING, RUNNER_RUNNING, RUNNER_EXITED, RUNNER_FAILED, RUNNER_REVOKED,
+                         RUNNER_DAMAGED /* what stands there cannot be: nothing of it is to be believed */ };
 
 /* Where a launch got to: noted by the child in memory that it shares with its supervisor. */
 #define RUNNER_STAGES(X) \
@@ -138,6 +139,9 @@ void runner_free_slot(struct runner *runner, uint32_t slot);
 struct runner_stats {
 	uint32_t slots, used, idle, busy;
 };
+/* Whether the slots tell of every launch of this boot: false when their file had to be made anew, or one was found
+ * damaged. Then a launch that no slot tells of may have happened all the same. Valid after runner_adopt. */
+bool runner_is_complete(const struct runner *runner);
 void runner_get_stats(const struct runner *runner, struct runner_stats *ret);
 
 #endif

@@ -23,6 +23,47 @@ int slot_boot_id(char ret[BOOT_ID_SIZE], struct mscg_error *error)
 	return 0;
 }
 
+static uint64_t mix(uint64_t sum, uint64_t value)
+{
+	sum = (sum ^ value) * UINT64_C(0xd6e8feb86659fd93);
+	return sum ^ sum >> 32;
+}
+
+static uint64_t header_sum(const struct slot_header *header)
+{
+	uint64_t words[offsetof(struct slot_header, sum) / sizeof(uint64_t)], sum = SLOT_MAGIC;
+
+	memcpy(words, header, sizeof words);
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		sum = mix(sum, words[i]);
+	return sum;
+}
+
+uint64_t slot_armed_sum(const struct slot *slot, uint64_t generation)
+{
+	uint64_t sum = mix(generation, (uint64_t)slot->job << 32 | slot->task);
+
+	sum = mix(sum, (uint64_t)slot->attempt << 32 | slot->uid);
+	sum = mix(sum, slot->cgroup_id);
+	return mix(sum, (uint64_t)slot->armed_usec);
+}
+
+uint64_t slot_started_sum(const struct slot *slot, uint64_t generation)
+{
+	uint64_t sum = mix(generation, (uint32_t)slot->pid);
+
+	sum = mix(sum, (uint64_t)slot->start_usec);
+	return mix(sum, (uint64_t)slot->start_boot_usec);
+}
+
+uint64_t slot_ended_sum(const struct slot *slot, uint64_t generation)
+{
+	uint64_t sum = mix(generation, (uint64_t)(uint32_t)slot->wait_code << 32 | (uint32_t)slot->wait_status);
+
+	sum = mix(sum, (uint64_t)slot->end_usec);
+	return mix(sum, (uint64_t)slot->end_boot_usec);
+}
+
 static size_t file_size(uint32_t n)
 {
 	return (size_t)SLOT_SIZE * ((size_t)n + 1);
@@ -53,6 +94,8 @@ int slot_file_map(struct slot_file *ret, int fd, struct mscg_error *error)
 	         size != file_size(header->slots))
 		r = mscg_error_set(error, -EBADMSG, "the slot file says %u slots of %u bytes, but has %zu bytes",
 		                   header->slots, header->slot_size, size);
+	else if (header->sum != header_sum(header))
+		r = mscg_error_set(error, -EBADMSG, "the slot file's first %zu bytes are damaged", offsetof(struct slot_header, reserved));
 	if (r < 0) {
 		munmap(map, size);
 		return r;
@@ -97,6 +140,7 @@ int slot_file_make(struct slot_file *ret, int dirfd, uint32_t n, const char *boo
 		.magic = SLOT_MAGIC, .version = SLOT_VERSION, .slot_size = SLOT_SIZE, .slots = n,
 	};
 	memcpy(header.boot_id, boot_id, strnlen(boot_id, BOOT_ID_SIZE - 1));
+	header.sum = header_sum(&header);
 	int r = posix_fallocate(fd, 0, (off_t)file_size(n));
 	if (r != 0)
 		r = mscg_error_set(error, -r, "no room for %u slots: %s", n, strerror(r));
@@ -129,7 +173,7 @@ uint64_t slot_arm(struct slot *slot, struct mscg_id id, uint32_t attempt, uint32
 	uint64_t word = slot_load(slot);
 	if (slot_word_state(word) != RUNNER_FREE)
 		return 0;
-	uint64_t generation = (word >> 8) + 1;
+	uint64_t generation = (word >> 24) + 1;
 
 	slot->job            = id.job;
 	slot->task           = id.task;
@@ -142,6 +186,7 @@ uint64_t slot_arm(struct slot *slot, struct mscg_id id, uint32_t attempt, uint32
 	slot->wait_code = slot->wait_status = 0;
 	atomic_store_explicit(&slot->stage, RUNNER_STAGE_CLONE, memory_order_relaxed);
 	atomic_store_explicit(&slot->errno_value, 0, memory_order_relaxed);
+	slot->armed_sum = slot_armed_sum(slot, generation);
 	/* No other process changes a free slot. */
 	atomic_store_explicit(&slot->word, slot_word(generation, RUNNER_ARMED), memory_order_release);
 	return generation;
@@ -149,9 +194,17 @@ uint64_t slot_arm(struct slot *slot, struct mscg_id id, uint32_t attempt, uint32
 
 void slot_info(const struct slot *slot, uint32_t index, struct runner_slot_info *ret)
 {
-	enum runner_slot_state state = slot_state(slot); /* acquires: what it promises is there to be read */
+	uint64_t word       = slot_load(slot); /* acquires: what it promises is there to be read */
+	uint64_t generation = word >> 24;
+	enum runner_slot_state state = slot_word_state(word);
 	int32_t stage = atomic_load_explicit(&slot->stage, memory_order_relaxed);
 
+	if (state != RUNNER_FREE && slot->armed_sum != slot_armed_sum(slot, generation))
+		state = RUNNER_DAMAGED;
+	if ((state == RUNNER_RUNNING || state == RUNNER_EXITED) && slot->started_sum != slot_started_sum(slot, generation))
+		state = RUNNER_DAMAGED;
+	if (state == RUNNER_EXITED && slot->ended_sum != slot_ended_sum(slot, generation))
+		state = RUNNER_DAMAGED;
 	*ret = (struct runner_slot_info){
 		.slot        = index,
 		.state       = state,

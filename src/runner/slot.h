@@ -4,6 +4,8 @@
  * Invariant: `word` holds the state in its low byte and above it the generation, which goes up by one with each
  * arming. It changes by compare-and-swap only, after (release) everything that the new state promises was written.
  * So a START that was sent for an earlier generation can start nothing, however late it is read.
+ * Between the two are check bits of both, and what is written before a state has a sum: a word or a record that nobody
+ * wrote is DAMAGED, and nothing is launched, adopted or recorded by it.
  *
  *   who      from                           to
  *   mscgd    FREE                           ARMED      generation + 1
@@ -22,7 +24,7 @@
 #include "src/runner/runner.h"
 
 #define SLOT_MAGIC   0x746f6c73u /* "slot" */
-#define SLOT_VERSION 1u
+#define SLOT_VERSION 2u
 #define SLOT_SIZE    256
 #define SLOTS_MAX    65536u
 #define SLOT_FILE    "slots"
@@ -33,7 +35,8 @@ struct slot_header {
 	uint32_t magic, version;
 	char     boot_id[BOOT_ID_SIZE];
 	uint32_t slot_size, slots;
-	uint8_t  reserved[SLOT_SIZE - 2 * sizeof(uint32_t) - BOOT_ID_SIZE - 2 * sizeof(uint32_t)];
+	uint64_t sum; /* of everything before it */
+	uint8_t  reserved[SLOT_SIZE - 2 * sizeof(uint32_t) - BOOT_ID_SIZE - 2 * sizeof(uint32_t) - sizeof(uint64_t)];
 };
 
 struct slot {
@@ -50,7 +53,8 @@ struct slot {
 	/* Written by the supervisor before EXITED, and before FAILED for a child that was killed on its way. */
 	int64_t end_usec, end_boot_usec;
 	int32_t wait_code, wait_status;
-	uint8_t reserved[SLOT_SIZE - 96];
+	uint64_t armed_sum, started_sum, ended_sum; /* of what is written before ARMED, RUNNING, EXITED */
+	uint8_t reserved[SLOT_SIZE - 120];
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct slot_header) == SLOT_SIZE, "the header takes the place of one slot");
@@ -79,12 +83,16 @@ void slot_file_close(struct slot_file *file);
 
 static inline uint64_t slot_word(uint64_t generation, enum runner_slot_state state)
 {
-	return generation << 8 | (uint64_t)state;
+	uint64_t said = generation << 8 | (uint64_t)state;
+	uint64_t check = said * UINT64_C(0x9e3779b97f4a7c15) >> 48; /* 0 of 0: a new file is all free */
+	return generation << 24 | check << 8 | (uint64_t)state;
 }
 
 static inline enum runner_slot_state slot_word_state(uint64_t word)
 {
-	return (enum runner_slot_state)(word & 0xff);
+	uint64_t state = word & 0xff;
+	return state < RUNNER_DAMAGED && word == slot_word(word >> 24, (enum runner_slot_state)state) ? (enum runner_slot_state)state
+	                                                                                              : RUNNER_DAMAGED;
 }
 
 static inline uint64_t slot_load(const struct slot *slot)
@@ -99,7 +107,7 @@ static inline enum runner_slot_state slot_state(const struct slot *slot)
 
 static inline uint64_t slot_generation(const struct slot *slot)
 {
-	return slot_load(slot) >> 8;
+	return slot_load(slot) >> 24;
 }
 
 /* From one state of this generation to another; false when it was not (any more) in it. */
@@ -113,6 +121,10 @@ static inline bool slot_swap(struct slot *slot, uint64_t generation, enum runner
 
 /* FREE -> ARMED with a new generation, which is returned; 0 when it is not free. */
 uint64_t slot_arm(struct slot *slot, struct mscg_id id, uint32_t attempt, uint32_t uid, uint64_t cgroup_id);
+/* The sums of what the slot holds, of this generation. */
+uint64_t slot_armed_sum(const struct slot *slot, uint64_t generation);
+uint64_t slot_started_sum(const struct slot *slot, uint64_t generation);
+uint64_t slot_ended_sum(const struct slot *slot, uint64_t generation);
 /* What it says now. `supervised` and `other_boot` are left false. */
 void slot_info(const struct slot *slot, uint32_t index, struct runner_slot_info *ret);
 

@@ -254,6 +254,7 @@ bool supervise_start(struct supervisor *s, size_t size, int *fds, size_t nfds)
 	s->slot->pid             = s->main_pid;
 	s->slot->start_usec      = clock_real_usec();
 	s->slot->start_boot_usec = clock_boot_usec();
+	s->slot->started_sum     = slot_started_sum(s->slot, s->generation);
 	slot_swap(s->slot, s->generation, RUNNER_CLONING, RUNNER_RUNNING);
 	return true;
 }

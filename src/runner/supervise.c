@@ -29,6 +29,7 @@ static void finish_main(struct supervisor *s, const siginfo_t *si)
 	s->slot->end_boot_usec = clock_boot_usec();
 	s->slot->wait_code     = si->si_code;
 	s->slot->wait_status   = si->si_status;
+	s->slot->ended_sum     = slot_ended_sum(s->slot, s->generation);
 	slot_swap(s->slot, s->generation, RUNNER_RUNNING, RUNNER_EXITED);
 	wake_daemon(s);
 	close(s->main_pidfd);

@@ -3,6 +3,7 @@
 #include "src/store/internal.h"
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
@@ -136,6 +137,12 @@ void store_mark(struct store *store)
 		store->marked_seq = store->kept.next_seq;
 }
 
+/* A mscgd that was killed may leave a child that has not come to its exec yet: the lock is its too until then. */
+static bool holder_is_dead(const struct lock *lock)
+{
+	return lock->pid > 0 && kill(lock->pid, 0) < 0 && errno == ESRCH;
+}
+
 static int take_lock(struct store *store, struct lock *lock, struct mscg_error *error)
 {
 	store->lock_fd = openat(store->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
@@ -149,7 +156,7 @@ static int take_lock(struct store *store, struct lock *lock, struct mscg_error *
 			return mscg_error_set(error, code, "cannot lock %s/lock: %s", store->dir, strerror(-code));
 		read_lock(store, lock);
 		if (lock->pid > 0)
-			return mscg_error_set(error, -EBUSY, "the state directory %s is in use by another mscgd (pid %d)",
+			return mscg_error_set(error, holder_is_dead(lock) ? -EAGAIN : -EBUSY, "the state directory %s is in use by another mscgd (pid %d)",
 			                      store->dir, lock->pid);
 		return mscg_error_set(error, -EBUSY, "the state directory %s is in use by another mscgd", store->dir);
 	}

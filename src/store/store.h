@@ -25,7 +25,8 @@ struct store_info {
 };
 
 /* Opens or makes <dir>/mscg.db. Takes the directory's lock (flock on <dir>/lock): -EBUSY with the pid of the holder
- * when another mscgd has it. A database of a newer version is -EPROTONOSUPPORT, both versions named; an older one is
+ * when another mscgd has it; -EAGAIN when that one is dead and only a child of its has not come to its exec yet: in a
+ * moment it is free. A database of a newer version is -EPROTONOSUPPORT, both versions named; an older one is
  * migrated in a transaction with a copy beside it; one that is damaged is -EBADMSG. -EACCES, -EROFS, -ENOSPC with text. */
 int  store_open(struct store **ret, const char *dir, struct store_info *ret_info, struct mscg_error *error);
 void store_close(struct store *store);
