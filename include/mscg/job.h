@@ -81,7 +81,8 @@ MSCG_PUBLIC int mscg_state_parse(const char *text, enum mscg_state *ret, struct 
 	X(CANCELLED,        "Cancelled",       "cancelled on request") \
 	X(SUPERVISOR_DIED,  "SupervisorDied",  "its supervisor was killed; the job was ended with it") \
 	X(NODE_DOWN,        "NodeDown",        "the machine was restarted under it") \
-	X(OUTCOME_UNKNOWN,  "OutcomeUnknown",  "was granted when mscgd stopped, and nothing shows how it ended")
+	X(OUTCOME_UNKNOWN,  "OutcomeUnknown",  "was granted when mscgd stopped, and nothing shows how it ended") \
+	X(DEADLINE,         "DeadLine",        "could not end by its deadline")
 
 enum mscg_reason {
 #define X(name, label, text) MSCG_REASON_##name,
@@ -119,6 +120,7 @@ struct mscg_spec {
 	bool   append;    /* open output files for appending instead of truncating */
 	bool   elastic;
 	bool   slurm_env; /* set SLURM_* beside MSCG_* (default true) */
+	bool   hold;      /* waits until it is released */
 	bool   requeue;   /* run again after NODE_FAIL or LOST */
 	bool   attached;  /* stdio are descriptors of the submitting client (`mscg run`), not files */
 	bool   pty;       /* attached stdin is a terminal of its own: make it the controlling one */
@@ -126,6 +128,8 @@ struct mscg_spec {
 	uint32_t cpus_milli, min_cpus_milli, max_cpus_milli; /* min = max = cpus unless elastic; max 0: the machine's */
 	uint64_t mem_bytes;    /* 0: the configured default */
 	uint32_t time_limit_s; /* 0: none */
+	int64_t  begin_usec;    /* not started before; 0: at once */
+	int64_t  deadline_usec; /* over by then, or not started at all; 0: none */
 	uint32_t grace_s;      /* between SIGTERM and kill */
 	int32_t  priority;
 	uint32_t umask;
@@ -205,6 +209,9 @@ enum mscg_job_flag {
 	MSCG_JOB_ATTACHED    = 1 << 8, /* meaningless without its client: cancelled when that goes away */
 	MSCG_JOB_KILLED      = 1 << 9, /* cgroup.kill was ordered */
 	MSCG_JOB_BY_HAND     = 1 << 10, /* elastic, resized by hand in this attempt: not grown by itself above --cpus */
+	MSCG_JOB_HELD_ADMIN  = 1 << 14, /* held by an operator, who alone can release it */
+	MSCG_JOB_HELD_USER   = 1 << 15,
+	MSCG_JOB_HELD        = MSCG_JOB_HELD_ADMIN | MSCG_JOB_HELD_USER,
 };
 struct mscg_job {
 	struct mscg_id id;
@@ -220,6 +227,7 @@ struct mscg_job {
 	int32_t  exit_code, exit_signal; /* of the main process, once it ended; code -1: unknown */
 	uint64_t mem_bytes;              /* asked; while it runs: held */
 	int64_t  submit_usec, start_usec, end_usec;
+	int64_t  begin_usec, deadline_usec; /* as asked; 0: none */
 	struct mscg_run *run; /* owned; NULL before the first grant */
 };
 
@@ -250,7 +258,9 @@ MSCG_PUBLIC void             mscg_run_free(struct mscg_run *run);
 	X(RESIZED,   "resized")     /* the kernel took it */ \
 	X(RESIZE_DEFERRED, "resize-deferred") /* it did not, nothing changed */ \
 	X(REQUEUED,  "requeued")    /* back to the queue for another attempt */ \
-	X(UPDATED,   "updated")     /* priority, limits changed while pending; array tasks removed */
+	X(UPDATED,   "updated")     /* what was asked changed: CPUs, memory, or `field`; array tasks removed */ \
+	X(HELD,      "held")        /* waits until it is released; reason: by whom */ \
+	X(RELEASED,  "released")    /* by its user, or an operator */
 
 enum mscg_event_kind {
 #define X(name, label) MSCG_EVENT_##name,
@@ -260,6 +270,23 @@ enum mscg_event_kind {
 };
 MSCG_PUBLIC const char *mscg_event_name(enum mscg_event_kind kind);
 MSCG_PUBLIC int         mscg_event_parse(const char *label, enum mscg_event_kind *ret);
+
+/* What an UPDATED event changes beside CPUs and memory, to `value`. */
+#define MSCG_FIELDS(X) \
+	X(NONE,           NULL) \
+	X(PRIORITY,       "priority") \
+	X(TIME_LIMIT,     "time_limit")     /* seconds; 0: none */ \
+	X(BEGIN,          "begin")          /* microseconds since the epoch; 0: at once */ \
+	X(DEADLINE,       "deadline")       /* likewise; 0: none */ \
+	X(ARRAY_THROTTLE, "array_throttle") /* 0: none */
+
+enum mscg_field {
+#define X(name, label) MSCG_FIELD_##name,
+	MSCG_FIELDS(X)
+#undef X
+	MSCG_FIELD_COUNT
+};
+MSCG_PUBLIC const char *mscg_field_name(enum mscg_field field); /* "priority"; NULL for NONE */
 
 struct mscg_event {
 	uint64_t       seq; /* 1, 2, 3 ... over the life of the state directory */
@@ -272,6 +299,8 @@ struct mscg_event {
 	int32_t        exit_code, exit_signal;
 	uint32_t       cpus_milli; /* granted, resizing, resized: CPUs after it */
 	uint64_t       mem_bytes;
+	uint8_t        field; /* updated: enum mscg_field */
+	int64_t        value; /* updated: of that field from now on */
 	char          *cpus; /* granted, resizing, resized: the set, as text */
 	char          *text; /* for people: why it failed, why it was deferred */
 };

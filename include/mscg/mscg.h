@@ -54,6 +54,11 @@ MSCG_PUBLIC int mscg_wait(struct mscg *m, const struct mscg_id *ids, uint32_t n,
 /* `signal` 0: cancel (SIGTERM, grace, kill); otherwise send that signal to the job's main process. */
 MSCG_PUBLIC int mscg_cancel(struct mscg *m, struct mscg_id id, int signal, struct mscg_error *error);
 
+/* A job that waits is not started until it is released; of an array, all that wait. -EBUSY with text when none of it
+ * waits, or none is held. */
+MSCG_PUBLIC int mscg_hold(struct mscg *m, struct mscg_id id, struct mscg_error *error);
+MSCG_PUBLIC int mscg_release(struct mscg *m, struct mscg_id id, struct mscg_error *error);
+
 /* Blocks until the kernel has taken it. 0 done; -EAGAIN Deferred (nothing changed), -ERANGE Infeasible; text says why. */
 MSCG_PUBLIC int mscg_resize(struct mscg *m, struct mscg_id id, uint32_t cpus_milli, uint64_t mem_bytes, struct mscg_error *error);
 

@@ -29,6 +29,12 @@ static const char *const events[] = {
 #undef X
 };
 
+static const char *const fields[] = {
+#define X(name, label) [MSCG_FIELD_##name] = label,
+	MSCG_FIELDS(X)
+#undef X
+};
+
 bool mscg_id_equal(struct mscg_id a, struct mscg_id b)
 {
 	return a.job == b.job && a.task == b.task;
@@ -124,6 +130,11 @@ int mscg_reason_parse(const char *label, enum mscg_reason *ret)
 const char *mscg_event_name(enum mscg_event_kind kind)
 {
 	return (unsigned)kind < MSCG_EVENT_COUNT ? events[kind] : "?";
+}
+
+const char *mscg_field_name(enum mscg_field field)
+{
+	return (unsigned)field < MSCG_FIELD_COUNT ? fields[field] : NULL;
 }
 
 int mscg_event_parse(const char *label, enum mscg_event_kind *ret)

@@ -269,6 +269,10 @@ static int check_limits(const struct mscg_spec *spec, struct mscg_error *error)
 	if (spec->grace_s > GRACE_MAX)
 		return mscg_error_set(error, -ERANGE, "grace time of %" PRIu32 " s is too long: expected %u at most", spec->grace_s,
 		                      GRACE_MAX);
+	if (spec->begin_usec < 0 || spec->deadline_usec < 0)
+		return mscg_error_set(error, -EINVAL, "a time before 1970: expected one to come");
+	if (spec->deadline_usec && spec->deadline_usec <= spec->begin_usec)
+		return mscg_error_set(error, -EINVAL, "the deadline is not after the time to begin: expected --begin before --deadline");
 	if (spec->umask > 0777)
 		return mscg_error_set(error, -EINVAL, "umask %#" PRIo32 " is invalid: expected 0 to 0777", spec->umask);
 	return 0;
@@ -348,6 +352,8 @@ int mscg_spec_check(struct mscg_spec *spec, struct mscg_error *error)
 		r = check_limits(spec, error);
 	if (r == 0)
 		r = check_array(spec, error);
+	if (r == 0 && spec->attached && spec->hold)
+		r = mscg_error_set(error, -EINVAL, "a held job cannot be attached to a terminal: submit it instead");
 	if (r == 0 && spec->pty && !spec->attached)
 		r = mscg_error_set(error, -EINVAL, "a terminal for a job that is not attached: expected `mscg run`");
 	if (r == 0)

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <sys/stat.h>
 
+#include "src/base/clock.h"
 #include "src/base/parse.h"
 #include "src/base/utf8.h"
 
@@ -41,6 +42,22 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 	if (value)
 		return value_int32(target, value, option, error);
 	*(int32_t *)target = 100;
+	return 0;
+}
+
+int value_future(void *target, const char *value, const struct option_spec *option, struct mscg_error *error)
+{
+	int64_t now = clock_real_usec(), at;
+	int r = parse_time_point(value, now, &at, error);
+
+	(void)option;
+	if (r < 0)
+		return r;
+	if (at < now && value[strspn(value, "0123456789:.")] == '\0')
+		at += INT64_C(86400) * USEC_PER_SEC;
+	if (at < now - 60 * USEC_PER_SEC)
+		return mscg_error_set(error, -EINVAL, "time '%.60s' has passed: expected one to come, for example now+2hours", value);
+	*(int64_t *)target = at;
 	return 0;
 }
 
@@ -142,6 +159,9 @@ static void set_texts(struct mscg_spec *spec, const struct job_options *o)
 	spec->stderr_path = xstrdup(o->error_file);
 	spec->append = streq(o->open_mode, "append");
 	spec->requeue = o->requeue;
+	spec->hold = o->hold;
+	spec->begin_usec = o->begin;
+	spec->deadline_usec = o->deadline;
 	spec->slurm_env = o->slurm_env;
 	spec->umask = umask(0);
 	umask(spec->umask);

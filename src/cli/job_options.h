@@ -16,7 +16,8 @@ struct job_options {
 	uint32_t time_limit;
 	int64_t  grace_ms; /* -1: not given */
 	int32_t  priority, nice;
-	bool     elastic, requeue, slurm_env;
+	int64_t  begin, deadline; /* usec since the epoch; 0: not given */
+	bool     elastic, requeue, slurm_env, hold;
 };
 #define JOB_OPTIONS_DEFAULT {.grace_ms = -1, .slurm_env = true}
 
@@ -24,6 +25,8 @@ struct job_options {
 int value_memory(void *target, const char *value, const struct option_spec *option, struct mscg_error *error);
 int value_memory_per_cpu(void *target, const char *value, const struct option_spec *option, struct mscg_error *error);
 int value_one_node(void *target, const char *value, const struct option_spec *option, struct mscg_error *error);
+/* A point in time to come: a time of day that has passed is tomorrow's. int64_t, usec since the epoch. */
+int value_future(void *target, const char *value, const struct option_spec *option, struct mscg_error *error);
 int value_nice(void *target, const char *value, const struct option_spec *option, struct mscg_error *error);
 
 #define JOB_OPTION(field) offsetof(struct job_options, field)
@@ -63,6 +66,11 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 	 .values = VALUES_FILE}, \
 	{0, "open-mode", "MODE", "what happens to files that exist: truncate (default) or append", value_word, JOB_OPTION(open_mode), \
 	 .words = "append|truncate"}, \
+	{'H', "hold", NULL, "wait until it is released (mscg release)", value_true, JOB_OPTION(hold)}, \
+	{'b', "begin", "TIME", "start at that time at the earliest: now+2hours, 16:00, tomorrow, 2026-01-31T12:00", value_future, \
+	 JOB_OPTION(begin)}, \
+	{0, "deadline", "TIME", "be over by then: end it, or do not start what with its --time could not be", value_future, \
+	 JOB_OPTION(deadline)}, \
 	{0, "requeue", NULL, "run it again if the machine goes down under it", value_true, JOB_OPTION(requeue)}, \
 	{0, "no-requeue", NULL, "do not (default)", value_false, JOB_OPTION(requeue)}
 
@@ -70,8 +78,6 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 #define JOB_OPTIONS_LATER \
 	JOB_LATER('q', "qos", "QOS", "quality of service"), \
 	JOB_LATER('d', "dependency", "LIST", "waiting for other jobs"), \
-	JOB_LATER('b', "begin", "TIME", "a time to begin at"), \
-	JOB_LATER('H', "hold", NULL, "holding jobs"), \
 	JOB_LATER('L', "licenses", "LIST", "licences"), \
 	JOB_LATER('G', "gpus", "N", "GPUs"), \
 	JOB_LATER(0, "gres", "LIST", "generic resources"), \
@@ -80,7 +86,6 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 	JOB_LATER(0, "cpus-per-gpu", "N", "GPUs"), \
 	JOB_LATER(0, "mem-per-gpu", "SIZE", "GPUs"), \
 	JOB_LATER(0, "signal", "SIGNAL", "a signal before the time limit"), \
-	JOB_LATER(0, "deadline", "TIME", "a deadline"), \
 	JOB_LATER(0, "reservation", "NAME", "reservations")
 
 /* What has no meaning here: warned about in #SBATCH lines, and unknown elsewhere. Stands before JOB_OPTIONS_LATER, where

@@ -135,6 +135,10 @@ static void print_ours(const json_t *job)
 	known("Partition:", job, "partition");
 	known("Comment:", job, "comment");
 	print_array(job);
+	if (jhas(job, "begin_time"))
+		line("Begin:", "%s", text_time(jtime(job, "begin_time"), text, sizeof text));
+	if (jhas(job, "deadline"))
+		line("Deadline:", "%s", text_time(jtime(job, "deadline"), text, sizeof text));
 	line("Time limit:", "%s", limit ? text_elapsed((double)limit, text, sizeof text) : "none");
 	known("Directory:", job, "workdir");
 	known("Stdin:", job, "stdin_path");

@@ -17,6 +17,9 @@
 	X(wait) \
 	X(logs) \
 	X(resize) \
+	X(hold) \
+	X(release) \
+	X(update) \
 	X(scheduler) \
 	X(config) \
 	X(doctor) \

@@ -119,14 +119,21 @@ struct entry *array_split(struct core *core, struct entry *record)
 	return split(core, record, record->array->first, record->array->range[record->array->first].first);
 }
 
+bool array_wants(const struct array *a)
+{
+	return a->waiting && (!a->throttle || a->active < a->throttle);
+}
+
+void array_set_throttle(struct array *a, uint32_t throttle)
+{
+	a->throttle = throttle;
+	a->excess = a->active;
+}
+
 void array_consider(struct core *core, struct array *a)
 {
-	bool wants = a->waiting && (!a->throttle || a->active < a->throttle);
-
-	if (wants && !a->record->shape)
-		queue_add(core, a->record);
-	else if (!wants)
-		queue_remove(core, a->record);
+	a->excess = MIN_OF(a->excess, a->active);
+	gate_consider(core, a->record);
 }
 
 /* The whole is over when its last task is. */
@@ -136,7 +143,11 @@ static void end_record(struct core *core, struct array *a)
 
 	if (a->waiting || a->active)
 		return;
-	if (a->failed && !a->worst) {
+	if (a->record->job.reason == MSCG_REASON_DEADLINE) {
+		ending.state = MSCG_STATE_DEADLINE;
+		ending.reason = MSCG_REASON_DEADLINE;
+		ending.code = (int32_t)a->worst;
+	} else if (a->failed && !a->worst) {
 		ending.state = MSCG_STATE_CANCELLED;
 		ending.reason = MSCG_REASON_CANCELLED;
 	} else if (a->failed) {
@@ -181,6 +192,30 @@ bool array_cancel_index(struct core *core, struct entry *record, uint32_t index)
 	return true;
 }
 
+/* Tasks that wait never start. */
+static void give_up(struct core *core, struct entry *record, enum mscg_reason reason, const char *how)
+{
+	struct array *a = record->array;
+	struct mscg_event event = out_new(core, record, MSCG_EVENT_UPDATED);
+
+	event.reason = (uint8_t)reason;
+	event.text = xasprintf("%" PRIu64 " waiting tasks %s", a->waiting, how);
+	core->count[MSCG_STATE_PENDING] -= a->waiting;
+	a->ended += (uint32_t)a->waiting;
+	a->failed += (uint32_t)a->waiting;
+	a->waiting = 0;
+	a->first = a->n = 0;
+	out_event(core, record, &event);
+	array_consider(core, a);
+}
+
+void array_expire(struct core *core, struct entry *record)
+{
+	if (record->array->waiting)
+		give_up(core, record, MSCG_REASON_DEADLINE, "could not end by their deadline");
+	end_record(core, record->array);
+}
+
 void array_cancel(struct core *core, struct entry *record)
 {
 	struct array *a = record->array;
@@ -191,17 +226,8 @@ void array_cancel(struct core *core, struct entry *record)
 		event = out_new(core, record, MSCG_EVENT_CANCEL);
 		out_event(core, record, &event);
 	}
-	if (a->waiting) {
-		event = out_new(core, record, MSCG_EVENT_UPDATED);
-		event.text = xasprintf("%" PRIu64 " waiting tasks cancelled", a->waiting);
-		core->count[MSCG_STATE_PENDING] -= a->waiting;
-		a->ended += (uint32_t)a->waiting;
-		a->failed += (uint32_t)a->waiting;
-		a->waiting = 0;
-		a->first = a->n = 0;
-		queue_remove(core, record);
-		out_event(core, record, &event);
-	}
+	if (a->waiting)
+		give_up(core, record, (enum mscg_reason)record->job.reason, "cancelled");
 	IDS_EACH(&a->tasks, key, task)
 		if (!(task->node.bits & ENTRY_ENDED))
 			life_cancel(core, task);

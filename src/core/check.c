@@ -77,12 +77,10 @@ static int check_granted(struct census *c, const struct entry *e)
 
 static int check_pending(struct census *c, const struct entry *e)
 {
-	bool delayed = e->live && e->live->deadline.at != USEC_NEVER;
-
 	if (holds(e) || e->job.current_cpus_milli)
 		return BAD(c, "job %s waits and holds something", name(e));
-	if (!e->shape == !delayed)
-		return BAD(c, "job %s waits, %s the index, %s a timer", name(e), e->shape ? "in" : "not in", delayed ? "with" : "without");
+	if (gate_check(c->core, e) < 0)
+		return BAD(c, "job %s waits, %s the index", name(e), e->shape ? "in" : "not in");
 	return 0;
 }
 
@@ -106,7 +104,6 @@ static int check_job(struct census *c, const struct entry *e)
 static int check_record(struct census *c, const struct entry *e)
 {
 	const struct array *a = e->array;
-	bool wants = a->waiting && (!a->throttle || a->active < a->throttle);
 	uint64_t active = 0;
 	struct entry *task;
 	int r;
@@ -124,10 +121,12 @@ static int check_record(struct census *c, const struct entry *e)
 	for (uint32_t i = a->first + 1; i < a->n; i++)
 		if (a->range[i].first <= a->range[i - 1].last)
 			return BAD(c, "array %s: its ranges are out of order", name(e));
-	if (a->throttle && active > a->throttle)
+	if (a->throttle && active > MAX_OF(a->throttle, a->excess))
 		return BAD(c, "array %s: %" PRIu64 " tasks run, of %u that may", name(e), active, a->throttle);
-	if (!(e->node.bits & ENTRY_EMPTY) && (wants != (e->shape != NULL) || (!a->waiting && !a->active)))
+	if (!(e->node.bits & ENTRY_EMPTY) && (gate_check(c->core, e) < 0 || (!a->waiting && !a->active)))
 		return BAD(c, "array %s: %s the index", name(e), e->shape ? "in" : "not in");
+	if (e->live)
+		c->timers += (e->live->deadline.at != USEC_NEVER) + (e->live->backoff.at != USEC_NEVER);
 	c->count[MSCG_STATE_PENDING] += a->waiting;
 	c->indexed += e->shape != NULL;
 	return 0;

@@ -139,6 +139,15 @@ static void take_input(struct core *core, const struct core_input *in)
 	case CORE_RESIZE:
 		resize_by_hand(core, in);
 		break;
+	case CORE_HOLD:
+		update_hold(core, in);
+		break;
+	case CORE_RELEASE:
+		update_release(core, in);
+		break;
+	case CORE_UPDATE:
+		update_job(core, in);
+		break;
 	case CORE_DRAIN:
 		core->drained = in->on;
 		done(core, in);
@@ -199,6 +208,8 @@ static void run_timers(struct core *core)
 	while ((timer = timer_due(core))) {
 		if (timer->kind == TIMER_DEADLINE)
 			life_deadline(core, timer->entry);
+		else if (timer->entry->job.state == MSCG_STATE_PENDING)
+			gate_deadline(core, timer->entry);
 		else
 			backoff_over(core, timer->entry);
 	}

@@ -59,6 +59,9 @@ enum core_input_kind {
 	CORE_CANCEL,   /* id; an array's id cancels every task; a pending task is taken out of its array */
 	CORE_SIGNAL,   /* id, signal: to a running job's main process */
 	CORE_RESIZE,   /* id, cpus_milli (0: keep), mem_bytes (0: keep), token */
+	CORE_HOLD,     /* id, admin: what waits is not started until it is released; an array's id holds all that wait */
+	CORE_RELEASE,  /* id, admin: an operator's hold is released by operators only */
+	CORE_UPDATE,   /* id, update: what was asked for is another; an array's id means its tasks too */
 	CORE_DRAIN,    /* on: nothing new starts */
 	CORE_SHUTDOWN, /* cancel every job */
 	CORE_REPORT,   /* from the engine */
@@ -66,6 +69,18 @@ enum core_input_kind {
 	CORE_POLICY,   /* the configuration changed */
 	CORE_TICK,     /* only time went on */
 	CORE_INPUT_COUNT
+};
+
+/* What a job asks for from now on. All of it or nothing. */
+struct core_update {
+	struct {
+		bool    given;
+		bool    relative; /* `value` is added: PRIORITY, TIME_LIMIT */
+		int64_t value;
+	} field[MSCG_FIELD_COUNT];
+	bool     top; /* with field[PRIORITY].given: enough to be before all other waiting jobs of its user */
+	uint32_t cpus_milli; /* of what waits; 0: keep */
+	uint64_t mem_bytes;
 };
 
 struct core_input {
@@ -77,6 +92,8 @@ struct core_input {
 	uint32_t cpus_milli;
 	uint64_t mem_bytes;
 	bool     on;
+	bool     admin; /* HOLD, RELEASE: an operator asks, of somebody else's job or of what an operator holds */
+	const struct core_update  *update;  /* borrowed */
 	const struct mscg_report  *report;  /* borrowed */
 	const struct core_machine *machine; /* borrowed */
 	const struct core_policy  *policy;  /* borrowed */
@@ -87,7 +104,7 @@ enum core_resize { CORE_RESIZE_NONE, CORE_RESIZE_PROPOSED, CORE_RESIZE_INPROGRES
 
 struct core_answer {
 	uint64_t token;
-	int      code;  /* 0 or -errno: -ESRCH no such job, -EALREADY it has ended, -EINVAL, -ENOSPC refused */
+	int      code;  /* 0 or -errno: -ESRCH no such job, -EALREADY it has ended, -EINVAL, -ENOSPC refused, -EBUSY not of a job in this state */
 	bool     last;  /* no further answer to this token */
 	struct mscg_id   id;
 	enum mscg_reason reason; /* SUBMIT: INFEASIBLE as a warning */

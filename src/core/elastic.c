@@ -86,19 +86,14 @@ void elastic_update(struct core *core, struct entry *e)
 	struct live *l = e->live;
 	enum pool pool = pool_of(&e->job);
 	struct tnode **root = &core->elastic[pool];
-	bool belongs = l && is_elastic(e);
 
-	if (!l || (!belongs && !l->listed))
+	if (!l || !is_elastic(e)) {
+		elastic_leave(core, e);
 		return;
+	}
 	core->room[pool] -= l->room;
 	core->deficit[pool] -= l->deficit;
 	core->owed[pool] -= l->owed;
-	l->room = l->deficit = l->owed = 0;
-	if (!belongs) {
-		treap_remove(&by_victim, root, &l->elastic);
-		l->listed = false;
-		return;
-	}
 	measure(core, e, l);
 	core->room[pool] += l->room;
 	core->deficit[pool] += l->deficit;
@@ -109,6 +104,21 @@ void elastic_update(struct core *core, struct entry *e)
 		treap_insert(&by_victim, root, &l->elastic);
 		l->listed = true;
 	}
+}
+
+void elastic_leave(struct core *core, struct entry *e)
+{
+	struct live *l = e->live;
+	enum pool pool = pool_of(&e->job);
+
+	if (!l || !l->listed)
+		return;
+	core->room[pool] -= l->room;
+	core->deficit[pool] -= l->deficit;
+	core->owed[pool] -= l->owed;
+	l->room = l->deficit = l->owed = 0;
+	treap_remove(&by_victim, &core->elastic[pool], &l->elastic);
+	l->listed = false;
 }
 
 bool elastic_is_current(const struct core *core, const struct entry *e)

@@ -11,6 +11,7 @@
 #include "src/core/treap.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 
 #define CPU 1000u /* thousandths */
 #define MEM_MIN (UINT64_C(4) << 20) /* a cgroup with less can not exec */
@@ -100,8 +101,10 @@ struct live {
 	uint64_t      room, deficit; /* by which it could be grown now; of that, up to its --cpus */
 	uint64_t      owed;     /* up to its --cpus, whether it could be grown now or not */
 	bool          listed;   /* in the tree */
-	struct timer  deadline; /* time limit, end of grace, next attempt to launch */
-	struct timer  backoff;  /* no resize before: the last was refused */
+	/* Granted: time limit, end of grace; no resize before then, the last was refused. Waiting: when gate.c looks again
+	 * whether it may start; whether it could still end by its deadline. */
+	struct timer  deadline, backoff;
+	int64_t       retry_at; /* boot clock: no launch before; 0: none was put off */
 	int64_t       started_boot;
 	uint32_t      retries, refusals;
 	int64_t       calm_until; /* boot clock: it made room for others a moment ago */
@@ -122,6 +125,7 @@ struct array {
 	struct mscg_range *range; uint32_t first, n, cap; /* that wait; range[first..n) */
 	uint64_t waiting, active;
 	uint32_t throttle, ended, worst, failed;
+	uint64_t excess; /* more than the throttle may run: it was higher when these were started */
 };
 
 struct core {
@@ -241,6 +245,7 @@ int64_t timer_next(const struct core *core);
 /* elastic.c */
 void     elastic_update(struct core *core, struct entry *e);
 void     elastic_update_all(struct core *core);
+void     elastic_leave(struct core *core, struct entry *e); /* before its priority changes; elastic_update() after that */
 bool     elastic_is_current(const struct core *core, const struct entry *e); /* for checks */
 uint64_t elastic_takeable(const struct core *core, enum pool pool, int32_t priority, bool later);
 /* Shrinks others by `amount` for `starter`, which has asked for no more than is takeable; the CPUs that will come free
@@ -262,6 +267,20 @@ void resize_by_hand(struct core *core, const struct core_input *input);
 void resize_report(struct core *core, struct entry *e, const struct mscg_report *report);
 void resize_settle(struct core *core, struct entry *e); /* restart: makes the kernel agree with the books */
 void resize_drop(struct core *core, struct entry *e, const char *why); /* the job is ending */
+
+/* gate.c: what keeps a waiting job out of the queue */
+void gate_consider(struct core *core, struct entry *e); /* into or out of the queue */
+int  gate_check(const struct core *core, const struct entry *e); /* for checks: is it where it belongs? */
+void gate_arm(struct core *core, struct entry *e);      /* its deadline, time limit or both are others */
+void gate_deadline(struct core *core, struct entry *e); /* it could not end by its deadline any more */
+/* NONE: nothing keeps it out. */
+enum mscg_reason gate_why(const struct core *core, const struct entry *e, struct core_now now, char text[160]);
+int64_t gate_boot_of(const struct core *core, int64_t real_usec); /* when to look whether a time of the wall clock has come */
+
+/* update.c: what people change */
+void update_hold(struct core *core, const struct core_input *input);
+void update_release(struct core *core, const struct core_input *input);
+void update_job(struct core *core, const struct core_input *input);
 
 /* life.c */
 void life_submit(struct core *core, const struct core_input *input);
@@ -289,6 +308,9 @@ int           array_load(struct array *array, const struct mscg_row *row, struct
 void          array_free(struct array *array);
 bool          array_waits(const struct array *array, uint32_t index);
 struct entry *array_split(struct core *core, struct entry *record); /* the next task, waiting, outside of the index */
+bool          array_wants(const struct array *array); /* a task of it may start */
+void          array_set_throttle(struct array *array, uint32_t throttle);
+void          array_expire(struct core *core, struct entry *record); /* what waits would miss its deadline */
 void          array_consider(struct core *core, struct array *array); /* into or out of the index */
 void          array_task_ended(struct core *core, struct entry *task);
 bool          array_cancel_index(struct core *core, struct entry *record, uint32_t index); /* false: it does not wait */

@@ -25,6 +25,8 @@ void core_job_init(const struct core *core, const struct mscg_spec *spec, struct
 		.mem_bytes = spec->mem_bytes ? spec->mem_bytes : default_mem(core, spec->cpus_milli),
 		.time_limit_s = spec->time_limit_s ? spec->time_limit_s : core->policy.default_time_limit_s,
 		.grace_s = spec->grace_s,
+		.begin_usec = spec->begin_usec,
+		.deadline_usec = spec->deadline_usec,
 	};
 	unsigned flags = 0;
 
@@ -34,6 +36,7 @@ void core_job_init(const struct core *core, const struct mscg_spec *spec, struct
 		job.max_cpus_milli = (uint32_t)MAX_OF(all, job.cpus_milli);
 	flags |= spec->elastic ? MSCG_JOB_ELASTIC : 0;
 	flags |= spec->cpu_mode == MSCG_CPUS_QUOTA ? MSCG_JOB_QUOTA : 0;
+	flags |= spec->hold ? MSCG_JOB_HELD_USER : 0;
 	flags |= spec->requeue ? MSCG_JOB_REQUEUE : 0;
 	flags |= spec->attached ? MSCG_JOB_ATTACHED : 0;
 	flags |= spec->array ? MSCG_JOB_ARRAY : 0;
@@ -102,11 +105,12 @@ void life_submit(struct core *core, const struct core_input *in)
 	}
 	entry_index(core, e);
 	event = out_new(core, e, MSCG_EVENT_SUBMITTED);
-	event.reason = fits ? MSCG_REASON_NONE : MSCG_REASON_INFEASIBLE;
+	event.reason = !fits ? MSCG_REASON_INFEASIBLE : job.flags & MSCG_JOB_HELD ? MSCG_REASON_HELD_USER : MSCG_REASON_NONE;
 	event.cpus_milli = job.cpus_milli;
 	event.mem_bytes = job.mem_bytes;
 	out_event(core, e, &event);
-	queue_add(core, e);
+	gate_arm(core, e);
+	gate_consider(core, e);
 	a = out_answer(core, in->token, id, 0, CORE_RESIZE_NONE, true, "%s", text);
 	if (a)
 		a->reason = fits ? MSCG_REASON_NONE : MSCG_REASON_INFEASIBLE;
@@ -146,6 +150,7 @@ void life_start(struct core *core, struct entry *e, uint32_t cpus)
 		queue_remove(core, e);
 	l = entry_live(core, e);
 	timer_set(core, &l->deadline, USEC_NEVER);
+	timer_set(core, &l->backoff, USEC_NEVER);
 	l->unsure = l->restored = false;
 	l->after_n = 0;
 	find_cpus(core, e, cpus, &set);
@@ -232,24 +237,40 @@ void life_set_deadline(struct core *core, struct entry *e)
 		at = USEC_NEVER;
 	else if (e->job.flags & (MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT))
 		at = core->now.boot_usec + e->job.grace_s * USEC_PER_SEC;
-	else if (e->job.flags & MSCG_JOB_STARTED && e->job.time_limit_s)
-		at = l->started_boot + e->job.time_limit_s * USEC_PER_SEC;
+	else if (e->job.flags & MSCG_JOB_STARTED) {
+		if (e->job.time_limit_s)
+			at = l->started_boot + e->job.time_limit_s * USEC_PER_SEC;
+		if (e->job.deadline_usec)
+			at = MIN_OF(at, gate_boot_of(core, e->job.deadline_usec));
+	}
 	timer_set(core, &l->deadline, at);
+}
+
+/* Which of its limits is reached; NONE: it was only time to look. */
+static enum mscg_reason limit_reached(const struct core *core, const struct entry *e)
+{
+	if (e->job.time_limit_s && e->live->started_boot + e->job.time_limit_s * USEC_PER_SEC <= core->now.boot_usec)
+		return MSCG_REASON_TIME_LIMIT;
+	if (e->job.deadline_usec && e->job.deadline_usec <= core->now.real_usec)
+		return MSCG_REASON_DEADLINE;
+	return MSCG_REASON_NONE;
 }
 
 void life_deadline(struct core *core, struct entry *e)
 {
 	timer_set(core, &e->live->deadline, USEC_NEVER);
 	if (e->job.state == MSCG_STATE_PENDING) {
-		queue_add(core, e);
+		gate_consider(core, e);
 	} else if (e->job.state != MSCG_STATE_RUNNING && e->job.state != MSCG_STATE_SUSPENDED) {
 		return;
 	} else if (e->job.flags & (MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT)) {
 		life_kill(core, e);
+	} else if (limit_reached(core, e) == MSCG_REASON_NONE) {
+		life_set_deadline(core, e);
 	} else {
 		struct mscg_event event = out_new(core, e, MSCG_EVENT_TIMELIMIT);
 
-		event.reason = MSCG_REASON_TIME_LIMIT;
+		event.reason = limit_reached(core, e);
 		out_event(core, e, &event);
 		terminate(core, e);
 	}
@@ -300,8 +321,7 @@ void life_back(struct core *core, struct entry *e, enum mscg_event_kind kind, en
 	l->after_n = 0;
 	l->unsure = false;
 	change_note_hurt(core, e);
-	timer_set(core, &l->backoff, USEC_NEVER);
-	timer_set(core, &l->deadline, delay_usec ? core->now.boot_usec + delay_usec : USEC_NEVER);
-	if (!delay_usec)
-		queue_add(core, e);
+	l->retry_at = delay_usec ? core->now.boot_usec + delay_usec : 0;
+	gate_arm(core, e);
+	gate_consider(core, e);
 }

@@ -135,6 +135,7 @@ static int load_record(struct core *core, const struct mscg_row *row, struct msc
 	e->job = row->job;
 	e->job.run = NULL;
 	core->count[MSCG_STATE_PENDING] += e->array->waiting;
+	gate_arm(core, e);
 	array_consider(core, e->array);
 	return 0;
 }
@@ -162,10 +163,12 @@ static int load_job(struct core *core, const struct mscg_row *row, struct mscg_e
 		return r;
 	}
 	core->count[e->job.state]++;
-	if (e->job.state == MSCG_STATE_PENDING)
-		queue_add(core, e);
+	if (e->job.state == MSCG_STATE_PENDING) {
+		gate_arm(core, e);
+		gate_consider(core, e);
+	}
 	if (record) {
-		record->array->active++;
+		record->array->excess = ++record->array->active;
 		if (!(record->node.bits & ENTRY_EMPTY))
 			array_consider(core, record->array);
 	}

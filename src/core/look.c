@@ -126,29 +126,20 @@ static enum mscg_reason why_resources(const struct core *core, const struct mscg
 	return MSCG_REASON_RESOURCES;
 }
 
-static enum mscg_reason why_retry(const struct core *core, const struct entry *e, struct core_now now, char *text)
-{
-	int64_t in = (e->live->deadline.at - now.boot_usec + USEC_PER_SEC - 1) / USEC_PER_SEC;
-
-	say(text, "could not be started%s%.80s (%u of %u attempts): the next in %" PRId64 " s", *e->job.run->fail_text ? ": " : "",
-	    e->job.run->fail_text, e->live->retries, core->policy.max_launch_retries + 1, MAX_OF(in, INT64_C(0)));
-	return MSCG_REASON_LAUNCH_RETRY;
-}
-
 static enum mscg_reason why_pending(const struct core *core, const struct entry *e, struct core_now now, char *text)
 {
 	const struct mscg_job *ahead;
 	char id[MSCG_ID_TEXT], buf[160];
+	enum mscg_reason closed;
 
 	if (!queue_feasible(core, &e->job, buf)) {
 		say(text, "%s", buf);
 		return MSCG_REASON_INFEASIBLE;
 	}
-	if (e->live && e->live->deadline.at != USEC_NEVER)
-		return why_retry(core, e, now, text);
-	if (is_record(e) && e->array->throttle && e->array->active >= e->array->throttle) {
-		say(text, "%" PRIu64 " tasks of the array run, of %u that may at a time", e->array->active, e->array->throttle);
-		return MSCG_REASON_ARRAY_LIMIT;
+	closed = gate_why(core, e, now, buf);
+	if (closed != MSCG_REASON_NONE) {
+		say(text, "%s", buf);
+		return closed;
 	}
 	if (core->drained) {
 		say(text, "%s", mscg_reason_text(MSCG_REASON_DRAINED));

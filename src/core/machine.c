@@ -15,6 +15,8 @@
 	X(PENDING,    ENDED,           FINAL)      \
 	X(PENDING,    CANCEL,          PENDING)    \
 	X(PENDING,    UPDATED,         PENDING)    \
+	X(PENDING,    HELD,            PENDING)    \
+	X(PENDING,    RELEASED,        PENDING)    \
 	X(RUNNING,    STARTED,         RUNNING)    \
 	X(RUNNING,    DEFERRED,        PENDING)    \
 	X(RUNNING,    EXITED,          COMPLETING) \
@@ -211,6 +213,28 @@ static void ended(struct mscg_job *job, const struct mscg_event *event)
 	job->end_usec = event->time_usec;
 }
 
+static void set_field(struct mscg_job *job, const struct mscg_event *event)
+{
+	switch ((enum mscg_field)event->field) {
+	case MSCG_FIELD_PRIORITY:
+		job->priority = (int32_t)event->value;
+		break;
+	case MSCG_FIELD_TIME_LIMIT:
+		job->time_limit_s = (uint32_t)event->value;
+		break;
+	case MSCG_FIELD_BEGIN:
+		job->begin_usec = event->value;
+		break;
+	case MSCG_FIELD_DEADLINE:
+		job->deadline_usec = event->value;
+		break;
+	case MSCG_FIELD_ARRAY_THROTTLE: /* stands in the row of the array */
+	case MSCG_FIELD_NONE:
+	case MSCG_FIELD_COUNT:
+		break;
+	}
+}
+
 /* What was asked changes: what a resize by hand leaves behind, or an update. 0: as it was. */
 static void updated(struct mscg_job *job, const struct mscg_event *event)
 {
@@ -223,6 +247,7 @@ static void updated(struct mscg_job *job, const struct mscg_event *event)
 	}
 	if (event->mem_bytes)
 		job->mem_bytes = event->mem_bytes;
+	set_field(job, event);
 	if (job->state == MSCG_STATE_PENDING) {
 		job->reason = event->reason;
 		job->flags = without(job->flags, MSCG_JOB_INFEASIBLE);
@@ -259,6 +284,8 @@ static int payload(struct mscg_job *job, const struct mscg_event *event, struct 
 		return 0;
 	case MSCG_EVENT_TIMELIMIT:
 		job->flags |= MSCG_JOB_TIMED_OUT;
+		if (event->reason == MSCG_REASON_DEADLINE)
+			job->reason = event->reason;
 		return 0;
 	case MSCG_EVENT_KILL:
 		job->flags |= MSCG_JOB_KILLED;
@@ -270,6 +297,14 @@ static int payload(struct mscg_job *job, const struct mscg_event *event, struct 
 		return resized(job, event, error);
 	case MSCG_EVENT_UPDATED:
 		updated(job, event);
+		return 0;
+	case MSCG_EVENT_HELD:
+		job->flags |= event->reason == MSCG_REASON_HELD_ADMIN ? MSCG_JOB_HELD_ADMIN : MSCG_JOB_HELD_USER;
+		job->reason = event->reason;
+		return 0;
+	case MSCG_EVENT_RELEASED:
+		job->flags = without(job->flags, MSCG_JOB_HELD);
+		job->reason = event->reason;
 		return 0;
 	case MSCG_EVENT_COUNT:
 		break;

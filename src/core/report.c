@@ -116,8 +116,10 @@ static void verdict(const struct mscg_job *job, const struct mscg_report *r, str
 	bool oom = r->usage.oom_kills != MSCG_UNKNOWN && r->usage.oom_kills > 0;
 
 	if (job->flags & MSCG_JOB_TIMED_OUT) {
-		ret->state = MSCG_STATE_TIMEOUT;
-		ret->reason = MSCG_REASON_TIME_LIMIT;
+		bool deadline = job->reason == MSCG_REASON_DEADLINE;
+
+		ret->state = deadline ? MSCG_STATE_DEADLINE : MSCG_STATE_TIMEOUT;
+		ret->reason = deadline ? MSCG_REASON_DEADLINE : MSCG_REASON_TIME_LIMIT;
 	} else if (oom && killed) {
 		ret->state = MSCG_STATE_OUT_OF_MEMORY;
 		ret->reason = MSCG_REASON_OUT_OF_MEMORY;

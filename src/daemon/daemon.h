@@ -110,6 +110,15 @@ bool attached_take(struct daemon *d, struct mscg_id id, int fds[3]);
 void attached_drop(struct daemon *d, struct mscg_id id);
 void request_answer(struct request *r, const struct core_answer *answer);
 
+/* Decisions cannot be kept at the moment: answers so, and false. */
+bool request_store_is_well(struct request *r);
+/* The job that `id` names, if it is there and the client may touch it. Answers otherwise, and NULL. */
+const struct mscg_job *request_job(struct request *r);
+
+/* -- changes.c -- */
+void hold_start(struct request *r); /* Hold, Release */
+void update_start(struct request *r);
+
 /* -- views.c: Job objects -- */
 json_t *view_job(struct daemon *d, const struct mscg_row *row, const struct mscg_spec *spec, bool live);
 json_t *view_stats(struct daemon *d, const struct store_totals *totals);

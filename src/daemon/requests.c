@@ -90,7 +90,7 @@ __attribute__((format(printf, 3, 4))) static void fail(struct request *r, int co
 }
 
 /* Decisions cannot be kept at the moment: say so before anybody relies on one. */
-static bool store_is_well(struct request *r)
+bool request_store_is_well(struct request *r)
 {
 	struct mscg_error error;
 
@@ -187,6 +187,18 @@ static void submit_answer(struct request *r, const struct core_answer *answer)
 		request_reply(r, json_pack("{s:O}", "jobs", r->result));
 }
 
+static int submit_in_time(struct mscg_spec *spec, struct mscg_error *error)
+{
+	int64_t now = clock_real_usec(), begin = MAX_OF(now, spec->begin_usec);
+
+	if (spec->deadline_usec && spec->deadline_usec <= now)
+		return mscg_error_set(error, -EINVAL, "the deadline has passed: expected a time to come");
+	if (spec->deadline_usec && begin + spec->time_limit_s * USEC_PER_SEC > spec->deadline_usec)
+		return mscg_error_set(error, -EINVAL, "a job of %u s could not end by its deadline: expected a shorter --time or a later --deadline",
+		                      spec->time_limit_s);
+	return users_fill(spec, error);
+}
+
 static int submit_admit(struct request *r, struct mscg_spec *spec, struct mscg_error *error)
 {
 	spec->uid = r->client->peer.uid;
@@ -202,7 +214,7 @@ static int submit_admit(struct request *r, struct mscg_spec *spec, struct mscg_e
 	}
 	if (!spec->time_limit_s)
 		spec->time_limit_s = r->d->policy.default_time_limit_s;
-	return users_fill(spec, error);
+	return submit_in_time(spec, error);
 }
 
 static void submit_start(struct request *r)
@@ -211,7 +223,7 @@ static void submit_start(struct request *r)
 	struct mscg_error error;
 	uint32_t n = 0, admitted = 0;
 
-	if (!store_is_well(r))
+	if (!request_store_is_well(r))
 		return;
 	int code = wire_submit_parse(r->parameters, &specs, &n, &error);
 	if (code < 0) {
@@ -343,7 +355,7 @@ static void cancel_start(struct request *r)
 	int64_t signal = 0;
 	int code;
 
-	if (!store_is_well(r))
+	if (!request_store_is_well(r))
 		return;
 	r->answer = cancel_answer;
 	r->result = json_pack("{s:[], s:[]}", "cancelled", "errors");
@@ -401,7 +413,7 @@ static void resize_answer(struct request *r, const struct core_answer *answer)
 }
 
 /* The job that a request names, if it is there and the client may touch it. Answers otherwise. */
-static const struct mscg_job *named_job(struct request *r)
+const struct mscg_job *request_job(struct request *r)
 {
 	struct mscg_error error;
 	char text[MSCG_ID_TEXT];
@@ -433,7 +445,7 @@ static void resize_start(struct request *r)
 	int64_t mem = 0;
 	int code;
 
-	if (!store_is_well(r))
+	if (!request_store_is_well(r))
 		return;
 	if ((code = wire_get_milli(r->parameters, "cpus", &input.cpus_milli, &error)) < 0 ||
 	    (code = wire_get_int(r->parameters, "mem_bytes", 4 << 20, INT64_MAX, &mem, &error)) < 0) {
@@ -444,7 +456,7 @@ static void resize_start(struct request *r)
 		fail(r, -EINVAL, "nothing to resize: give cpus, mem_bytes or both");
 		return;
 	}
-	if (!named_job(r))
+	if (!request_job(r))
 		return;
 	input.id        = r->id;
 	input.mem_bytes = (uint64_t)mem;
@@ -471,7 +483,7 @@ static void drain_start(struct request *r)
 		request_fail(r, code, &error);
 		return;
 	}
-	if (!store_is_well(r))
+	if (!request_store_is_well(r))
 		return;
 	log_line(LOG_NOTICE, "%s by uid=%u", undo ? "drain ended" : "drained", r->client->peer.uid);
 	input.on  = !undo;
@@ -562,6 +574,9 @@ static const struct method methods[] = {
 	{ "io.mscg.Cancel", cancel_start, KEYS("ids", "mine", "user", "states", "signal"), false, false },
 	{ "io.mscg.Wait", wait_start, KEYS("ids"), false, true },
 	{ "io.mscg.Resize", resize_start, KEYS("id", "cpus", "mem_bytes"), false, true },
+	{ "io.mscg.Hold", hold_start, KEYS("ids"), false, false },
+	{ "io.mscg.Release", hold_start, KEYS("ids"), false, false },
+	{ "io.mscg.Update", update_start, KEYS("id", "priority", "priority_add", "top", "time_limit", "time_limit_add", "begin", "deadline", "array_throttle", "cpus", "mem_bytes"), false, false },
 	{ "io.mscg.Events", events_start, KEYS("since", "id", "follow"), false, false },
 	{ "io.mscg.Config", config_start, KEYS(), false, false },
 	{ "io.mscg.Drain", drain_start, KEYS("undo"), true, true },

@@ -10,6 +10,8 @@ struct inbox_entry {
 	struct spec_ref   *spec;
 	struct mscg_report report;
 	bool               has_report;
+	struct core_update update;
+	bool               has_update;
 	struct request    *request;
 };
 
@@ -296,6 +298,7 @@ static int turn_run(sd_event_source *source, void *ctx)
 
 		e->input.spec   = e->spec ? e->spec->spec : NULL;
 		e->input.report = e->has_report ? &e->report : NULL;
+		e->input.update = e->has_update ? &e->update : NULL;
 		inbox->inputs[i] = e->input;
 	}
 	core_step(d->core, inbox->inputs, inbox->n, now, &inbox->out);
@@ -333,6 +336,9 @@ void turn_add(struct daemon *d, const struct core_input *input, struct spec_ref 
 	e->input.token = (uint64_t)(uintptr_t)r;
 	e->spec        = spec;
 	e->request     = r;
+	e->has_update  = input->update != NULL;
+	if (input->update)
+		e->update = *input->update;
 	if (r)
 		r->awaiting++;
 }

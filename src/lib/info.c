@@ -36,6 +36,8 @@ static const struct field {
 	FIELD(submit_time, TIME, job.submit_usec, 0),
 	FIELD(start_time, TIME, job.start_usec, 0),
 	FIELD(end_time, TIME, job.end_usec, 0),
+	FIELD(begin_time, TIME, job.begin_usec, 0),
+	FIELD(deadline, TIME, job.deadline_usec, 0),
 	FIELD(elastic, FLAG, job.flags, MSCG_JOB_ELASTIC),
 };
 

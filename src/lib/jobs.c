@@ -217,7 +217,8 @@ int mscg_wait(struct mscg *m, const struct mscg_id *ids, uint32_t n, int timeout
 
 /* -- cancel, resize --------------------------------------------------------------------------------------------- */
 
-int mscg_cancel(struct mscg *m, struct mscg_id id, int signal, struct mscg_error *error)
+/* A method that takes jobs and answers for each: here with one. */
+static int call_for_one(struct mscg *m, const char *method, struct mscg_id id, int signal, struct mscg_error *error)
 {
 	json_t *parameters = json_object(), *ids = json_array(), *reply;
 	const char *name = NULL, *text = NULL;
@@ -228,7 +229,7 @@ int mscg_cancel(struct mscg *m, struct mscg_id id, int signal, struct mscg_error
 	json_object_set_new(parameters, "ids", ids);
 	if (signal)
 		json_object_set_new(parameters, "signal", json_integer(signal));
-	r = mscg_call_json(m, "Cancel", parameters, &reply, error);
+	r = mscg_call_json(m, method, parameters, &reply, error);
 	if (r < 0)
 		return r;
 	errors = json_object_get(reply, "errors");
@@ -237,10 +238,25 @@ int mscg_cancel(struct mscg *m, struct mscg_id id, int signal, struct mscg_error
 
 		wire_get_string(first, "error", &name, NULL);
 		wire_get_string(first, "message", &text, NULL);
-		r = mscg_error_set(error, wire_error_by_name(name ? name : "")->code, "%s", text ? text : "the job could not be cancelled");
+		r = mscg_error_set(error, wire_error_by_name(name ? name : "")->code, "%s", text ? text : "it could not be done");
 	}
 	json_decref(reply);
 	return r;
+}
+
+int mscg_cancel(struct mscg *m, struct mscg_id id, int signal, struct mscg_error *error)
+{
+	return call_for_one(m, "Cancel", id, signal, error);
+}
+
+int mscg_hold(struct mscg *m, struct mscg_id id, struct mscg_error *error)
+{
+	return call_for_one(m, "Hold", id, 0, error);
+}
+
+int mscg_release(struct mscg *m, struct mscg_id id, struct mscg_error *error)
+{
+	return call_for_one(m, "Release", id, 0, error);
 }
 
 int mscg_resize(struct mscg *m, struct mscg_id id, uint32_t cpus_milli, uint64_t mem_bytes, struct mscg_error *error)

@@ -78,7 +78,9 @@ struct columns {
 	X(U32,   PLAIN, array_throttle,         array_throttle) \
 	X(U32,   PLAIN, array_ended,            array_ended) \
 	X(U32,   PLAIN, array_worst,            array_worst) \
-	X(U32,   PLAIN, array_failed,           array_failed)
+	X(U32,   PLAIN, array_failed,           array_failed) \
+	X(I64,   PLAIN, job.begin_usec,         begin_usec) \
+	X(I64,   PLAIN, job.deadline_usec,      deadline_usec)
 
 /* In a column `run` of its own, NULL while the job has none; then "usage", a list in the order of USAGES (left out
  * where nothing is known), and "grant". */
@@ -140,7 +142,10 @@ struct columns {
 	X(U32,   FIXED, grace_s,                grace_s) \
 	X(I32,   FIXED, priority,               priority) \
 	X(U32,   FIXED, umask,                  umask) \
-	X(U32,   FIXED, array_throttle,         array_throttle)
+	X(U32,   FIXED, array_throttle,         array_throttle) \
+	X(BOOL,  FIXED, hold,                   hold) \
+	X(I64,   FIXED, begin_usec,             begin_usec) \
+	X(I64,   FIXED, deadline_usec,          deadline_usec)
 
 #define EVENT_COLUMNS(X) \
 	X(I64,   FIXED, time_usec,              time_usec) \
@@ -154,7 +159,9 @@ struct columns {
 	X(U32,   FIXED, cpus_milli,             cpus_milli) \
 	X(U64,   FIXED, mem_bytes,              mem_bytes) \
 	X(TEXT,  FIXED, cpus,                   cpus) \
-	X(TEXT,  FIXED, text,                   text)
+	X(TEXT,  FIXED, text,                   text) \
+	X(U8,    FIXED, field,                  field) \
+	X(I64,   FIXED, value,                  value)
 
 /* The places of columns in a SELECT of the whole table. What is not a member as it stands comes first or last. */
 #define X(type, role, member, name) JOB_##name,

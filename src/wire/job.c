@@ -230,6 +230,8 @@ static void set_times(json_t *o, const struct mscg_job *job, int64_t now)
 	set(o, "submit_time", wire_time_json(job->submit_usec));
 	set(o, "start_time", wire_time_json(job->start_usec));
 	set(o, "end_time", wire_time_json(job->end_usec));
+	set(o, "begin_time", wire_time_json(job->begin_usec));
+	set(o, "deadline", wire_time_json(job->deadline_usec));
 	set(o, "wait_seconds", seconds_json(started - job->submit_usec));
 	set(o, "run_seconds", seconds_json(end - started));
 }

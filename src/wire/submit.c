@@ -32,6 +32,9 @@ const struct spec_field wire_spec_fields[] = {
 	NAMED(grace, U32, grace_s, 0, UINT32_MAX),
 	FIELD(priority, I32, INT32_MIN, INT32_MAX),
 	FIELD(umask, U32, 0, 0777),
+	FIELD(hold, BOOL, 0),
+	NAMED(begin, TIME, begin_usec, 0),
+	NAMED(deadline, TIME, deadline_usec, 0),
 };
 _Static_assert(ARRAY_SIZE(wire_spec_fields) == SPEC_FIELDS_N, "SPEC_FIELDS_N counts the rows");
 
@@ -81,6 +84,8 @@ static int read_field(const json_t *o, const struct spec_field *f, struct mscg_s
 		return wire_get_bool(o, f->key, p, error);
 	case SPEC_MILLI:
 		return wire_get_milli(o, f->key, p, error);
+	case SPEC_TIME:
+		return wire_get_time(o, f->key, p, error);
 	default:
 		r = wire_get_int(o, f->key, f->min, f->max, &v, error);
 		if (r <= 0)

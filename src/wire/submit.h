@@ -4,7 +4,7 @@
 
 #include "src/wire/wire.h"
 
-enum spec_kind { SPEC_TEXT, SPEC_BOOL, SPEC_U32, SPEC_I32, SPEC_U64, SPEC_MILLI };
+enum spec_kind { SPEC_TEXT, SPEC_BOOL, SPEC_U32, SPEC_I32, SPEC_U64, SPEC_MILLI, SPEC_TIME };
 
 struct spec_field {
 	const char    *key;
@@ -13,7 +13,7 @@ struct spec_field {
 	int64_t        min, max;
 };
 
-#define SPEC_FIELDS_N 24
+#define SPEC_FIELDS_N 27
 extern const struct spec_field wire_spec_fields[SPEC_FIELDS_N];
 extern const char *const       wire_cpu_modes[2]; /* by enum mscg_cpu_mode */
 

@@ -103,6 +103,8 @@ static json_t *field_json(const struct spec_field *f, const struct mscg_spec *sp
 		return *(const int32_t *)p != *(const int32_t *)d ? json_integer(*(const int32_t *)p) : NULL;
 	case SPEC_U32:
 		return *(const uint32_t *)p != *(const uint32_t *)d ? json_integer(*(const uint32_t *)p) : NULL;
+	case SPEC_TIME:
+		return *(const int64_t *)p ? wire_time_json(*(const int64_t *)p) : NULL;
 	case SPEC_MILLI:
 		return *(const uint32_t *)p != *(const uint32_t *)d ? wire_cpus_json(*(const uint32_t *)p) : NULL;
 	}

@@ -243,8 +243,8 @@ print(" ".join(sorted(v for v in (e[i] if i is not None else []) if v.split("=")
 }
 
 @test "what this version does not have is refused by name" {
-    for option in -dafterok:1 --dependency=afterok:1 --begin=now -b12:00 -H --hold --gres=gpu:1 --gpus=1 -G1 \
-        --signal=USR1@60 --deadline=now -Lfoo -qhigh --reservation=x; do
+    for option in -dafterok:1 --dependency=afterok:1 --gres=gpu:1 --gpus=1 -G1 \
+        --signal=USR1@60 -Lfoo -qhigh --reservation=x; do
         fails 2 mscg submit $option true
         says "is not in this version"
     done

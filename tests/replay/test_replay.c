@@ -5,8 +5,11 @@
  *   machine cores=4 threads=1 caches=1 nodes=1 packages=1 mem=8G shared=0-1     first line
  *   policy elastic=no threshold=50 calm=1000 retries=3 reject                   may follow
  *   submit NAME cpus=2 [elastic=MIN:MAX] [mem=1G] [priority=5] [time=60] [grace=30] [array=0-9%2] [quota] [requeue]
+ *                  [hold] [begin=SECONDS] [deadline=SECONDS] [uid=N]     seconds from now on
  *   started | exited CODE | ended CODE | deferred | failed CODE | resized | refused | lost | stuck   NAME [signal=9] [oom=1]
  *                                                        [supervisor] [node-down] [attempt=N] [#text...]: a report of the engine
+ *   hold NAME [admin], release NAME [admin]
+ *   update NAME [priority=N|+N|top] [time=SECONDS|+N] [begin=SECONDS] [deadline=SECONDS] [throttle=N] [cpus=N] [mem=SIZE]
  *   cancel NAME, signal NAME, resize NAME [cpus=N] [mem=SIZE], drain on|off, shutdown, tick
  *   pass SECONDS          time goes on, then a tick
  *   { ... }               several inputs in one step
@@ -45,6 +48,7 @@ struct replay {
 	struct core_input *in; uint32_t in_n, in_cap;
 	struct mscg_spec *specs[64]; uint32_t specs_n;
 	struct mscg_report *reports[64]; uint32_t reports_n;
+	struct core_update updates[16]; uint32_t updates_n;
 	uint32_t pending_names; /* submitted in this step */
 	bool together;
 	struct buf out;
@@ -294,7 +298,7 @@ static void run_step(struct replay *r)
 	rig_check(&r->rig);
 	for (uint32_t i = 0; i < r->reports_n; i++)
 		free(r->reports[i]);
-	r->in_n = r->reports_n = 0;
+	r->in_n = r->reports_n = r->updates_n = 0;
 }
 
 /* -- commands ----------------------------------------------------------------------------------------------------- */
@@ -374,6 +378,14 @@ static void spec_word(struct replay *r, struct mscg_spec *s, char *w)
 		s->grace_s = number(r, v);
 	} else if ((v = value(w, "array"))) {
 		assert_int_equal(mscg_array_parse(v, s, NULL), 0);
+	} else if ((v = value(w, "begin"))) {
+		s->begin_usec = r->rig.now.real_usec + number(r, v) * USEC_PER_SEC;
+	} else if ((v = value(w, "deadline"))) {
+		s->deadline_usec = r->rig.now.real_usec + number(r, v) * USEC_PER_SEC;
+	} else if ((v = value(w, "uid"))) {
+		s->uid = number(r, v);
+	} else if (streq(w, "hold")) {
+		s->hold = true;
 	} else if (streq(w, "quota")) {
 		s->cpu_mode = MSCG_CPUS_QUOTA;
 	} else if (streq(w, "requeue")) {
@@ -498,6 +510,61 @@ static void do_resize(struct replay *r, char *args)
 	}
 }
 
+static void set_field(struct replay *r, struct core_update *u, enum mscg_field field, const char *v, int64_t unit)
+{
+	char *end;
+
+	u->field[field].given = true;
+	u->field[field].relative = unit == 1 && (*v == '+' || *v == '-');
+	u->field[field].value = strtoll(v, &end, 10) * unit;
+	if (unit > 1 && u->field[field].value)
+		u->field[field].value += r->rig.now.real_usec;
+	if (*end)
+		BAD(r, "not a number: %s", v);
+}
+
+static void do_update(struct replay *r, char *args)
+{
+	struct core_update *u = &r->updates[r->updates_n++];
+	struct core_input *in = input(r, CORE_UPDATE);
+	char *v;
+
+	assert_true(r->updates_n < ARRAY_SIZE(r->updates));
+	*u = (struct core_update){0};
+	in->id = lookup(r, word(&args));
+	in->update = u;
+	for (char *w; (w = word(&args));) {
+		if (streq(w, "priority=top"))
+			u->top = u->field[MSCG_FIELD_PRIORITY].given = true;
+		else if ((v = value(w, "priority")))
+			set_field(r, u, MSCG_FIELD_PRIORITY, v, 1);
+		else if ((v = value(w, "time")))
+			set_field(r, u, MSCG_FIELD_TIME_LIMIT, v, 1);
+		else if ((v = value(w, "throttle")))
+			set_field(r, u, MSCG_FIELD_ARRAY_THROTTLE, v, 1);
+		else if ((v = value(w, "begin")))
+			set_field(r, u, MSCG_FIELD_BEGIN, v, USEC_PER_SEC);
+		else if ((v = value(w, "deadline")))
+			set_field(r, u, MSCG_FIELD_DEADLINE, v, USEC_PER_SEC);
+		else if ((v = value(w, "cpus")))
+			u->cpus_milli = milli(r, v);
+		else if ((v = value(w, "mem")))
+			u->mem_bytes = size(r, v);
+		else
+			BAD(r, "what is %s?", w);
+	}
+}
+
+static void do_hold(struct replay *r, enum core_input_kind kind, char *args)
+{
+	struct core_input *in = input(r, kind);
+	char *w;
+
+	in->id = lookup(r, word(&args));
+	w = word(&args);
+	in->admin = w && streq(w, "admin");
+}
+
 static bool is_report(const char *verb, enum mscg_report_kind *ret)
 {
 	static const struct { const char *verb; enum mscg_report_kind kind; } kinds[] = {
@@ -529,6 +596,10 @@ static bool do_input(struct replay *r, const char *verb, char *args)
 		*input(r, CORE_SIGNAL) = (struct core_input){.kind = CORE_SIGNAL, .token = 1, .id = lookup(r, word(&args)), .signal = SIGUSR2};
 	else if (streq(verb, "resize"))
 		do_resize(r, args);
+	else if (streq(verb, "update"))
+		do_update(r, args);
+	else if (streq(verb, "hold") || streq(verb, "release"))
+		do_hold(r, *verb == 'h' ? CORE_HOLD : CORE_RELEASE, args);
 	else if (streq(verb, "drain"))
 		input(r, CORE_DRAIN)->on = streq(word(&args), "on");
 	else if (streq(verb, "shutdown"))

@@ -28,6 +28,8 @@ static const struct row {
 	{MSCG_EVENT_RESIZE_DEFERRED, NO, NO,    R,     S,     CG},
 	{MSCG_EVENT_REQUEUED,        NO, NO,    P,     P,     P},
 	{MSCG_EVENT_UPDATED,         NO, P,     R,     S,     CG},
+	{MSCG_EVENT_HELD,            NO, P,     NO,    NO,    NO},
+	{MSCG_EVENT_RELEASED,        NO, P,     NO,    NO,    NO},
 };
 _Static_assert(ARRAY_SIZE(rows) == MSCG_EVENT_COUNT, "a row for every event");
 
@@ -106,7 +108,7 @@ static void test_every_cell(void **unused)
 			}
 			mscg_run_free(job.run);
 		}
-	assert_int_equal(listed, 33);
+	assert_int_equal(listed, 35);
 	assert_int_equal(listed + empty, MSCG_EVENT_COUNT * (MSCG_STATE_COUNT + 1));
 }
 

@@ -67,6 +67,7 @@ struct world {
 	struct core_input *in; uint32_t in_n, in_cap;
 	struct mscg_report *report; uint32_t reports, reports_cap;
 	struct mscg_spec spec[8];
+	struct core_update update;
 	struct mscg_range range[8][3];
 	uint64_t tokens; /* open: asked and not answered for the last time */
 	uint64_t steps, started, resized, restarts, deferred, plans, seq;
@@ -323,6 +324,9 @@ static void random_spec(struct world *w, struct mscg_spec *s, struct mscg_range 
 	s->grace_s = chance(80) ? 30 : 0;
 	s->time_limit_s = chance(25) ? 1 + below(40) : 0;
 	s->requeue = chance(30);
+	s->hold = chance(8);
+	s->begin_usec = chance(8) ? w->rig.now.real_usec + below(20) * USEC_PER_SEC : 0;
+	s->deadline_usec = chance(8) ? w->rig.now.real_usec + (20 + below(60)) * USEC_PER_SEC : 0;
 	if (chance(20)) {
 		s->cpu_mode = MSCG_CPUS_QUOTA;
 		s->cpus_milli = s->min_cpus_milli = s->max_cpus_milli = 100 + below(20) * 100;
@@ -347,6 +351,23 @@ static void random_spec(struct world *w, struct mscg_spec *s, struct mscg_range 
 	}
 }
 
+static void random_update(struct world *w)
+{
+	struct core_update *u = &w->update;
+
+	*u = (struct core_update){.top = chance(20), .cpus_milli = chance(20) ? (1 + below(5)) * 1000 : 0,
+	                          .mem_bytes = chance(20) ? (1 + below(20)) * 64 * MIB : 0};
+	for (enum mscg_field f = MSCG_FIELD_PRIORITY; f < MSCG_FIELD_COUNT; f++) {
+		u->field[f].given = chance(25);
+		u->field[f].value = (int64_t)below(12);
+		if (f == MSCG_FIELD_PRIORITY || f == MSCG_FIELD_TIME_LIMIT)
+			u->field[f].relative = chance(50);
+		if ((f == MSCG_FIELD_BEGIN || f == MSCG_FIELD_DEADLINE) && u->field[f].value)
+			u->field[f].value = w->rig.now.real_usec + u->field[f].value * 4 * USEC_PER_SEC;
+	}
+	u->field[MSCG_FIELD_PRIORITY].given |= u->top;
+}
+
 static void random_inputs(struct world *w)
 {
 	struct core_input *in;
@@ -367,6 +388,19 @@ static void random_inputs(struct world *w)
 		in->id = any_id(w);
 		in->cpus_milli = chance(80) ? (1 + below(6)) * 1000 : below(3000);
 		in->mem_bytes = chance(30) ? (1 + below(20)) * 128 * MIB : 0;
+		in->token = 1;
+	}
+	if (chance(12)) {
+		in = input(w, chance(30) ? CORE_HOLD : CORE_RELEASE);
+		in->id = any_id(w);
+		in->admin = chance(50);
+		in->token = 1;
+	}
+	if (chance(8)) {
+		random_update(w);
+		in = input(w, CORE_UPDATE);
+		in->id = any_id(w);
+		in->update = &w->update;
 		in->token = 1;
 	}
 	if (chance(2)) {

@@ -28,7 +28,7 @@ static void text_equal(const char *a, const char *b)
 static void spec_equal(const struct mscg_spec *a, const struct mscg_spec *b)
 {
 	static const size_t sizes[] = {
-		[SPEC_BOOL] = sizeof(bool), [SPEC_U32] = 4, [SPEC_I32] = 4, [SPEC_MILLI] = 4, [SPEC_U64] = 8,
+		[SPEC_BOOL] = sizeof(bool), [SPEC_U32] = 4, [SPEC_I32] = 4, [SPEC_MILLI] = 4, [SPEC_U64] = 8, [SPEC_TIME] = 8,
 	};
 
 	strv_equal(a->argv, b->argv);

@@ -110,12 +110,16 @@ static inline struct mscg_spec *rnd_spec(void)
 	s->time_limit_s = rnd_one_in(2) ? 0 : rnd_below(1000000);
 	s->grace_s = rnd_one_in(2) ? 30 : rnd_below(86400);
 	s->priority = (int32_t)rnd();
+	s->hold = rnd_one_in(3);
+	s->begin_usec = rnd_one_in(2) ? 0 : (int64_t)(rnd() % (UINT64_C(1) << 50)) + 1;
+	s->deadline_usec = rnd_one_in(2) ? 0 : s->begin_usec + 1 + (int64_t)rnd_below(1u << 30);
 	s->umask = rnd_below(0777 + 1);
 	if (rnd_one_in(3)) {
 		static const char *const arrays[] = {"0-15:4%4", "1,3,5-7", "0-999999", "7", "0-4,10-20:5%1"};
 
 		mscg_array_parse(arrays[rnd_below(ARRAY_SIZE(arrays))], s, NULL);
 	} else if (rnd_one_in(3)) {
+		s->hold = false;
 		s->attached = true;
 		s->pty = rnd_one_in(2);
 	}

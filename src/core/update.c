@@ -1,0 +1,317 @@
+/* What people change of jobs that are there: hold, release, and what was asked for. All of a request or nothing. */
+#include "src/core/internal.h"
+
+#define TIME_LIMIT_MAX (INT64_C(10) * 366 * 86400)
+
+__attribute__((format(printf, 4, 5))) static void refuse(struct core *core, const struct core_input *in, int code, const char *format, ...)
+{
+	char text[160];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof text, format, ap);
+	va_end(ap);
+	out_answer(core, in->token, in->id, code, CORE_RESIZE_NONE, true, "%s", text);
+}
+
+/* The job that is named; a task that is only an index of its array is no job of its own yet. NULL: refused. */
+static struct entry *find(struct core *core, const struct core_input *in)
+{
+	struct entry *e = entry_find(core, in->id);
+	char id[MSCG_ID_TEXT];
+
+	if (e && !(e->node.bits & ENTRY_ENDED))
+		return e;
+	mscg_id_format(in->id, id);
+	if (!e && core_task_waits(core, in->id))
+		refuse(core, in, -EBUSY, "task %s waits with its array: expected the whole of it, %u", id, in->id.job);
+	else if (in->id.job && in->id.job < core->next_job_id)
+		refuse(core, in, -EALREADY, "job %s has ended", id);
+	else
+		refuse(core, in, -ESRCH, "no job %s", id);
+	return NULL;
+}
+
+static bool waits(const struct entry *e)
+{
+	return e->job.state == MSCG_STATE_PENDING && !(e->node.bits & ENTRY_ENDED) && (!is_record(e) || e->array->waiting);
+}
+
+/* -- hold and release ---------------------------------------------------------------------------------------------- */
+
+static uint32_t hold_one(struct core *core, struct entry *e, bool admin)
+{
+	struct mscg_event event;
+
+	if (!waits(e))
+		return 0;
+	if (!(e->job.flags & (admin ? MSCG_JOB_HELD_ADMIN : MSCG_JOB_HELD))) {
+		event = out_new(core, e, MSCG_EVENT_HELD);
+		event.reason = admin ? MSCG_REASON_HELD_ADMIN : MSCG_REASON_HELD_USER;
+		out_event(core, e, &event);
+		gate_consider(core, e);
+	}
+	return 1;
+}
+
+static uint32_t release_one(struct core *core, struct entry *e)
+{
+	struct mscg_event event;
+
+	if (!(e->job.flags & MSCG_JOB_HELD) || e->node.bits & ENTRY_ENDED)
+		return 0;
+	event = out_new(core, e, MSCG_EVENT_RELEASED);
+	event.reason = MSCG_REASON_NONE;
+	out_event(core, e, &event);
+	gate_consider(core, e);
+	return 1;
+}
+
+void update_hold(struct core *core, const struct core_input *in)
+{
+	struct entry *e = find(core, in), *task;
+	char id[MSCG_ID_TEXT];
+	uint32_t n;
+
+	if (!e)
+		return;
+	n = hold_one(core, e, in->admin);
+	if (is_record(e))
+		IDS_EACH(&e->array->tasks, index, task)
+			n += hold_one(core, task, in->admin);
+	mscg_id_format(in->id, id);
+	if (n)
+		refuse(core, in, 0, "%s", "");
+	else if (is_record(e))
+		refuse(core, in, -EBUSY, "no task of array %s waits: only what waits can be held", id);
+	else
+		refuse(core, in, -EBUSY, "job %s is %s: only what waits can be held", id, mscg_state_name((enum mscg_state)e->job.state));
+}
+
+static bool is_admins(const struct entry *e)
+{
+	return e->job.flags & MSCG_JOB_HELD_ADMIN;
+}
+
+void update_release(struct core *core, const struct core_input *in)
+{
+	struct entry *e = find(core, in), *task;
+	char id[MSCG_ID_TEXT];
+	uint32_t n;
+
+	if (!e)
+		return;
+	mscg_id_format(in->id, id);
+	if (is_admins(e) && !in->admin) {
+		refuse(core, in, -EPERM, "job %s is held by an operator, who alone can release it", id);
+		return;
+	}
+	n = release_one(core, e);
+	if (is_record(e))
+		IDS_EACH(&e->array->tasks, index, task)
+			if (in->admin || !is_admins(task))
+				n += release_one(core, task);
+	refuse(core, in, n ? 0 : -EBUSY, n ? "%.0s" : "job %s is not held", id);
+}
+
+/* -- update -------------------------------------------------------------------------------------------------------- */
+
+/* Enough for it to be served before the other waiting jobs of its user. */
+static int64_t top_priority(const struct core *core, const struct entry *e)
+{
+	int64_t top = e->job.priority;
+	const struct entry *other;
+
+	IDS_EACH(&core->jobs, id, other) {
+		if (other == e || other->job.uid != e->job.uid || !waits(other) || other->job.id.job == e->job.id.job)
+			continue;
+		if (other->job.priority >= top)
+			top = (int64_t)other->job.priority + (queue_before(&other->job, &e->job) || other->job.priority > top ? 1 : 0);
+	}
+	return top;
+}
+
+static int64_t present(const struct entry *e, enum mscg_field field)
+{
+	switch (field) {
+	case MSCG_FIELD_PRIORITY:
+		return e->job.priority;
+	case MSCG_FIELD_TIME_LIMIT:
+		return e->job.time_limit_s;
+	case MSCG_FIELD_BEGIN:
+		return e->job.begin_usec;
+	case MSCG_FIELD_DEADLINE:
+		return e->job.deadline_usec;
+	case MSCG_FIELD_ARRAY_THROTTLE:
+		return is_record(e) ? e->array->throttle : 0;
+	case MSCG_FIELD_NONE:
+	case MSCG_FIELD_COUNT:
+		break;
+	}
+	return 0;
+}
+
+/* NULL, or what is wrong with it. */
+static const char *check_field(const struct core *core, const struct entry *e, const struct core_update *u, enum mscg_field field,
+                               int64_t v, char text[160])
+{
+	const char *state = mscg_state_name((enum mscg_state)e->job.state);
+
+	text[0] = '\0';
+	switch (field) {
+	case MSCG_FIELD_PRIORITY:
+		if (v < INT32_MIN || v > INT32_MAX)
+			snprintf(text, 160, "priority %" PRId64 ": expected %d to %d", v, INT32_MIN, INT32_MAX);
+		break;
+	case MSCG_FIELD_TIME_LIMIT:
+		if (u->field[field].relative && !e->job.time_limit_s)
+			snprintf(text, 160, "it has no time limit that could be made longer or shorter: expected a limit");
+		else if (v < 0 || (u->field[field].relative && v == 0))
+			snprintf(text, 160, "its time limit is %u s: nothing would be left of it", e->job.time_limit_s);
+		else if (v > TIME_LIMIT_MAX)
+			snprintf(text, 160, "time limit of %" PRId64 " s is too long: expected ten years at most, or UNLIMITED", v);
+		break;
+	case MSCG_FIELD_BEGIN:
+		if (e->job.state != MSCG_STATE_PENDING)
+			snprintf(text, 160, "it is %s: a time to begin is for what waits", state);
+		break;
+	case MSCG_FIELD_DEADLINE:
+		if (v && v <= core->now.real_usec)
+			snprintf(text, 160, "the deadline has passed: expected a time to come");
+		break;
+	case MSCG_FIELD_ARRAY_THROTTLE:
+		if (!is_record(e))
+			snprintf(text, 160, "it is no array: a number of tasks at a time is for arrays");
+		break;
+	case MSCG_FIELD_NONE:
+	case MSCG_FIELD_COUNT:
+		break;
+	}
+	return text[0] ? text : NULL;
+}
+
+/* Of a job that waits. */
+static const char *check_size(const struct core *core, const struct entry *e, const struct core_update *u, char text[160])
+{
+	struct mscg_job job = e->job;
+	char a[32], b[32], c[32];
+
+	text[0] = '\0';
+	if (!u->cpus_milli && !u->mem_bytes)
+		return NULL;
+	job.cpus_milli = u->cpus_milli ? u->cpus_milli : job.cpus_milli;
+	job.mem_bytes = u->mem_bytes ? u->mem_bytes : job.mem_bytes;
+	if (!(job.flags & MSCG_JOB_ELASTIC))
+		job.min_cpus_milli = job.max_cpus_milli = job.cpus_milli;
+	format_cpus(job.cpus_milli, a, sizeof a);
+	if (job.state != MSCG_STATE_PENDING)
+		snprintf(text, 160, "it is %s: expected `mscg resize` for CPUs and memory of what runs",
+		         mscg_state_name((enum mscg_state)job.state));
+	else if (pool_of(&job) == POOL_EXCLUSIVE && job.cpus_milli % CPU)
+		snprintf(text, 160, "%s CPUs: the job has CPUs of its own, expected a whole number", a);
+	else if (job.cpus_milli < job.min_cpus_milli || job.cpus_milli > job.max_cpus_milli)
+		snprintf(text, 160, "%s CPUs are outside of what the job can be: %s to %s", a, format_cpus(job.min_cpus_milli, b, sizeof b),
+		         format_cpus(job.max_cpus_milli, c, sizeof c));
+	else if (job.mem_bytes < MEM_MIN)
+		snprintf(text, 160, "%s of memory is too small: expected 4M at least", format_size(job.mem_bytes, b, sizeof b));
+	else
+		queue_feasible(core, &job, text);
+	return text[0] ? text : NULL;
+}
+
+/* Relative ones made absolute; false: refused. */
+static bool resolve(struct core *core, const struct core_input *in, const struct entry *e, int64_t value[MSCG_FIELD_COUNT])
+{
+	const struct core_update *u = in->update;
+	const char *wrong = check_size(core, e, u, (char[160]){""});
+	char id[MSCG_ID_TEXT], text[160];
+
+	for (enum mscg_field f = 0; !wrong && f < MSCG_FIELD_COUNT; f++) {
+		value[f] = u->field[f].value + (u->field[f].relative ? present(e, f) : 0);
+		if (u->top && f == MSCG_FIELD_PRIORITY)
+			value[f] = top_priority(core, e);
+		if (u->field[f].given)
+			wrong = check_field(core, e, u, f, value[f], text);
+	}
+	if (wrong)
+		refuse(core, in, -EBUSY, "job %s: %.130s", mscg_id_format(in->id, id), wrong);
+	return !wrong;
+}
+
+static char *field_text(enum mscg_field field, int64_t from, int64_t to)
+{
+	char a[64], b[64];
+
+	switch (field) {
+	case MSCG_FIELD_BEGIN:
+	case MSCG_FIELD_DEADLINE:
+		return xasprintf("%s: %s, was %s", mscg_field_name(field), to ? format_rfc3339(to, a, sizeof a) : "none",
+		                 from ? format_rfc3339(from, b, sizeof b) : "none");
+	case MSCG_FIELD_TIME_LIMIT:
+		return xasprintf("%s: %s, was %s", mscg_field_name(field), to ? format_elapsed((uint64_t)to, a, sizeof a) : "none",
+		                 from ? format_elapsed((uint64_t)from, b, sizeof b) : "none");
+	default:
+		return xasprintf("%s: %" PRId64 ", was %" PRId64, mscg_field_name(field), to, from);
+	}
+}
+
+static void say_field(struct core *core, struct entry *e, enum mscg_field field, int64_t value)
+{
+	struct mscg_event event = out_new(core, e, MSCG_EVENT_UPDATED);
+
+	event.field = (uint8_t)field;
+	event.value = value;
+	event.text = field_text(field, present(e, field), value);
+	if (field == MSCG_FIELD_PRIORITY) /* the tree of those who could give is in its order */
+		elastic_leave(core, e);
+	if (field == MSCG_FIELD_ARRAY_THROTTLE)
+		array_set_throttle(e->array, (uint32_t)value);
+	out_event(core, e, &event);
+}
+
+static void say_size(struct core *core, struct entry *e, const struct core_update *u)
+{
+	struct mscg_event event = out_new(core, e, MSCG_EVENT_UPDATED);
+
+	event.cpus_milli = u->cpus_milli;
+	event.mem_bytes = u->mem_bytes;
+	event.reason = event.reason == MSCG_REASON_INFEASIBLE ? MSCG_REASON_NONE : event.reason;
+	out_event(core, e, &event);
+}
+
+/* Order and shape may be others afterwards: what waits is out of the queue meanwhile. */
+static void change(struct core *core, struct entry *e, const struct core_update *u, const int64_t value[MSCG_FIELD_COUNT])
+{
+	bool pending = e->job.state == MSCG_STATE_PENDING;
+
+	if (e->node.bits & ENTRY_ENDED)
+		return;
+	if (pending)
+		queue_remove(core, e);
+	for (enum mscg_field f = 0; f < MSCG_FIELD_COUNT; f++)
+		if (u->field[f].given && value[f] != present(e, f) && (is_record(e) || f != MSCG_FIELD_ARRAY_THROTTLE) &&
+		    (pending || f != MSCG_FIELD_BEGIN))
+			say_field(core, e, f, value[f]);
+	if (pending && (u->cpus_milli || u->mem_bytes))
+		say_size(core, e, u);
+	if (pending) {
+		gate_arm(core, e);
+		gate_consider(core, e);
+	} else if (runs(e)) {
+		life_set_deadline(core, e);
+	}
+}
+
+void update_job(struct core *core, const struct core_input *in)
+{
+	int64_t value[MSCG_FIELD_COUNT];
+	struct entry *e = find(core, in), *task;
+
+	if (!e || !resolve(core, in, e, value))
+		return;
+	change(core, e, in->update, value);
+	if (is_record(e))
+		IDS_EACH(&e->array->tasks, index, task)
+			change(core, task, in->update, value);
+	refuse(core, in, 0, "%s", "");
+}

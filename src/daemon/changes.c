@@ -1,0 +1,168 @@
+/* Hold, Release, Update: what people change of jobs that have not ended. */
+#include <syslog.h>
+
+#include "daemon.h"
+
+static void list_answer(struct request *r, const struct core_answer *answer)
+{
+	const char *done = request_is(r, "Hold") ? "held" : "released";
+	char id[MSCG_ID_TEXT];
+	json_t *item;
+
+	mscg_id_format(answer->id, id);
+	item = answer->code < 0 ? json_pack("{s:s, s:s, s:s}", "id", id, "error", wire_error_by_code(answer->code)->name, "message",
+	                                    answer->text)
+	                        : json_string(id);
+	json_array_append_new(json_object_get(r->result, answer->code < 0 ? "errors" : done), item);
+	if (!r->awaiting)
+		request_reply(r, json_incref(r->result));
+}
+
+__attribute__((format(printf, 4, 5))) static void refuse_one(struct request *r, struct mscg_id id, int code, const char *format, ...)
+{
+	struct core_answer answer = { .code = code, .id = id };
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(answer.text, sizeof answer.text, format, args);
+	va_end(args);
+	r->awaiting++; /* so that the answer is not taken for the last */
+	list_answer(r, &answer);
+	r->awaiting--;
+}
+
+static void hold_one(struct request *r, struct mscg_id id, enum core_input_kind kind)
+{
+	const struct mscg_job *job = core_find(r->d->core, id);
+	struct core_input input = { .kind = kind, .id = id };
+	char text[MSCG_ID_TEXT];
+
+	mscg_id_format(id, text);
+	if (!job) {
+		refuse_one(r, id, -ESRCH, "no job %s that is pending or running", text);
+	} else if (!client_may_act(r->client, job->uid)) {
+		log_line(LOG_NOTICE, "job=%s refused %s by uid=%u", text, kind == CORE_HOLD ? "hold" : "release", r->client->peer.uid);
+		refuse_one(r, id, -EPERM, "job %s belongs to uid %u", text, job->uid);
+	} else {
+		input.admin = client_is_operator(r->client) && (kind == CORE_RELEASE || job->uid != r->client->peer.uid);
+		turn_add(r->d, &input, NULL, r);
+	}
+}
+
+void hold_start(struct request *r)
+{
+	enum core_input_kind kind = request_is(r, "Hold") ? CORE_HOLD : CORE_RELEASE;
+	_cleanup_strv_ char **texts = NULL;
+	_cleanup_free_ struct mscg_id *ids = NULL;
+	struct mscg_error error;
+	int code = wire_need(wire_get_strv(r->parameters, "ids", &texts, &error), "ids", &error);
+	size_t n = strv_length(texts);
+
+	ids = xcalloc(n + 1, sizeof *ids);
+	for (size_t i = 0; code >= 0 && i < n; i++)
+		code = mscg_id_parse(texts[i], &ids[i], &error);
+	if (code >= 0 && n == 0)
+		code = mscg_error_set(&error, -EINVAL, "ids is empty: which jobs?");
+	if (code < 0) {
+		request_fail(r, code, &error);
+		return;
+	}
+	if (!request_store_is_well(r))
+		return;
+	r->answer = list_answer;
+	r->result = json_pack("{s:[], s:[]}", kind == CORE_HOLD ? "held" : "released", "errors");
+	for (size_t i = 0; i < n; i++)
+		hold_one(r, ids[i], kind);
+	if (!r->awaiting)
+		request_reply(r, json_incref(r->result));
+}
+
+/* -- Update ------------------------------------------------------------------------------------------------------- */
+
+static const struct field {
+	const char     *key;
+	enum mscg_field field;
+	bool            time, relative;
+	int64_t         min, max;
+} fields[] = {
+	{ "priority", MSCG_FIELD_PRIORITY, false, false, INT32_MIN, INT32_MAX },
+	{ "priority_add", MSCG_FIELD_PRIORITY, false, true, -(INT64_C(1) << 32), INT64_C(1) << 32 },
+	{ "time_limit", MSCG_FIELD_TIME_LIMIT, false, false, 0, UINT32_MAX },
+	{ "time_limit_add", MSCG_FIELD_TIME_LIMIT, false, true, -(INT64_C(1) << 32), INT64_C(1) << 32 },
+	{ "begin", MSCG_FIELD_BEGIN, true, false, 0, 0 },
+	{ "deadline", MSCG_FIELD_DEADLINE, true, false, 0, 0 },
+	{ "array_throttle", MSCG_FIELD_ARRAY_THROTTLE, false, false, 0, MSCG_ARRAY_TASKS_MAX },
+};
+
+static int read_fields(const json_t *parameters, struct core_update *u, struct mscg_error *error)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+		const struct field *f = &fields[i];
+		int64_t value = 0;
+		int code = f->time ? wire_get_time(parameters, f->key, &value, error)
+		                   : wire_get_int(parameters, f->key, f->min, f->max, &value, error);
+
+		if (code < 0)
+			return code;
+		if (code == 0)
+			continue;
+		if (u->field[f->field].given)
+			return mscg_error_set(error, -EINVAL, "%s beside another change of the same: expected one of them", f->key);
+		u->field[f->field].given    = true;
+		u->field[f->field].relative = f->relative;
+		u->field[f->field].value    = value;
+	}
+	return 0;
+}
+
+static int read_update(const json_t *parameters, struct core_update *u, struct mscg_error *error)
+{
+	int64_t mem = 0;
+	bool any = false;
+	int code = read_fields(parameters, u, error);
+
+	if (code < 0 || (code = wire_get_bool(parameters, "top", &u->top, error)) < 0 ||
+	    (code = wire_get_milli(parameters, "cpus", &u->cpus_milli, error)) < 0 ||
+	    (code = wire_get_int(parameters, "mem_bytes", 4 << 20, INT64_MAX, &mem, error)) < 0)
+		return code;
+	if (u->top && u->field[MSCG_FIELD_PRIORITY].given)
+		return mscg_error_set(error, -EINVAL, "top beside a priority: expected one of them");
+	u->mem_bytes = (uint64_t)mem;
+	u->field[MSCG_FIELD_PRIORITY].given |= u->top;
+	for (enum mscg_field f = 0; f < MSCG_FIELD_COUNT; f++)
+		any |= u->field[f].given;
+	if (!any && !u->cpus_milli && !mem)
+		return mscg_error_set(error, -EINVAL, "nothing to update: give one of priority, time_limit, begin, deadline, ...");
+	return 0;
+}
+
+static void update_answer(struct request *r, const struct core_answer *answer)
+{
+	struct mscg_error error = { .code = answer->code };
+	char id[MSCG_ID_TEXT];
+
+	memcpy(error.text, answer->text, sizeof answer->text);
+	if (answer->code < 0)
+		request_fail(r, answer->code, &error);
+	else
+		request_reply(r, json_pack("{s:s}", "id", mscg_id_format(r->id, id)));
+}
+
+void update_start(struct request *r)
+{
+	struct core_input input = { .kind = CORE_UPDATE };
+	struct core_update update = { 0 };
+	struct mscg_error error;
+	int code = read_update(r->parameters, &update, &error);
+
+	if (code < 0) {
+		request_fail(r, code, &error);
+		return;
+	}
+	if (!request_store_is_well(r) || !request_job(r))
+		return;
+	input.id     = r->id;
+	input.update = &update;
+	r->answer    = update_answer;
+	turn_add(r->d, &input, NULL, r);
+}

@@ -1,0 +1,55 @@
+#!/usr/bin/env bats
+# also: 6.1
+# What people say about when a job runs, on real processes: hold, begin, deadline, and what is changed while it runs.
+
+load ../cli/helper
+
+launch() {
+    mscgd --state-dir "$room/state" --socket "$room/sock" --runtime-dir "$room/run" --total-cpus 2 --total-mem 512MB \
+        --allow-root-jobs --missing-controllers=warn --cgroup-root "$jobs" >>daemon.log 2>&1 3>&- &
+    daemon_pid=$!
+    mscg ping --wait 30 >/dev/null || { cat daemon.log; return 1; }
+}
+
+setup() {
+    make_room
+    jobs=$MSCG_TEST_CGROUP/t$BATS_TEST_NUMBER
+    for controller in $(cat "$MSCG_TEST_CGROUP/cgroup.controllers"); do
+        echo "+$controller" >"$MSCG_TEST_CGROUP/cgroup.subtree_control"
+    done
+    mkdir "$jobs"
+    launch
+}
+
+teardown() {
+    mscg shutdown --cancel-jobs >/dev/null || true
+    stop_daemon
+}
+
+is() { [ "$(field "$1" state 2>/dev/null)" = "$2" ]; }
+
+@test "hold, release, begin, over a daemon that is killed" {
+    mscg submit -J runs "exec sleep 600"
+    mscg submit -H true
+    mscg submit --begin now+2hours true
+    within 30 is 1 RUNNING
+    kill_daemon
+    launch
+    same "RUNNING JobHeldUser BeginTime" "$(field 1 state) $(field 2 reason) $(field 3 reason)"
+    mscg release 2
+    mscg update 3 --begin none
+    mscg wait 2 3 --timeout 60
+}
+
+@test "a time limit and a deadline that come while it runs" {
+    mscg submit --grace 1 "exec sleep 600"
+    mscg submit --grace 1 "exec sleep 600"
+    within 30 is 1 RUNNING
+    within 30 is 2 RUNNING
+    mscg update 1 --time 1h
+    mscg update 1 --time -3590s
+    mscg update 2 --deadline now+2
+    within 60 is 2 DEADLINE
+    within 60 is 1 TIMEOUT
+    same 15 "$(field 2 signal)"
+}
