@@ -48,8 +48,9 @@ ENGINE  := $(BUILD)/libengine.a
 DAEMON  := $(BUILD)/libdaemon.a
 CLIENT  := $(BUILD)/libclient.a
 CLI     := $(BUILD)/libcli.a
+SIM     := $(BUILD)/libsim.a
 
-ROOMS    := cgroup $(addprefix src/,base core wire store runner engine daemon lib cli)
+ROOMS    := cgroup $(addprefix src/,base core wire store runner engine daemon sim lib cli)
 PROGRAMS := $(BUILD)/mscg $(BUILD)/mscgd $(BUILD)/mscg-supervise
 LIBS     := $(BUILD)/libmscg.a $(BUILD)/libmscg.so $(CGROUP)
 
@@ -67,6 +68,7 @@ $(RUNNER): $(call rest,src/runner)
 $(ENGINE): $(call objs,src/engine)
 $(DAEMON): $(call rest,src/daemon)
 $(CLIENT): $(call objs,src/lib)
+$(SIM):    $(call objs,src/sim)
 $(CLI):    $(call rest,src/cli)
 
 $(BUILD)/%.a: $(BUILD)/files
@@ -83,9 +85,9 @@ $(BUILD)/libmscg.so: $(call objs,src/lib) $(call objs,src/wire) $(call objs,src/
 	$(Q)ln -sf libmscg.so $(BUILD)/libmscg.so.0
 
 # A program that starts often starts fast: mscg links only what it calls.
-$(BUILD)/mscg: $(BUILD)/obj/src/cli/main.o $(CLI) $(CLIENT) $(WIRE) $(CGROUP) $(BASE)
+$(BUILD)/mscg: $(BUILD)/obj/src/cli/main.o $(CLI) $(CLIENT) $(WIRE) $(CGROUP) $(SIM) $(CORE) $(BASE)
 	@echo "  LD    $@"
-	$(Q)$(CC) -o $@ $^ $(ALL_LDFLAGS) -ljansson
+	$(Q)$(CC) -o $@ $^ $(ALL_LDFLAGS) -ljansson -lm
 
 $(BUILD)/mscgd: $(BUILD)/obj/src/daemon/main.o $(DAEMON) $(ENGINE) $(CORE) $(WIRE) $(STORE) $(RUNNER) $(CGROUP) $(BASE)
 	@echo "  LD    $@"

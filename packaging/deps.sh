@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs what building and testing mscg needs, with apt, on Debian and Ubuntu. Says which packages and why.
-# usage: deps.sh [--check] [GROUP]…        groups: build test vm bench demo (build, if none is named)
+# usage: deps.sh [--check] [GROUP]…        groups: build test vm full bench demo (build, if none is named)
 #   --check   installs nothing; exit 1 if something is missing
 # Elsewhere it prints what is needed and stops with 1: the names are Debian's, but the things are everywhere.
 set -euo pipefail
@@ -39,6 +39,7 @@ zstd                 | vm          | unpacks the kernel                         
 e2fsprogs            | vm          | disks for durability tests                        | mke2fs
 procps               | vm          | ps and sysctl in the guest                        | ps
 iproute2             | vm          | the loopback device                               | ip
+mmdebstrap           | full        | a root file system with systemd                   | mmdebstrap
 debian-archive-keyring | vm        | checks the guest'"'"'s kernel                         | /usr/share/keyrings/debian-archive-keyring.gpg
 curl                 | demo        | talks to the gateway                              | curl
 '
@@ -66,12 +67,12 @@ groups=()
 for a; do
 	case $a in
 	--check) check=yes ;;
-	build | test | vm | bench | demo) groups+=("$a") ;;
+	build | test | vm | full | bench | demo) groups+=("$a") ;;
 	-h | --help)
 		sed -n '2,5s/^# \{0,1\}//p' "$0"
 		exit 0
 		;;
-	*) die "unknown group '$a': build, test, vm, bench, demo" ;;
+	*) die "unknown group '$a': build, test, vm, full, bench, demo" ;;
 	esac
 done
 [ ${#groups[@]} -gt 0 ] || groups=(build)

@@ -51,8 +51,9 @@ check: ## install what is missing, build, run all tests (SUITES="unit cli …" f
 	tests/suite --build $(BUILD) $(SUITES)
 
 check-full: ## check, and the tests that take longer
-	packaging/deps.sh build test vm
+	packaging/deps.sh build test vm full
 	+@$(MAKE) --no-print-directory check-build
+	+@tests/vm/systemd-root.sh $(BUILD)
 	tests/suite --build $(BUILD) --slow $(SUITES)
 
 layering: $(LIBS) $(TEST_LIBS) ## does the code keep to its floor plan?

@@ -25,7 +25,8 @@
 	X(doctor) \
 	X(ping) \
 	X(drain) \
-	X(shutdown)
+	X(shutdown) \
+	X(simulate)
 
 #define X(name) extern const struct verb verb_##name;
 CLI_VERBS(X)

@@ -1,6 +1,7 @@
 /* Handles, life and death, delegation, marks, and what is said of the machine: on the real kernel.
  *
  * also: 6.12
+ * alone: it measures
  * timeout: 900
  */
 #include "tests/vm/test_cgroup.h"

@@ -2,6 +2,7 @@
  * /mnt/disk (tests/vm/run --disk 256M): for io, and for page cache that belongs to nobody yet.
  *
  * also: 6.12
+ * alone: it measures
  * timeout: 900
  * machine: --disk 256M
  */

@@ -1,0 +1,73 @@
+/* What came of a run, in the figures that papers on scheduling use. */
+#include "sim.h"
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static double slowdown(double wait, double run)
+{
+	return MAX_OF((wait + run) / MAX_OF(run, 10.0), 1.0);
+}
+
+/* Jain's index over the users' mean slowdowns. */
+static double fairness(const struct sim_workload *w)
+{
+	uint32_t users = 0, n = 0;
+	double *sum, *count, all = 0, squares = 0;
+
+	for (uint32_t i = 0; i < w->n; i++)
+		users = MAX_OF(users, MIN_OF(w->jobs[i].user, 1u << 20) + 1);
+	sum = xcalloc(users + 1, sizeof *sum);
+	count = xcalloc(users + 1, sizeof *count);
+	for (uint32_t i = 0; i < w->n; i++) {
+		const struct sim_job *j = &w->jobs[i];
+
+		if (j->start_usec >= 0) {
+			sum[j->user % users] += slowdown((double)(j->start_usec - j->submit_usec) / 1e6, (double)(j->end_usec - j->start_usec) / 1e6);
+			count[j->user % users]++;
+		}
+	}
+	for (uint32_t u = 0; u < users; u++)
+		if (count[u] > 0) {
+			all += sum[u] / count[u];
+			squares += sum[u] / count[u] * (sum[u] / count[u]);
+			n++;
+		}
+	free(sum);
+	free(count);
+	return n ? all * all / (n * squares) : 1;
+}
+
+void sim_measure(const struct sim_workload *w, const struct sim_options *o, struct sim_result *r)
+{
+	double *waits = xcalloc(w->n + 1, sizeof *waits), wait = 0, slow = 0, held = 0;
+	int64_t first = w->n ? w->jobs[0].submit_usec : 0, last = first;
+
+	for (uint32_t i = 0; i < w->n; i++) {
+		const struct sim_job *j = &w->jobs[i];
+
+		if (j->start_usec < 0)
+			continue;
+		waits[r->jobs] = (double)(j->start_usec - j->submit_usec) / 1e6;
+		wait += waits[r->jobs];
+		slow += slowdown(waits[r->jobs], (double)(j->end_usec - j->start_usec) / 1e6);
+		held += j->cpu_seconds;
+		last = MAX_OF(last, j->end_usec);
+		r->jobs++;
+	}
+	qsort(waits, r->jobs, sizeof *waits, by_value);
+	r->makespan_s = (double)(last - first) / 1e6;
+	r->utilisation = r->makespan_s > 0 ? held / (o->cpus * r->makespan_s) : 0;
+	if (r->jobs) {
+		r->wait_mean_s = wait / r->jobs;
+		r->wait_p95_s = waits[(uint32_t)(0.95 * (r->jobs - 1))];
+		r->wait_max_s = waits[r->jobs - 1];
+		r->slowdown_mean = slow / r->jobs;
+	}
+	r->fairness = fairness(w);
+	free(waits);
+}

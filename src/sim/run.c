@@ -1,0 +1,288 @@
+/* The simulated machine: carries out what the core decides, in virtual time. */
+#include <errno.h>
+#include <math.h>
+
+#include "sim.h"
+#include "src/base/clock.h"
+#include "src/core/core.h"
+
+#define EPOCH_USEC INT64_C(1577836800000000) /* 2020-01-01: rows need a date */
+
+/* What runs of a job: how much of its work is left, and how fast it goes. */
+struct running {
+	double   left;     /* seconds at `cpus` */
+	double   rate;     /* of work per second */
+	int64_t  at_usec;  /* when `left` was so much */
+	uint32_t cpus, version, attempt;
+};
+
+/* A job's end as it looked when it was put here; another version means that it was resized since. */
+struct end {
+	int64_t  usec;
+	uint32_t job, version;
+};
+
+struct sim {
+	struct sim_workload *w;
+	const struct sim_options *o;
+	struct core *core;
+	struct core_output out;
+	struct running *running; /* one a job */
+	struct end *ends;        /* a heap */
+	uint32_t ends_n, ends_cap;
+	struct core_input *in;
+	uint32_t in_n, in_cap;
+	struct mscg_report *reports; /* of the inputs; as many */
+	uint32_t reports_n, reports_cap;
+	int64_t now_usec;
+	struct sim_result result;
+};
+
+/* -- ends, soonest first ------------------------------------------------------------------------------------------ */
+
+static void ends_push(struct sim *s, struct end e)
+{
+	GROW(s->ends, s->ends_n, s->ends_cap);
+	uint32_t i = s->ends_n++;
+	for (; i && s->ends[(i - 1) / 2].usec > e.usec; i = (i - 1) / 2)
+		s->ends[i] = s->ends[(i - 1) / 2];
+	s->ends[i] = e;
+}
+
+static void ends_pop(struct sim *s)
+{
+	struct end last = s->ends[--s->ends_n];
+	uint32_t i = 0;
+
+	for (uint32_t child; (child = 2 * i + 1) < s->ends_n; i = child) {
+		if (child + 1 < s->ends_n && s->ends[child + 1].usec < s->ends[child].usec)
+			child++;
+		if (s->ends[child].usec >= last.usec)
+			break;
+		s->ends[i] = s->ends[child];
+	}
+	s->ends[i] = last;
+}
+
+/* -- jobs --------------------------------------------------------------------------------------------------------- */
+
+/* Amdahl: how fast with `cpus`, where 1 is what it does with those it asked for. */
+static double rate_of(const struct sim *s, const struct sim_job *j, uint32_t cpus)
+{
+	double f = s->o->serial;
+
+	return (f + (1 - f)) / (f + (1 - f) * j->cpus / cpus);
+}
+
+static void account(struct sim *s, uint32_t job)
+{
+	struct running *r = &s->running[job];
+	double seconds = (double)(s->now_usec - r->at_usec) / 1e6;
+
+	r->left = MAX_OF(r->left - seconds * r->rate, 0.0);
+	s->w->jobs[job].cpu_seconds += seconds * r->cpus;
+	r->at_usec = s->now_usec;
+}
+
+static void set_cpus(struct sim *s, uint32_t job, uint32_t cpus)
+{
+	struct running *r = &s->running[job];
+
+	r->cpus = cpus;
+	r->rate = rate_of(s, &s->w->jobs[job], cpus);
+	r->version++;
+	ends_push(s, (struct end){s->now_usec + (int64_t)ceil(r->left / r->rate * 1e6), job, r->version});
+}
+
+static struct core_input *input(struct sim *s, enum core_input_kind kind)
+{
+	GROW(s->in, s->in_n, s->in_cap);
+	s->in[s->in_n] = (struct core_input){.kind = kind};
+	return &s->in[s->in_n++];
+}
+
+/* Reports lie in an array that grows: inputs point into it once the step begins. */
+static struct mscg_report *report(struct sim *s, enum mscg_report_kind kind, struct mscg_id id, uint32_t attempt)
+{
+	struct core_input *in = input(s, CORE_REPORT);
+
+	in->id = id;
+	GROW(s->reports, s->reports_n, s->reports_cap);
+	s->reports[s->reports_n] = (struct mscg_report){.kind = kind, .id = id, .attempt = attempt, .time_usec = EPOCH_USEC + s->now_usec};
+	return &s->reports[s->reports_n++];
+}
+
+static void end(struct sim *s, uint32_t job, int signal)
+{
+	struct sim_job *j = &s->w->jobs[job];
+	struct mscg_report *r;
+
+	if (!s->running[job].cpus)
+		return;
+	account(s, job);
+	j->end_usec = s->now_usec;
+	r = report(s, MSCG_REPORT_ENDED, (struct mscg_id){.job = job + 1, .task = MSCG_NO_TASK}, s->running[job].attempt);
+	r->exit_signal = signal;
+	mscg_usage_init(&r->usage);
+	s->running[job].cpus = 0;
+	s->running[job].version++;
+}
+
+static void carry_out(struct sim *s, const struct mscg_action *a)
+{
+	uint32_t job = a->id.job - 1, cpus = a->grant ? a->grant->share[0].cpu_milli / 1000 : 0;
+	struct sim_job *j = &s->w->jobs[job];
+
+	switch (a->kind) {
+	case MSCG_ACTION_START:
+		j->start_usec = s->now_usec;
+		s->running[job] = (struct running){.left = j->run_seconds, .at_usec = s->now_usec, .attempt = a->attempt};
+		set_cpus(s, job, cpus);
+		report(s, MSCG_REPORT_STARTED, a->id, a->attempt);
+		break;
+	case MSCG_ACTION_RESIZE:
+		if (s->running[job].cpus) {
+			account(s, job);
+			set_cpus(s, job, cpus);
+			j->resizes++;
+			s->result.resizes++;
+		}
+		report(s, MSCG_REPORT_RESIZED, a->id, a->attempt)->resize_seq = a->resize_seq;
+		break;
+	case MSCG_ACTION_SIGNAL: /* the time limit */
+	case MSCG_ACTION_KILL:
+		end(s, job, a->signal ? a->signal : 9);
+		break;
+	case MSCG_ACTION_REMOVE:
+	case MSCG_ACTION_COUNT:
+		break;
+	}
+}
+
+static void step(struct sim *s)
+{
+	struct core_now now = {.real_usec = EPOCH_USEC + s->now_usec, .boot_usec = s->now_usec + 1};
+
+	do {
+		for (uint32_t i = 0, k = 0; i < s->in_n; i++)
+			if (s->in[i].kind == CORE_REPORT)
+				s->in[i].report = &s->reports[k++];
+		core_output_clear(&s->out);
+		core_step(s->core, s->in, s->in_n, now, &s->out);
+		s->in_n = s->reports_n = 0;
+		s->result.steps++;
+		for (uint32_t i = 0; i < s->out.answers_n; i++)
+			if (s->out.answers[i].code < 0)
+				s->result.rejected++;
+		for (uint32_t i = 0; i < s->out.actions_n; i++)
+			carry_out(s, &s->out.actions[i]);
+	} while (s->in_n);
+}
+
+static void submit(struct sim *s, uint32_t job)
+{
+	static char *const argv[] = {(char *)"job", NULL};
+	struct sim_job *j = &s->w->jobs[job];
+	struct mscg_spec spec = {
+		.argv = (char **)argv, .elastic = j->min_cpus != j->max_cpus, .cpus_milli = j->cpus * 1000, .min_cpus_milli = j->min_cpus * 1000,
+		.max_cpus_milli = j->max_cpus * 1000, .mem_bytes = MAX_OF(j->mem_bytes, (uint64_t)4 << 20), .time_limit_s = j->time_limit_s,
+		.uid = j->user, .grace_s = 30,
+	};
+	struct core_input *in = input(s, CORE_SUBMIT);
+
+	/* Ids are given in order: one input a step keeps job and id together. The specification is read during the step. */
+	in->token = job + 1;
+	in->spec = &spec;
+	step(s);
+}
+
+/* -- the whole ---------------------------------------------------------------------------------------------------- */
+
+static struct core *new_core(const struct sim_options *o)
+{
+	struct core_cpu *cpus = xcalloc(o->cpus, sizeof *cpus);
+	struct core_machine machine = {.node = "simulated", .cpus = cpus, .ncpus = o->cpus, .mem_bytes = o->mem_bytes};
+	struct core_policy policy = {.elastic = o->elastic, .elastic_threshold = o->elastic_threshold, .max_launch_retries = 1};
+	struct core *core;
+
+	for (uint32_t i = 0; i < o->cpus; i++)
+		cpus[i] = (struct core_cpu){
+			.cpu = (uint16_t)i, .core = (uint16_t)i, .cache = (uint16_t)(i / 8), .numa = (uint16_t)(i / 32), .package = (uint16_t)(i / 64),
+		};
+	core = core_new(&machine, &policy);
+	free(cpus);
+	return core;
+}
+
+static bool fits(const struct sim_options *o, const struct sim_job *j)
+{
+	return j->min_cpus <= o->cpus && j->mem_bytes <= o->mem_bytes;
+}
+
+static int64_t next_event(const struct sim *s, uint32_t submitted)
+{
+	int64_t next = s->out.wake_boot_usec == USEC_NEVER ? USEC_NEVER : s->out.wake_boot_usec - 1;
+
+	if (submitted < s->w->n)
+		next = MIN_OF(next, s->w->jobs[submitted].submit_usec);
+	if (s->ends_n)
+		next = MIN_OF(next, s->ends[0].usec);
+	return next;
+}
+
+static void run(struct sim *s)
+{
+	uint32_t submitted = 0;
+
+	s->out.wake_boot_usec = USEC_NEVER;
+	for (;;) {
+		int64_t next = next_event(s, submitted);
+
+		if (next == USEC_NEVER)
+			return;
+		s->now_usec = MAX_OF(s->now_usec, next);
+		while (s->ends_n && s->ends[0].usec <= s->now_usec) {
+			struct end e = s->ends[0];
+
+			ends_pop(s);
+			if (s->running[e.job].version == e.version)
+				end(s, e.job, 0);
+		}
+		if (s->in_n || s->out.wake_boot_usec <= s->now_usec + 1)
+			step(s);
+		while (submitted < s->w->n && s->w->jobs[submitted].submit_usec <= s->now_usec)
+			submit(s, submitted++);
+	}
+}
+
+int sim_run(struct sim_workload *w, const struct sim_options *o, struct sim_result *ret, struct mscg_error *error)
+{
+	struct sim s = {.w = w, .o = o};
+
+	if (!o->cpus || o->cpus > MSCG_CPUS_MAX)
+		return mscg_error_set(error, -EINVAL, "a machine of %u CPUs cannot be simulated: expected 1 to %u", o->cpus, MSCG_CPUS_MAX);
+	if (o->serial < 0 || o->serial > 1)
+		return mscg_error_set(error, -EINVAL, "a serial share of %g makes no sense: expected 0 to 1", o->serial);
+	for (uint32_t i = 0; i < w->n; i++) {
+		struct sim_job *j = &w->jobs[i];
+
+		j->start_usec = j->end_usec = -1;
+		j->cpu_seconds = 0;
+		j->resizes = 0;
+		if (!fits(o, j))
+			return mscg_error_set(error, -EINVAL, "job %u wants %u CPUs and %llu bytes, the machine has %u and %llu: give it more (--cpus, --mem)",
+			                      i + 1, j->min_cpus, (unsigned long long)j->mem_bytes, o->cpus, (unsigned long long)o->mem_bytes);
+	}
+	s.core = new_core(o);
+	s.running = xcalloc(w->n ? w->n : 1, sizeof *s.running);
+	run(&s);
+	*ret = s.result;
+	sim_measure(w, o, ret);
+	core_output_free(&s.out);
+	core_free(s.core);
+	free(s.running);
+	free(s.ends);
+	free(s.in);
+	free(s.reports);
+	return 0;
+}
