@@ -1,5 +1,4 @@
 /* catch_usr1 SECONDS: says "ready" once it catches SIGUSR1, and "usr1 COUNT" whenever one came, for that long. */
-#define _GNU_SOURCE
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
