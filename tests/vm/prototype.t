@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # as: both
+# alone: it uses the places that a user has by default
 # machine: --cpus 8 --mem 9G
 # timeout: 600
 """What Mini-SLURM's documents tell a user to type, typed word for word with mscg for mini-slurm, prints what they say.
