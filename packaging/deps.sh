@@ -41,7 +41,6 @@ procps               | vm          | ps and sysctl in the guest                 
 iproute2             | vm          | the loopback device                               | ip
 mmdebstrap           | full        | a root file system with systemd                   | mmdebstrap
 debian-archive-keyring | vm        | checks the guest'"'"'s kernel                         | /usr/share/keyrings/debian-archive-keyring.gpg
-curl                 | demo        | talks to the gateway                              | curl
 '
 
 die() {
