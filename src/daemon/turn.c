@@ -168,6 +168,8 @@ static void batch_done(struct work *work, void *ctx)
 		recover_rebuild(d);
 		return;
 	}
+	if (b->events_n)
+		d->retry_usec = 0;
 	if (b->stamp_boot)
 		memcpy(d->info.boot_id, d->boot_id, sizeof d->info.boot_id);
 	for (uint32_t i = 0; i < b->specs_n; i++)

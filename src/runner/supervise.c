@@ -15,12 +15,15 @@ static void lose_daemon(struct supervisor *s)
 	s->daemon_fd = -1;
 }
 
-/* A full socket holds a wake-up already; a broken one shows itself in the next wait. */
+/* What cannot be sent now, for want of room or memory, is sent as soon as there is some. */
 static void wake_daemon(struct supervisor *s)
 {
 	struct message_header wake = message_make(MESSAGE_WAKE, sizeof wake, s->index, s->generation);
-	if (s->daemon_fd >= 0)
-		message_send(s->daemon_fd, &wake, sizeof wake, NULL, 0);
+	int r = s->daemon_fd >= 0 ? message_send(s->daemon_fd, &wake, sizeof wake, NULL, 0) : 0;
+
+	s->wake_due = r < 0;
+	if (r == -EPIPE || r == -ECONNRESET)
+		lose_daemon(s);
 }
 
 static void finish_main(struct supervisor *s, const siginfo_t *si)
@@ -126,7 +129,7 @@ void supervise(struct supervisor *s)
 	wake_daemon(s); /* ready */
 	while (s->daemon_fd >= 0 || s->main_pid != 0) {
 		struct pollfd p[] = {
-			{ .fd = s->daemon_fd, .events = POLLIN },
+			{ .fd = s->daemon_fd, .events = (short)(s->wake_due ? POLLIN | POLLOUT : POLLIN) },
 			{ .fd = s->listen_fd, .events = POLLIN },
 		};
 		/* SIGCHLD is let in here only: it cannot slip in between a look and the wait. */
@@ -135,7 +138,9 @@ void supervise(struct supervisor *s)
 			reap(s);
 			continue;
 		}
-		if (p[0].revents)
+		if (p[0].revents & POLLOUT)
+			wake_daemon(s);
+		if (p[0].revents & ~POLLOUT)
 			read_daemon(s);
 		if (p[1].revents)
 			accept_daemon(s);

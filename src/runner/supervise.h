@@ -27,6 +27,7 @@ struct supervisor {
 	int          pid;
 	int          daemon_fd; /* SUPERVISOR_DAEMON_FD, or -1: nobody listens */
 	int          listen_fd;
+	bool         wake_due;  /* the daemon could not be told what the slot says */
 	sigset_t     while_waiting; /* all blocked but SIGCHLD */
 	bool         reset_oom;
 	bool         share_memory; /* CLONE_VM is safe here (see start.c) */

@@ -80,7 +80,7 @@ def drop(world):
 
 def named(text):
     return any(word in text for word in ("damaged", "malformed", "lacks", "not a database", "corrupt", "is it", "another program",
-                                         "written by", "version", "begins with", "cannot be read", "disk I/O", "gone or", "the slot file"))
+                                         "written by", "version", "begins with", "cannot be read", "disk I/O", "gone or", "the slot file", "another instance", "is there twice"))
 
 
 class Ended(Exception):

@@ -378,7 +378,7 @@ def judge_job(v, job, row, answer, events, runs, expect, may_be_lost):
             v.add("wrong", "job %s is LOST" % job)
     elif got != want:
         v.add("wrong", "job %s (%s): %s %s, expected %s, reason %s" % (job, row["nonce"], got, events, want, row["reason"]))
-    elif runs == 0 and want[0] in ("COMPLETED", "FAILED") and row["reason"] not in ("LaunchFailed", "SupervisorDied"):
+    elif runs == 0 and want[0] in ("COMPLETED", "FAILED") and row["reason"] not in ("JobLaunchFailure", "SupervisorDied"):
         v.add("wrong", "job %s is %s and never ran" % (job, got))
     ends = sum(kind == "ended" for kind, _ in events)
     if ends != 1 or sum(kind == "submitted" for kind, _ in events) != 1:
