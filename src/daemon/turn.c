@@ -165,6 +165,7 @@ static void batch_done(struct work *work, void *ctx)
 			attached_drop(d, (struct mscg_id){ b->specs[i].job, MSCG_NO_TASK });
 		batch_free(b);
 		batch_free(steal(&d->open));
+		spec_cache_clear(d); /* their numbers are given again, to others */
 		recover_rebuild(d);
 		return;
 	}
