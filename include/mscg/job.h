@@ -115,6 +115,7 @@ struct mscg_spec {
 	char  *stdout_path; /* NULL: ~/.mscg_logs/job_<id>.out */
 	char  *stderr_path;
 	char  *account, *comment, *partition;
+	char  *dependency;  /* "afterok:12,afterany:13": what it waits for */
 	char  *submit_line; /* the command line as typed, for `history` */
 	bool   shell;
 	bool   append;    /* open output files for appending instead of truncating */
@@ -138,6 +139,7 @@ struct mscg_spec {
 	uint32_t array_throttle; /* 0: none */
 	/* Set by the daemon from the kernel and the account database, never by a client. */
 	char    *user, *home;
+	char    *dependency_left; /* of `dependency`, when it is accepted; not kept */
 	uint32_t uid, gid;
 };
 MSCG_PUBLIC struct mscg_spec *mscg_spec_new(void); /* with defaults; the caller frees it */
@@ -237,6 +239,7 @@ struct mscg_row {
 	struct mscg_job job;
 	char    *pending;    /* array record: index ranges that wait, as "5-15:2,20-30"; NULL for others */
 	uint32_t array_throttle, array_ended, array_worst; /* array record: tasks ended, highest exit status of them */
+	char    *dependency;   /* what it still waits for; NULL: nothing */
 	uint32_t array_failed; /* array record: tasks that ended in another state than COMPLETED */
 };
 MSCG_PUBLIC void mscg_row_clear(struct mscg_row *row);

@@ -1,5 +1,6 @@
 /* What was asked: defaults, and every check that needs no machine. */
 #include "src/base/base.h"
+#include "src/base/depend.h"
 #include "src/base/parse.h"
 #include "src/base/utf8.h"
 
@@ -44,6 +45,8 @@ void mscg_spec_free(struct mscg_spec *spec)
 	free(spec->comment);
 	free(spec->partition);
 	free(spec->submit_line);
+	free(spec->dependency);
+	free(spec->dependency_left);
 	free(spec->array);
 	free(spec->user);
 	free(spec->home);
@@ -67,6 +70,8 @@ struct mscg_spec *mscg_spec_copy(const struct mscg_spec *spec)
 	copy->comment     = xstrdup(spec->comment);
 	copy->partition   = xstrdup(spec->partition);
 	copy->submit_line = xstrdup(spec->submit_line);
+	copy->dependency  = xstrdup(spec->dependency);
+	copy->dependency_left = xstrdup(spec->dependency_left);
 	copy->user        = xstrdup(spec->user);
 	copy->home        = xstrdup(spec->home);
 	if (spec->array) {
@@ -278,6 +283,24 @@ static int check_limits(const struct mscg_spec *spec, struct mscg_error *error)
 	return 0;
 }
 
+static int check_dependency(const struct mscg_spec *spec, struct mscg_error *error)
+{
+	struct depends d;
+	int r;
+
+	if (!spec->dependency)
+		return 0;
+	r = mscg_depends_parse(spec->dependency, &d, error);
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; r == 0 && i < d.n; i++)
+		if (d.on[i].failed || d.on[i].due_usec || (d.on[i].kind == DEPEND_SINGLETON && d.on[i].id.job))
+			r = mscg_error_set(error, -EINVAL, "invalid dependency '%.60s': expected for example afterok:12, or singleton alone",
+			                   spec->dependency);
+	mscg_depends_clear(&d);
+	return r;
+}
+
 static int check_array(const struct mscg_spec *spec, struct mscg_error *error)
 {
 	uint64_t count;
@@ -352,6 +375,8 @@ int mscg_spec_check(struct mscg_spec *spec, struct mscg_error *error)
 		r = check_limits(spec, error);
 	if (r == 0)
 		r = check_array(spec, error);
+	if (r == 0)
+		r = check_dependency(spec, error);
 	if (r == 0 && spec->attached && spec->hold)
 		r = mscg_error_set(error, -EINVAL, "a held job cannot be attached to a terminal: submit it instead");
 	if (r == 0 && spec->pty && !spec->attached)

@@ -160,6 +160,7 @@ static void set_texts(struct mscg_spec *spec, const struct job_options *o)
 	spec->append = streq(o->open_mode, "append");
 	spec->requeue = o->requeue;
 	spec->hold = o->hold;
+	spec->dependency = xstrdup(o->dependency);
 	spec->begin_usec = o->begin;
 	spec->deadline_usec = o->deadline;
 	spec->slurm_env = o->slurm_env;

@@ -7,7 +7,7 @@
 
 struct job_options {
 	const char *name, *array, *chdir, *account, *comment, *partition, *cpu_mode, *export_list;
-	const char *input, *output, *error_file, *open_mode;
+	const char *input, *output, *error_file, *open_mode, *dependency;
 	uint32_t cpus, min_cpus, max_cpus; /* thousandths; 0: not given */
 	uint32_t tasks, tasks_per_node;    /* 0: not given */
 	struct job_memory {
@@ -66,6 +66,8 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 	 .values = VALUES_FILE}, \
 	{0, "open-mode", "MODE", "what happens to files that exist: truncate (default) or append", value_word, JOB_OPTION(open_mode), \
 	 .words = "append|truncate"}, \
+	{'d', "dependency", "LIST", "start after others: after:JOB[+MINUTES] afterany:JOB afterok:JOB afternotok:JOB (more with :JOB), singleton; " \
+	 "between them ',' for all, '?' for any", value_text, JOB_OPTION(dependency), .values = VALUES_JOB}, \
 	{'H', "hold", NULL, "wait until it is released (mscg release)", value_true, JOB_OPTION(hold)}, \
 	{'b', "begin", "TIME", "start at that time at the earliest: now+2hours, 16:00, tomorrow, 2026-01-31T12:00", value_future, \
 	 JOB_OPTION(begin)}, \
@@ -77,7 +79,6 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 /* What Slurm has and this version has not: refused by name. */
 #define JOB_OPTIONS_LATER \
 	JOB_LATER('q', "qos", "QOS", "quality of service"), \
-	JOB_LATER('d', "dependency", "LIST", "waiting for other jobs"), \
 	JOB_LATER('L', "licenses", "LIST", "licences"), \
 	JOB_LATER('G', "gpus", "N", "GPUs"), \
 	JOB_LATER(0, "gres", "LIST", "generic resources"), \

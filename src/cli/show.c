@@ -135,6 +135,7 @@ static void print_ours(const json_t *job)
 	known("Partition:", job, "partition");
 	known("Comment:", job, "comment");
 	print_array(job);
+	known("Waits for:", job, "dependency");
 	if (jhas(job, "begin_time"))
 		line("Begin:", "%s", text_time(jtime(job, "begin_time"), text, sizeof text));
 	if (jhas(job, "deadline"))

@@ -29,8 +29,10 @@ void core_free(struct core *core)
 			array_free(e->array);
 		}
 		entry_forget_live(e);
+		depend_forget(e);
 		mscg_run_free(e->job.run);
 	}
+	depend_clear(core);
 	ids_free(&core->jobs);
 	for (uint32_t i = 0; i < core->chunks; i++)
 		free(core->chunk[i]);

@@ -19,19 +19,21 @@ static int64_t opens_at(const struct core *core, const struct entry *e)
 {
 	int64_t at = e->live ? e->live->retry_at : 0;
 
-	if (e->job.begin_usec > core->now.real_usec)
-		at = MAX_OF(at, gate_boot_of(core, e->job.begin_usec));
+	int64_t begin = MAX_OF(e->job.begin_usec, depend_opens(core, e));
+
+	if (begin > core->now.real_usec)
+		at = MAX_OF(at, gate_boot_of(core, begin));
 	return at > core->now.boot_usec ? at : 0;
 }
 
-static bool is_wanted(const struct entry *e)
+static bool is_wanted(const struct core *core, const struct entry *e)
 {
-	return !(e->job.flags & MSCG_JOB_HELD) && (!is_record(e) || array_wants(e->array));
+	return !(e->job.flags & MSCG_JOB_HELD) && depend_opens(core, e) != USEC_NEVER && (!is_record(e) || array_wants(e->array));
 }
 
 void gate_consider(struct core *core, struct entry *e)
 {
-	bool wanted = is_wanted(e);
+	bool wanted = is_wanted(core, e);
 	int64_t at = wanted ? opens_at(core, e) : 0;
 
 	if (at || e->live)
@@ -46,10 +48,9 @@ int gate_check(const struct core *core, const struct entry *e)
 {
 	bool timed = e->live && e->live->deadline.at != USEC_NEVER;
 
-	(void)core;
 	if (e->shape)
-		return is_wanted(e) && !timed ? 0 : -EBADMSG;
-	return !is_wanted(e) || timed ? 0 : -EBADMSG;
+		return is_wanted(core, e) && !timed ? 0 : -EBADMSG;
+	return !is_wanted(core, e) || timed ? 0 : -EBADMSG;
 }
 
 /* From when on it could not end by its deadline any more. */
@@ -94,6 +95,8 @@ enum mscg_reason gate_why(const struct core *core, const struct entry *e, struct
 		snprintf(text, 160, "%s, until it is released", mscg_reason_text(MSCG_REASON_HELD_USER));
 		return MSCG_REASON_HELD_USER;
 	}
+	if (depend_why(core, e, now, text) != MSCG_REASON_NONE)
+		return depend_why(core, e, now, text);
 	if (e->job.begin_usec > now.real_usec) {
 		in = (e->job.begin_usec - now.real_usec + USEC_PER_SEC - 1) / USEC_PER_SEC;
 		snprintf(text, 160, "begins in %s at the earliest", format_elapsed((uint64_t)in, size, sizeof size));

@@ -4,6 +4,7 @@
 
 #include "src/base/base.h"
 #include "src/base/clock.h"
+#include "src/base/depend.h"
 #include "src/base/parse.h"
 #include "src/core/core.h"
 #include "src/core/place.h"
@@ -34,6 +35,7 @@ struct entry {
 	struct shape   *shape; /* NULL: not in the index */
 	struct live    *live;
 	struct array   *array; /* record: its own; task: its record's */
+	struct depends *depends; /* what it still waits for; NULL: nothing. Owned */
 };
 
 /* All waiting jobs with the same needs. */
@@ -140,6 +142,7 @@ struct core {
 	struct entry **holder, **claim;
 	uint32_t       cpu_limit;
 
+	struct ids  waited; /* by number of a job: who waits for it or its tasks (depend.c) */
 	struct ids  jobs; /* plain jobs and records */
 	struct entry *spare, **chunk; uint32_t chunks, chunks_cap;
 	struct queue  queue;
@@ -276,6 +279,17 @@ void gate_deadline(struct core *core, struct entry *e); /* it could not end by i
 /* NONE: nothing keeps it out. */
 enum mscg_reason gate_why(const struct core *core, const struct entry *e, struct core_now now, char text[160]);
 int64_t gate_boot_of(const struct core *core, int64_t real_usec); /* when to look whether a time of the wall clock has come */
+
+/* depend.c: jobs that wait for others */
+int     depend_set(struct core *core, struct entry *e, const char *text, struct mscg_error *error); /* "afterok:12", as in a row */
+void    depend_submitted(struct core *core, struct entry *e, const char *text);
+void    depend_forget(struct entry *e);
+void    depend_clear(struct core *core);
+int64_t depend_opens(const struct core *core, const struct entry *e); /* wall clock; 0: now; USEC_NEVER: when others have done something */
+bool    depend_never(const struct entry *e);
+void    depend_started(struct core *core, const struct entry *e);
+void    depend_ended(struct core *core, const struct entry *e);
+enum mscg_reason depend_why(const struct core *core, const struct entry *e, struct core_now now, char text[160]);
 
 /* update.c: what people change */
 void update_hold(struct core *core, const struct core_input *input);

@@ -109,6 +109,8 @@ void life_submit(struct core *core, const struct core_input *in)
 	event.cpus_milli = job.cpus_milli;
 	event.mem_bytes = job.mem_bytes;
 	out_event(core, e, &event);
+	if (in->spec->dependency_left)
+		depend_submitted(core, e, in->spec->dependency_left);
 	gate_arm(core, e);
 	gate_consider(core, e);
 	a = out_answer(core, in->token, id, 0, CORE_RESIZE_NONE, true, "%s", text);
@@ -302,6 +304,7 @@ void life_end(struct core *core, struct entry *e, const struct ending *ending)
 	}
 	if (granted)
 		out_action(core, e, MSCG_ACTION_REMOVE)->state = (uint8_t)ending->state;
+	depend_ended(core, e);
 	if (!is_record(e) && e->array)
 		array_task_ended(core, e);
 }

@@ -135,6 +135,9 @@ static int load_record(struct core *core, const struct mscg_row *row, struct msc
 	e->job = row->job;
 	e->job.run = NULL;
 	core->count[MSCG_STATE_PENDING] += e->array->waiting;
+	r = row->dependency ? depend_set(core, e, row->dependency, error) : 0;
+	if (r < 0)
+		return r;
 	gate_arm(core, e);
 	array_consider(core, e->array);
 	return 0;
@@ -158,6 +161,8 @@ static int load_job(struct core *core, const struct mscg_row *row, struct mscg_e
 	entry_index(core, e);
 	if (e->job.state != MSCG_STATE_PENDING)
 		r = load_granted(core, e, error);
+	else if (row->dependency)
+		r = depend_set(core, e, row->dependency, error);
 	if (r < 0) {
 		entry_free(core, e);
 		return r;

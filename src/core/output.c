@@ -114,6 +114,7 @@ void out_fill_row(const struct entry *e, struct mscg_row *ret)
 {
 	*ret = (struct mscg_row){.job = e->job};
 	ret->job.run = mscg_run_copy(e->job.run);
+	ret->dependency = e->depends && !mscg_state_is_final((enum mscg_state)e->job.state) ? mscg_depends_format(e->depends) : NULL;
 	if (is_record(e)) {
 		const struct array *a = e->array;
 

@@ -49,6 +49,7 @@ static void started(struct core *core, struct entry *e, const struct mscg_report
 	l->started_boot = core->now.boot_usec - (ago > 0 ? ago : 0);
 	out_event(core, e, &event);
 	life_set_deadline(core, e);
+	depend_started(core, e);
 	if (restored)
 		adopted(core, e);
 	change_repair(core, e);

@@ -115,6 +115,12 @@ bool request_store_is_well(struct request *r);
 /* The job that `id` names, if it is there and the client may touch it. Answers otherwise, and NULL. */
 const struct mscg_job *request_job(struct request *r);
 
+/* -- depends.c -- */
+/* Works out what is left of what these wait for (spec->dependency_left), then go_on(), at once or later; or answers the request
+ * with what is wrong. Takes the specifications and their list; go_on() is given them back. */
+void depends_settle(struct request *r, struct mscg_spec **specs, uint32_t n,
+                    void (*go_on)(struct request *r, struct mscg_spec **specs, uint32_t n));
+
 /* -- changes.c -- */
 void hold_start(struct request *r); /* Hold, Release */
 void update_start(struct request *r);

@@ -217,6 +217,17 @@ static int submit_admit(struct request *r, struct mscg_spec *spec, struct mscg_e
 	return submit_in_time(spec, error);
 }
 
+static void submit_all(struct request *r, struct mscg_spec **specs, uint32_t n)
+{
+	r->answer = submit_answer;
+	r->result = json_array();
+	for (uint32_t i = 0; i < n; i++) {
+		struct core_input input = { .kind = CORE_SUBMIT };
+		turn_add(r->d, &input, spec_ref_new(specs[i]), r);
+	}
+	free(specs);
+}
+
 static void submit_start(struct request *r)
 {
 	struct mscg_spec **specs = NULL;
@@ -245,13 +256,7 @@ static void submit_start(struct request *r)
 		request_fail(r, code, &error);
 		return;
 	}
-	r->answer = submit_answer;
-	r->result = json_array();
-	for (uint32_t i = 0; i < n; i++) {
-		struct core_input input = { .kind = CORE_SUBMIT };
-		turn_add(r->d, &input, spec_ref_new(specs[i]), r);
-	}
-	free(specs);
+	depends_settle(r, specs, n, submit_all);
 }
 
 /* -- Cancel ------------------------------------------------------------------------------------------------------- */

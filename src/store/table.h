@@ -80,7 +80,8 @@ struct columns {
 	X(U32,   PLAIN, array_worst,            array_worst) \
 	X(U32,   PLAIN, array_failed,           array_failed) \
 	X(I64,   PLAIN, job.begin_usec,         begin_usec) \
-	X(I64,   PLAIN, job.deadline_usec,      deadline_usec)
+	X(I64,   PLAIN, job.deadline_usec,      deadline_usec) \
+	X(TEXT,  PLAIN, dependency,             dependency)
 
 /* In a column `run` of its own, NULL while the job has none; then "usage", a list in the order of USAGES (left out
  * where nothing is known), and "grant". */
@@ -145,7 +146,8 @@ struct columns {
 	X(U32,   FIXED, array_throttle,         array_throttle) \
 	X(BOOL,  FIXED, hold,                   hold) \
 	X(I64,   FIXED, begin_usec,             begin_usec) \
-	X(I64,   FIXED, deadline_usec,          deadline_usec)
+	X(I64,   FIXED, deadline_usec,          deadline_usec) \
+	X(TEXT,  FIXED, dependency,             dependency)
 
 #define EVENT_COLUMNS(X) \
 	X(I64,   FIXED, time_usec,              time_usec) \

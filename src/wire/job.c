@@ -221,8 +221,9 @@ static void set_resources(json_t *o, const struct mscg_job *job, const struct wi
 	set(o, "grace", json_integer(job->grace_s));
 }
 
-static void set_times(json_t *o, const struct mscg_job *job, int64_t now)
+static void set_times(json_t *o, const struct mscg_row *row, int64_t now)
 {
+	const struct mscg_job *job = &row->job;
 	int64_t end = job->end_usec ? job->end_usec : now;
 	/* A requeued job waits again. */
 	int64_t started = job->start_usec && job->state != MSCG_STATE_PENDING ? job->start_usec : end;
@@ -230,6 +231,7 @@ static void set_times(json_t *o, const struct mscg_job *job, int64_t now)
 	set(o, "submit_time", wire_time_json(job->submit_usec));
 	set(o, "start_time", wire_time_json(job->start_usec));
 	set(o, "end_time", wire_time_json(job->end_usec));
+	set_text(o, "dependency", row->dependency);
 	set(o, "begin_time", wire_time_json(job->begin_usec));
 	set(o, "deadline", wire_time_json(job->deadline_usec));
 	set(o, "wait_seconds", seconds_json(started - job->submit_usec));
@@ -258,7 +260,7 @@ json_t *wire_job_json(const struct mscg_row *row, const struct mscg_spec *spec, 
 	set_state(o, row, extra);
 	set_command(o, spec);
 	set_resources(o, &row->job, extra);
-	set_times(o, &row->job, extra->now_usec);
+	set_times(o, row, extra->now_usec);
 	set_places(o, &row->job, extra);
 	set(o, "accounting", wire_usage_json(row->job.run ? &row->job.run->usage : &unknown, row->job.mem_bytes));
 	set(o, "live", json_null());

@@ -17,6 +17,7 @@ const struct spec_field wire_spec_fields[] = {
 	FIELD(comment, TEXT, 0),
 	FIELD(partition, TEXT, 0),
 	FIELD(submit_line, TEXT, 0),
+	FIELD(dependency, TEXT, 0),
 	FIELD(shell, BOOL, 0),
 	FIELD(append, BOOL, 0),
 	FIELD(elastic, BOOL, 0),

@@ -53,3 +53,15 @@ is() { [ "$(field "$1" state 2>/dev/null)" = "$2" ]; }
     within 60 is 1 TIMEOUT
     same 15 "$(field 2 signal)"
 }
+
+@test "dependencies, over a daemon that is killed" {
+    mscg submit "sleep 1; exit 3"
+    mscg submit -d afternotok:1 true
+    mscg submit -d afterok:1 true
+    kill_daemon
+    launch
+    mscg wait 2 --timeout 60
+    same "DependencyNeverSatisfied" "$(field 3 reason)"
+    mscg submit -d afterok:2,afternotok:1 true
+    mscg wait 4 --timeout 60
+}

@@ -6,6 +6,7 @@
  *   policy elastic=no threshold=50 calm=1000 retries=3 reject                   may follow
  *   submit NAME cpus=2 [elastic=MIN:MAX] [mem=1G] [priority=5] [time=60] [grace=30] [array=0-9%2] [quota] [requeue]
  *                  [hold] [begin=SECONDS] [deadline=SECONDS] [uid=N]     seconds from now on
+ *                  [after=DEPENDENCY]      jobs by number: afterok:1,afterany:2
  *   started | exited CODE | ended CODE | deferred | failed CODE | resized | refused | lost | stuck   NAME [signal=9] [oom=1]
  *                                                        [supervisor] [node-down] [attempt=N] [#text...]: a report of the engine
  *   hold NAME [admin], release NAME [admin]
@@ -209,6 +210,7 @@ static void keep_rows(struct replay *r)
 		f->row = *row;
 		f->row.job.run = mscg_run_copy(row->job.run);
 		f->row.pending = xstrdup(row->pending);
+		f->row.dependency = xstrdup(row->dependency);
 	}
 }
 
@@ -382,6 +384,8 @@ static void spec_word(struct replay *r, struct mscg_spec *s, char *w)
 		s->begin_usec = r->rig.now.real_usec + number(r, v) * USEC_PER_SEC;
 	} else if ((v = value(w, "deadline"))) {
 		s->deadline_usec = r->rig.now.real_usec + number(r, v) * USEC_PER_SEC;
+	} else if ((v = value(w, "after"))) {
+		s->dependency_left = xstrdup(v);
 	} else if ((v = value(w, "uid"))) {
 		s->uid = number(r, v);
 	} else if (streq(w, "hold")) {
@@ -657,6 +661,7 @@ static void replay_free(struct replay *r)
 	for (uint32_t i = 0; i < r->names_n; i++) {
 		free(r->names[i].name);
 		free(r->names[i].spec.array);
+		free(r->names[i].spec.dependency_left);
 	}
 	for (uint32_t i = 0; i < r->folds_n; i++) {
 		mscg_run_free(r->folds[i].job.run);

@@ -68,6 +68,7 @@ struct world {
 	struct mscg_report *report; uint32_t reports, reports_cap;
 	struct mscg_spec spec[8];
 	struct core_update update;
+	char depends[8][64];
 	struct mscg_range range[8][3];
 	uint64_t tokens; /* open: asked and not answered for the last time */
 	uint64_t steps, started, resized, restarts, deferred, plans, seq;
@@ -314,6 +315,24 @@ static struct mscg_id any_id(struct world *w)
 	return id;
 }
 
+/* On a job that the core knows: what has ended is looked up by others. */
+static void random_depends(struct world *w, struct mscg_spec *s, char text[64])
+{
+	static const char *const kinds[] = {"after:", "afterany:", "afterok:", "afternotok:"};
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < 2 && chance(20); i++) {
+		struct mscg_id id = any_id(w);
+		const struct mscg_job *job = core_find(w->rig.core, id);
+		char number[MSCG_ID_TEXT];
+
+		if (!job || (!mscg_id_equal(job->id, id) && !core_task_waits(w->rig.core, id)))
+			continue;
+		n += (size_t)snprintf(text + n, 64 - n, "%s%s%s", n ? i % 2 ? "?" : "," : "", kinds[below(4)], mscg_id_format(id, number));
+		s->dependency_left = text;
+	}
+}
+
 static void random_spec(struct world *w, struct mscg_spec *s, struct mscg_range *range)
 {
 	static const uint64_t mem[] = {0, 64 * MIB, 512 * MIB, 3 * GIB, 40 * GIB};
@@ -374,6 +393,7 @@ static void random_inputs(struct world *w)
 
 	for (uint32_t i = 0; i < 8 && chance(22); i++) {
 		random_spec(w, &w->spec[i], w->range[i]);
+		random_depends(w, &w->spec[i], w->depends[i]);
 		in = input(w, CORE_SUBMIT);
 		in->spec = &w->spec[i];
 		in->token = SPEC_TOKEN + i;
@@ -473,6 +493,7 @@ static void check_rows(struct world *w)
 		j->row = out->rows[i];
 		j->row.job.run = mscg_run_copy(out->rows[i].job.run);
 		j->row.pending = xstrdup(out->rows[i].pending);
+		j->row.dependency = xstrdup(out->rows[i].dependency);
 		j->has_row = true;
 	}
 	for (uint32_t i = 0; i < w->books;) {

@@ -1,0 +1,48 @@
+/* depend.h: what a job waits for, as text and in parts.
+ *
+ * As asked: "afterok:20:21,afterany:23", "after:20+5" (minutes), "singleton"; ',' between: all of them, '?': any.
+ * As kept in the row of a job that waits: what is left of it, a job that can not do it any more with "(failed)" behind
+ * it, and a delay that runs as "@" and its end in microseconds since the epoch. */
+#ifndef BASE_DEPEND_H
+#define BASE_DEPEND_H
+
+#include <mscg/job.h>
+
+#define DEPEND_MAX 1000 /* jobs that one may wait for */
+
+#define DEPEND_KINDS(X) \
+	X(AFTER,      "after")      /* it has started, or ended without */ \
+	X(AFTERANY,   "afterany")   /* it has ended */ \
+	X(AFTEROK,    "afterok")    /* with COMPLETED */ \
+	X(AFTERNOTOK, "afternotok") /* with anything else */ \
+	X(SINGLETON,  "singleton")  /* those of the same name and user that are there have ended */
+
+enum depend_kind {
+#define X(name, label) DEPEND_##name,
+	DEPEND_KINDS(X)
+#undef X
+	DEPEND_KIND_COUNT
+};
+
+struct depend {
+	enum depend_kind kind;
+	struct mscg_id   id;        /* job 0: singleton that is not looked up yet */
+	uint32_t         delay_min; /* after */
+	bool             failed;
+	int64_t          due_usec;  /* it has started, and the delay is over then; 0: it has not */
+};
+
+struct depends {
+	struct depend *on; /* owned */
+	uint32_t       n;
+	bool           any;
+};
+
+int   mscg_depends_parse(const char *text, struct depends *ret, struct mscg_error *error);
+char *mscg_depends_format(const struct depends *depends); /* NULL when nothing is left; the caller frees it */
+void  mscg_depends_clear(struct depends *depends);
+void  mscg_depends_drop(struct depends *depends, uint32_t i);
+/* What is known of a job that has ended is worked into it: done, failed, or a delay that runs. True: this one is done. */
+bool  mscg_depend_ended(struct depend *depend, enum mscg_state state, int64_t start_usec, int64_t now_usec);
+
+#endif
