@@ -38,6 +38,9 @@ static void check_stats(struct doctor *d, struct mscg *m)
 	stats = json_object_get(reply, "stats");
 	d->system = geteuid() != 0 && streq(jtext(stats, "mode", ""), "root");
 	d->warnings = json_incref(json_object_get(stats, "warnings"));
+	if (*jtext(stats, "degraded", ""))
+		doctor_add(d, "degraded", CHECK_FAIL, "make room on that file system, or make it writable: mscgd notices within a minute",
+		           "the scheduler takes no new jobs: %s", jtext(stats, "degraded", ""));
 	if (jbool(stats, "drained", false))
 		doctor_add(d, "drained", CHECK_WARN, "mscg drain --undo", "the scheduler is drained: it starts no job");
 	if (!streq(jtext(stats, "engine", "local"), "local"))

@@ -26,12 +26,19 @@ static int ping_run(struct cli *cli, void *options, char **words)
 	mscg_close(m);
 	if (r)
 		return r;
+	const char *degraded = jtext(reply, "degraded", "");
+
 	if (cli->json)
 		print_json(reply);
 	else
 		printf("mscgd %s, pid %lld, up %s, state in %s%s\n", jtext(reply, "version", "?"), (long long)jint(reply, "pid", 0),
 		       text_elapsed(jreal(reply, "uptime_seconds", 0), up, sizeof up), jtext(reply, "state_dir", "?"),
 		       jbool(reply, "scheduling", true) ? "" : ", not scheduling");
+	if (!cli->json && *degraded) {
+		fputs("degraded, no new jobs are taken: ", stdout);
+		print_plain(stdout, degraded);
+		putchar('\n');
+	}
 	json_decref(reply);
 	return CLI_OK;
 }
@@ -44,7 +51,9 @@ static const struct option_spec ping_options[] = {
 const struct verb verb_ping = {
 	.name = "ping",
 	.summary = "Say whether a scheduler answers",
-	.about = "Says which mscgd answers on the socket, or exits with status 4 when none does.",
+	.about = "Says which mscgd answers on the socket, or exits with status 4 when none does. Where the state directory cannot be "
+		 "written (no space, no inodes, an input/output error, read-only) it says so: running jobs run on, new ones are refused "
+		 "until it can.",
 	.examples = "  mscg ping --wait 10 && mscg submit ./train.sh",
 	.run = ping_run,
 	.options = ping_options,

@@ -95,6 +95,11 @@ static void print_stats(const json_t *s)
 	print_counts(s);
 	print_metrics(s);
 	print_breakdown(s);
+	if (*jtext(s, "degraded", "")) {
+		fputs("\nDegraded: no new jobs are taken: ", stdout);
+		print_plain(stdout, jtext(s, "degraded", ""));
+		putchar('\n');
+	}
 	if (json_array_size(warnings))
 		puts("\nWarnings:");
 	json_array_foreach(warnings, i, one) {

@@ -162,6 +162,11 @@ void turn_forget_requests(struct daemon *d);
 int recover_open(struct daemon *d, struct mscg_error *error);
 void recover_rebuild(struct daemon *d);
 
+/* -- degraded.c -- */
+/* No new jobs from here on, and a look now and then whether it is over. */
+void degraded_begin(struct daemon *d, const struct mscg_error *why);
+void degraded_end(struct daemon *d);
+
 /* -- prune.c -- */
 /* Deletes what of the journal is older than keep-events says, some of it at a time; looked at after commits only. */
 void prune_if_due(struct daemon *d);
@@ -180,6 +185,7 @@ void scope_enter(const struct config *config, char **argv);
 /* Leaves the loop: at once, or (when_idle) when no job is left. */
 void daemon_shutdown(struct daemon *d, bool when_idle);
 bool daemon_is_idle(const struct daemon *d);
+void daemon_notify_status(const struct daemon *d);
 
 struct daemon {
 	struct config     config;
@@ -204,6 +210,12 @@ struct daemon {
 	struct mscg_error failure;
 	sd_event_source  *retry_source;
 	int64_t           retry_usec;
+
+	/* degraded.c */
+	bool              degraded;
+	struct mscg_error degraded_why;
+	sd_event_source  *probe_source;
+	int64_t           probe_usec;
 
 	/* server.c, requests.c */
 	int               listen_fd, spare_fd; /* the latter is there to be given up */

@@ -289,6 +289,9 @@ static int setup(struct daemon *d, struct mscg_error *error)
 		return mscg_error_set(error, r, "cannot make an event loop: %s", strerror(-r));
 	if ((r = turn_open(d, error)) < 0 || (r = recover_open(d, error)) < 0)
 		return r;
+	struct mscg_error short_of = {0};
+	if (!d->config.once && store_ballast_fill(d->store, &short_of) < 0)
+		degraded_begin(d, &short_of);
 	if ((r = committer_start(&d->committer, d->store, d, error)) < 0)
 		return r;
 	d->store = NULL;
@@ -316,8 +319,15 @@ static void teardown(struct daemon *d)
 	machine_clear(&d->machine);
 	strv_free(d->warnings);
 	sd_event_source_unref(d->retry_source);
+	sd_event_source_unref(d->probe_source);
 	sd_event_unref(d->loop);
 	config_clear(&d->config);
+}
+
+void daemon_notify_status(const struct daemon *d)
+{
+	sd_notifyf(0, "STATUS=%u CPUs, %llu MiB, socket %s", d->machine.core.ncpus,
+	           (unsigned long long)(d->machine.core.mem_bytes >> 20), d->config.socket);
 }
 
 static void announce(const struct daemon *d)
@@ -328,8 +338,9 @@ static void announce(const struct daemon *d)
 		log_line(LOG_WARNING, "%s", *w);
 	log_line(LOG_INFO, "Starting scheduler with %u CPUs, %llu MB memory", d->machine.core.ncpus,
 	         (unsigned long long)(d->machine.core.mem_bytes >> 20));
-	sd_notifyf(0, "READY=1\nSTATUS=%u CPUs, %llu MiB, socket %s", d->machine.core.ncpus,
-	           (unsigned long long)(d->machine.core.mem_bytes >> 20), d->config.socket);
+	sd_notify(0, "READY=1");
+	if (!d->degraded)
+		daemon_notify_status(d);
 }
 
 /* One client on standard input and output; done when it has hung up and everything is answered and committed. */

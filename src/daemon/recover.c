@@ -41,7 +41,10 @@ static void reload_run(struct work *work, struct store *store)
 {
 	struct reload *l = container_of(work, struct reload, work);
 
-	l->result = store_get_info(store, &l->info, &l->error);
+	/* To take up work on a directory that cannot be written would be to fail again at the first commit. */
+	l->result = l->d->failing ? store_ballast_fill(store, &l->error) : 0;
+	if (l->result >= 0)
+		l->result = store_get_info(store, &l->info, &l->error);
 	if (l->result >= 0) {
 		/* Without an engine nothing may be granted. */
 		core_restore(l->core, l->info.next_job_id, l->info.next_seq, l->info.drained || l->d->config.once);
@@ -164,7 +167,7 @@ static void rebuild_done(struct work *work, void *ctx)
 	struct daemon *d = ctx;
 
 	if (l->result < 0) {
-		log_line(LOG_ERR, "the store cannot be read: %s", l->error.text);
+		log_line(LOG_ERR, "the state directory cannot be used yet: %s", l->error.text);
 		retry_later(d);
 	} else {
 		log_line(LOG_NOTICE, "state rebuilt from the store");

@@ -236,6 +236,10 @@ static void submit_start(struct request *r)
 
 	if (!request_store_is_well(r))
 		return;
+	if (r->d->degraded) {
+		fail(r, -EIO, "no new jobs are taken until the state directory can be written: %s", r->d->degraded_why.text);
+		return;
+	}
 	int code = wire_submit_parse(r->parameters, &specs, &n, &error);
 	if (code < 0) {
 		request_fail(r, code, &error);
@@ -528,9 +532,10 @@ static void ping_start(struct request *r)
 {
 	struct daemon *d = r->d;
 
-	request_reply(r, json_pack("{s:s, s:i, s:s, s:s, s:f, s:b}", "version", MSCG_VERSION, "pid", (int)getpid(), "instance",
+	request_reply(r, json_pack("{s:s, s:i, s:s, s:s, s:f, s:b, s:s?}", "version", MSCG_VERSION, "pid", (int)getpid(), "instance",
 	                           d->info.instance, "state_dir", d->config.state_dir, "uptime_seconds",
-	                           (double)(clock_boot_usec() - d->started_boot_usec) / 1e6, "scheduling", d->engine != NULL));
+	                           (double)(clock_boot_usec() - d->started_boot_usec) / 1e6, "scheduling", d->engine != NULL,
+	                           "degraded", d->degraded ? d->degraded_why.text : NULL));
 }
 
 static void config_start(struct request *r)

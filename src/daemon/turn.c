@@ -35,6 +35,7 @@ struct batch {
 	uint32_t next_job_id;
 	int8_t   drained;
 	bool     stamp_boot;
+	bool     ballast_dropped; /* what was in the way is in `error` */
 	int      result;
 	struct mscg_error error;
 };
@@ -103,13 +104,29 @@ static int read_specs(struct batch *b, struct store *store)
 	return 0;
 }
 
+/* What has been decided and what has ended is worth the room that was kept for it. */
+static int write_with_ballast(struct batch *b, struct store *store)
+{
+	int r = write_batch(b, store);
+
+	while ((r == -ENOSPC || r == -EDQUOT) && store_ballast_drop(store)) {
+		struct mscg_error why = b->error;
+
+		b->ballast_dropped = true;
+		r = write_batch(b, store);
+		if (r == 0)
+			b->error = why;
+	}
+	return r;
+}
+
 static void batch_run(struct work *work, struct store *store)
 {
 	struct batch *b = container_of(work, struct batch, work);
 
 	b->result = 0;
 	if (b->events_n || b->rows_n || b->specs_n || b->drained >= 0 || b->stamp_boot)
-		b->result = write_batch(b, store);
+		b->result = write_with_ballast(b, store);
 	if (b->result == 0)
 		b->result = read_specs(b, store);
 }
@@ -161,6 +178,7 @@ static void batch_done(struct work *work, void *ctx)
 		log_line(LOG_ERR, "cannot commit %u events: %s", b->events_n, b->error.text);
 		d->failing = true;
 		d->failure = b->error;
+		degraded_begin(d, &b->error);
 		for (uint32_t i = 0; i < b->specs_n; i++)
 			attached_drop(d, (struct mscg_id){ b->specs[i].job, MSCG_NO_TASK });
 		batch_free(b);
@@ -171,6 +189,8 @@ static void batch_done(struct work *work, void *ctx)
 	}
 	if (b->events_n)
 		d->retry_usec = 0;
+	if (b->ballast_dropped)
+		degraded_begin(d, &b->error);
 	if (b->stamp_boot)
 		memcpy(d->info.boot_id, d->boot_id, sizeof d->info.boot_id);
 	for (uint32_t i = 0; i < b->specs_n; i++)

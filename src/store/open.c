@@ -283,6 +283,16 @@ int store_ready(struct store *store, struct mscg_error *error)
 
 /* ---- opening and closing ---- */
 
+/* The log has to be made, and that needs an inode and some room. */
+static int ready_with_ballast(struct store *store, struct mscg_error *error)
+{
+	int r = store_ready(store, error);
+
+	while ((r == -ENOSPC || r == -EDQUOT) && store_ballast_drop(store))
+		r = store_ready(store, error);
+	return r;
+}
+
 void store_close(struct store *store)
 {
 	if (!store)
@@ -318,7 +328,7 @@ int store_open_schema(struct store **ret, const char *dir, const struct schema *
 	    (r = take_lock(store, &lock, error)) < 0 ||
 	    (r = sign_lock(store, lock.instance, lock.next_seq, error)) < 0 ||
 	    (r = touch_file(store, lock.instance, error)) < 0 ||
-	    (r = store_ready(store, error)) < 0 ||
+	    (r = ready_with_ballast(store, error)) < 0 ||
 	    (r = check_lock(store, &lock, error)) < 0 ||
 	    (r = sign_lock(store, store->instance, store->kept.next_seq, error)) < 0)
 		return r;

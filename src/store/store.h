@@ -48,6 +48,12 @@ struct store_batch {
 };
 int store_commit(struct store *store, const struct store_batch *batch, struct mscg_error *error);
 
+/* The ballast: a file in the directory that takes up 4 MiB. Makes it or finds it whole, and writes in it: 0 says that the
+ * directory can be written and that there is room to spare. -ENOSPC, -EROFS, -EIO and the like. */
+int  store_ballast_fill(struct store *store, struct mscg_error *error);
+/* Gives up some of its room, and with the last of it its inode, to what has to be recorded. False: none is left. */
+bool store_ballast_drop(struct store *store);
+
 /* Restart: every row that is not final, in order of id (the record of an array before its tasks). `each` may stop it with
  * -errno, and must not use the store. The row is owned by the callee after the call. */
 int store_load_active(struct store *store, int (*each)(struct mscg_row *row, void *ctx), void *ctx,
