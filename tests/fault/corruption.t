@@ -142,7 +142,7 @@ def stored(base, rng, kind, mutate=damage):
         j = judge(w)
         if j.problems and named(w.said(200)):
             result = "named"
-        elif j.problems and all(p.startswith("broken: ") for p in j.problems):
+        elif j.problems and all(p.startswith("broken: ") or ": journal " in p for p in j.problems) and j.counts["broken"]:
             # In what this daemon had no reason to read (journal, an index, a total); a look at the whole file names it.
             result = "found by a check"
         else:

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # timeout: 200
+# plain: LeakSanitizer does not work under ptrace
 """SIGKILL before and after every system call, one after the other: of mscgd from a submission to the end of its job, of mscgd
 from its lock until it has taken over, of a supervisor from START to the exit it records."""
 import os, sys

@@ -32,11 +32,11 @@ until mscg ping >/dev/null 2>&1; do
 	[ $n -lt 400 ] || { sed 's/^/PC log /' /tmp/log; break; }
 done
 echo "PC serving"
-mscg events -f --json | sed -u 's/^/PC event /' &
+mscg events -f --json | while read -r line; do echo "PC event $line"; done &
 read -r boot </proc/sys/kernel/random/boot_id
 n=0
 while :; do
 	n=$((n + 1))
-	id=$(mscg submit --parsable -J "$boot.$n" -c 0.01 --cpu-mode quota --mem 4 -o /dev/null -e /dev/null -D / /bin/ledger /ledger "$boot.$n" $((n % 5 * 300))) &&
+	id=$(mscg submit --parsable -J "$boot.$n" -c 0.1 --cpu-mode quota --mem 4 -o /dev/null -e /dev/null -D / /bin/ledger /ledger "$boot.$n" $((n % 4 * 100))) &&
 		echo "PC ack $id $boot.$n"
 done

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # timeout: 200
+# plain: it asks the C library for its heap
 """Jobs, resizes and cancels at random, for long: descriptors and live heap of mscgd and of supervisors at the end are what
 they were half-way, and no cgroup is left."""
 import os, sys
@@ -61,7 +62,8 @@ class Driver:
         pid = self.world.process.pid
         fds = len(os.listdir("/proc/%d/fd" % pid))
         asked = "print (unsigned long)((struct mallinfo2 (*)(void))mallinfo2)().uordblks"
-        out = subprocess.run(["gdb", "-batch", "-p", str(pid), "-ex", asked], capture_output=True, text=True).stdout
+        # The short form has too few jobs for caches to have their size.
+        out = "" if not suite.long else subprocess.run(["gdb", "-batch", "-p", str(pid), "-ex", asked], capture_output=True, text=True).stdout
         heap = next((int(l.split()[-1]) for l in out.splitlines() if l.startswith("$1 = ")), None)
         db = sqlite3.connect(self.world.copy_database())
         pages = db.execute("PRAGMA page_count").fetchone()[0]
@@ -95,7 +97,8 @@ if end["supervisor_fds"] != half["supervisor_fds"]:
 # bytes a job.
 PAGE = 4096 + 300
 allowed = (end["pages"] - half["pages"]) * PAGE + 32 * total // 2
-diag("live heap grew by %d bytes, by what the pages of the file explain and 32 bytes a job: %d" % (end["heap"] - half["heap"], allowed))
+if half["heap"] and end["heap"]:
+    diag("live heap grew by %d bytes, by what the pages of the file explain and 32 bytes a job: %d" % (end["heap"] - half["heap"], allowed))
 if half["heap"] is not None and end["heap"] - half["heap"] >= allowed:
     v.add("broken", "live heap: %d bytes half-way, %d at the end" % (half["heap"], end["heap"]))
 left = [x for x in os.listdir(d.world.cgroup) if x.startswith("job_")]
@@ -113,9 +116,8 @@ j.problems += v.problems
 j.counts["resizes"], j.counts["cancels"] = d.resized, len(d.cancelled)
 if j.problems:
     diag(d.world.said(20))
-# A leak is found: the half-way measure with a descriptor less would have been a failure, as every use of != shows; what must
-# be shown is that heap can be read at all.
-ok(half["heap"] and end["heap"], "the heap can be measured", measures)
+if suite.long:
+    ok(half["heap"] and end["heap"], "the heap can be measured (with gdb)", measures)
 suite.take(j, j.counts["jobs"], "jobs of soak")
 d.world.destroy()
 suite.finish("jobs of soak")

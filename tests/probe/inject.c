@@ -102,6 +102,23 @@ static void at_stop(pid_t tid)
 	}
 }
 
+/* Whose code it was: "SIGSEGV in /usr/lib/…". */
+static void say_where(pid_t tid)
+{
+	struct user_regs_struct regs;
+	unsigned long from, to;
+	char path[64], line[512], name[300];
+
+	snprintf(path, sizeof path, "/proc/%d/maps", (int)tid);
+	FILE *f = fopen(path, "r");
+	if (!f || ptrace(PTRACE_GETREGS, tid, 0, &regs) < 0)
+		return;
+	while (fgets(line, sizeof line, f))
+		if (sscanf(line, "%lx-%lx %*s %*s %*s %*s %299s", &from, &to, name) == 3 && regs.rip >= from && regs.rip < to)
+			fprintf(stderr, "SIGSEGV in %s\n", name);
+	fclose(f);
+}
+
 static void follow(pid_t tid, int status)
 {
 	int sig = WSTOPSIG(status), event = status >> 16;
@@ -122,6 +139,8 @@ static void follow(pid_t tid, int status)
 		sig = 0;
 	} else if (event) {
 		sig = 0;
+	} else if (sig == SIGSEGV) {
+		say_where(tid);
 	}
 	ptrace(PTRACE_SYSCALL, tid, 0, (long)sig);
 }
@@ -229,8 +248,10 @@ int main(int argc, char **argv)
 	}
 	if (launched && !dead) {
 		kill(target, SIGKILL);
-		while (waitpid(target, &status, __WALL) != target || WIFSTOPPED(status))
-			;
+		/* Its threads must be seen to end before it is. */
+		for (pid_t tid; (tid = waitpid(-1, &status, __WALL)) > 0 || errno == EINTR;)
+			if (tid == target && !WIFSTOPPED(status))
+				break;
 		return report(fired ? 3 : 0);
 	}
 	if (launched && (!fired || (WIFSIGNALED(status) && kill_at < 0)))
