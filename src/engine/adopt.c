@@ -39,12 +39,12 @@ static void say_again(struct local *l, const struct task *t)
 	}
 }
 
-static void report_lost(struct local *l, struct task *t, const char *text)
+static void report_lost(struct local *l, struct task *t, enum mscg_reason reason, const char *text)
 {
 	struct mscg_report report;
 
 	t->phase  = TASK_ENDED;
-	t->reason = MSCG_REASON_OUTCOME_UNKNOWN;
+	t->reason = (uint8_t)reason;
 	report    = task_report(t, MSCG_REPORT_LOST);
 	snprintf(report.text, sizeof report.text, "%s", text);
 	local_report(l, &report);
@@ -60,6 +60,19 @@ static bool open_cgroup(struct local *l, struct task *t, uint64_t id)
 		return false;
 	}
 	return true;
+}
+
+/* Whoever was killed in the middle of a notification or of a shrink of memory left it frozen, or held below
+ * memory.high: it goes on as it was granted. */
+static void release_cgroup(struct local *l, const struct task *t, const struct mscg_job *job)
+{
+	struct mscg_error error;
+
+	if (job->state != MSCG_STATE_SUSPENDED && mscg_cgroup_thaw(&t->cgroup, &error) < 0)
+		local_log(l, LOG_WARNING, "job=%s %s", t->name + 4, error.text);
+	if (l->controllers & MSCG_CGROUP_BIT(MEMORY) &&
+	    mscg_cgroup_set(&t->cgroup, MSCG_CGROUP_MEMORY_HIGH, MSCG_CGROUP_MAX, &error) < 0)
+		local_log(l, LOG_WARNING, "job=%s %s", t->name + 4, error.text);
 }
 
 static bool populated(const struct task *t)
@@ -106,7 +119,13 @@ void adopt_job(struct engine *e, const struct mscg_job *job, const struct mscg_s
 	t->max_milli = spec->max_cpus_milli ? spec->max_cpus_milli : l->engine.machine_cpus * 1000;
 	t->grant     = job->run ? mscg_grant_copy(job->run->grant) : NULL;
 	t->phase     = TASK_LAUNCHED;
-	bool here    = open_cgroup(l, t, slot ? slot->cgroup_id : 0);
+	if (slot && slot->other_boot) {
+		report_lost(l, t, MSCG_REASON_NODE_DOWN, "the machine was restarted while the job was granted");
+		return;
+	}
+	bool here = open_cgroup(l, t, slot ? slot->cgroup_id : 0);
+	if (here && slot)
+		release_cgroup(l, t, job);
 	if (!slot || slot->state == RUNNER_REVOKED) {
 		/* Never armed, or not any more: it has not begun. A cgroup made ahead for it is empty, or not its own. */
 		if (slot) {
@@ -132,7 +151,7 @@ void adopt_job(struct engine *e, const struct mscg_job *job, const struct mscg_s
 		if (slot->supervised)
 			break; /* its supervisor will say */
 		if (!populated(t))
-			report_lost(l, t, "it was being started when mscgd and its supervisor died");
+			report_lost(l, t, MSCG_REASON_OUTCOME_UNKNOWN, "it was being started when mscgd and its supervisor died");
 		else
 			finish_event(slot, l);
 		break;
@@ -183,7 +202,7 @@ void adopt_done(struct engine *e)
 		if (s->state == RUNNER_DAMAGED)
 			local_log(l, LOG_ERR, "slot %u is damaged: it is not used again before the machine is restarted", s->slot);
 		/* Its end is committed; only the tidying up was cut short. */
-		if (s->state != RUNNER_FREE && (!t || t->attempt != s->attempt) && !(s->state == RUNNER_RUNNING && s->supervised))
+		if (!s->other_boot && s->state != RUNNER_FREE && (!t || t->attempt != s->attempt) && !(s->state == RUNNER_RUNNING && s->supervised))
 			runner_free_slot(l->runner, s->slot);
 	}
 	free(steal(&l->slots));

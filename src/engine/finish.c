@@ -50,6 +50,9 @@ static void kill_rest(struct local *l, struct task *t)
 	struct mscg_error error;
 
 	t->killed = true;
+	/* Dying takes CPU time too. */
+	if (l->controllers & MSCG_CGROUP_BIT(CPU))
+		mscg_cgroup_set_cpu_milli(&t->cgroup, UINT32_MAX, NULL);
 	if (mscg_cgroup_kill(&t->cgroup, &error) < 0)
 		local_log(l, LOG_ERR, "job=%s %s", t->name + 4, error.text);
 	task_set_deadline(l, t, clock_boot_usec() + stuck_usec);

@@ -218,13 +218,21 @@ static void format_cut(const struct mscg_cpuset *set, char *text, size_t size)
 		memcpy(text + size - 4, "...", 4);
 }
 
+/* Processes. The kernel counts the one that it chose twice when memory.oom.group makes the others follow. */
+static uint64_t oom_kills(const struct mscg_cgroup_stat *s)
+{
+	if (s->memory_oom_kills == MSCG_CGROUP_UNKNOWN || s->memory_oom_group_kills == MSCG_CGROUP_UNKNOWN)
+		return s->memory_oom_kills;
+	return s->memory_oom_kills - MIN_OF(s->memory_oom_group_kills, s->memory_oom_kills);
+}
+
 void usage_from_stat(struct mscg_usage *u, const struct mscg_cgroup_stat *s)
 {
 	*u = (struct mscg_usage){
 		.cpu_usec = s->cpu_usage_usec, .cpu_user_usec = s->cpu_user_usec, .cpu_system_usec = s->cpu_system_usec,
 		.cpu_held_usec = u->cpu_held_usec, .nr_throttled = s->cpu_nr_throttled, .throttled_usec = s->cpu_throttled_usec,
 		.memory_peak_bytes = s->memory_peak, .memory_anon_bytes = s->memory_anon, .memory_file_bytes = s->memory_file,
-		.memory_shmem_bytes = s->memory_shmem, .oom_kills = s->memory_oom_kills, .pids_peak = s->pids_peak,
+		.memory_shmem_bytes = s->memory_shmem, .oom_kills = oom_kills(s), .pids_peak = s->pids_peak,
 		.io_read_bytes = s->io_read_bytes, .io_write_bytes = s->io_write_bytes,
 	};
 }

@@ -228,11 +228,15 @@ static int claim(struct local *l, const char *instance, struct mscg_error *error
 	return mscg_cgroup_stamp_set(&l->root, instance, error);
 }
 
+/* An empty one that is there already is made anew: what is cloned from a cgroup that was killed once (by cgroup.kill of
+ * its own, or of a former root above it) into a job's fresh one would be killed. One with supervisors in it is kept. */
 static int open_supervisors(struct local *l, struct mscg_error *error)
 {
-	int r = mscg_cgroup_create(&l->root, "supervisors", &l->supervisors, NULL);
+	int r = mscg_cgroup_create(&l->root, "supervisors", &l->supervisors, error);
 
-	if (r < 0)
+	if (r == -EEXIST && mscg_cgroup_remove(&l->root, "supervisors", NULL) >= 0)
+		r = mscg_cgroup_create(&l->root, "supervisors", &l->supervisors, error);
+	if (r == -EEXIST)
 		r = mscg_cgroup_open(&l->root, "supervisors", &l->supervisors, error);
 	/* On a machine that is full of busy jobs, who starts and reaps them goes first. */
 	if (r >= 0 && l->controllers & MSCG_CGROUP_BIT(CPU))

@@ -78,6 +78,32 @@ ok((o["state"], o["reason"]) == ("FAILED", "SupervisorDied"), "a killed supervis
 ok(not os.path.exists(root + "/jobs/job_" + victim) or not cgroup_file(victim, "cgroup.procs"), "and no process of it survives")
 ok(d.wait(other)[other]["exit_code"] == 4, "others run on")
 
+# -- a daemon that dies in the middle of a notification, or of a shrink of memory, leaves the job frozen or held back
+job = note("sleep 2; exit 8")
+d.started(job)
+crash()
+directory = root + "/jobs/job_" + job + "/"
+with open(directory + "cgroup.freeze", "w") as f:
+    f.write("1")
+if os.environ.get("MSCG_VM"):
+    with open(directory + "memory.high", "w") as f:
+        f.write("8M")
+d.start()
+ok(cgroup_file(job, "cgroup.freeze").strip() == "0", "a job that was left frozen is thawed")
+if os.environ.get("MSCG_VM"):
+    ok(cgroup_file(job, "memory.high").strip() == "max", "memory.high is taken back")
+ok(d.wait(job)[job]["exit_code"] == 8, "and ends by itself")
+
+# -- the kernel kills what is cloned from a cgroup that was killed into one that was not
+crash()
+with open(root + "/jobs/supervisors/cgroup.kill", "w") as f:
+    f.write("1")
+while supervisors():
+    time.sleep(0.05)
+d.start()
+job = note("exit 3")
+ok(d.wait(job)[job]["exit_code"] == 3 and noted(job) == 1, "supervisors in a cgroup that was killed once start jobs again")
+
 # -- daemon and supervisor together
 job = note("sleep 600")
 j = d.started(job)
