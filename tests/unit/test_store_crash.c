@@ -3,6 +3,8 @@
  *
  * A history is made of numbered commits. Commit k is the same in every run: it sets the rows of some jobs to k, adds events,
  * and every third adds a job; so a database can be asked which commit was its last, and then be compared whole.
+ *
+ * timeout: 400
  */
 #include "tests/unit/test_store.h"
 
