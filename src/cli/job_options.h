@@ -66,8 +66,8 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 	 .values = VALUES_FILE}, \
 	{0, "open-mode", "MODE", "what happens to files that exist: truncate (default) or append", value_word, JOB_OPTION(open_mode), \
 	 .words = "append|truncate"}, \
-	{'d', "dependency", "LIST", "start after others: after:JOB[+MINUTES] afterany:JOB afterok:JOB afternotok:JOB (more with :JOB), singleton; " \
-	 "between them ',' for all, '?' for any", value_text, JOB_OPTION(dependency), .values = VALUES_JOB}, \
+	{'d', "dependency", "LIST", "start after others: afterok:JOB, after|afterany|afternotok:JOB, singleton; ',' all, '?' any", value_text, \
+	 JOB_OPTION(dependency), .values = VALUES_JOB}, \
 	{'H', "hold", NULL, "wait until it is released (mscg release)", value_true, JOB_OPTION(hold)}, \
 	{'b', "begin", "TIME", "start at that time at the earliest: now+2hours, 16:00, tomorrow, 2026-01-31T12:00", value_future, \
 	 JOB_OPTION(begin)}, \
@@ -124,7 +124,7 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 	JOB_IGNORED(0, "acctg-freq", "LIST", "accounting is read from the kernel, never sampled"), \
 	JOB_IGNORED(0, "profile", "WHAT", "accounting is read from the kernel, never sampled"), \
 	JOB_IGNORED(0, "wckey", "KEY", "there are no workload keys"), \
-	JOB_IGNORED(0, "kill-on-invalid-dep", "yes|no", "there are no dependencies"), \
+	JOB_IGNORED(0, "kill-on-invalid-dep", "yes|no", "it waits, with the reason DependencyNeverSatisfied"), \
 	JOB_IGNORED_OPTIONAL('k', "no-kill", "off", "there is one machine"), \
 	JOB_IGNORED('S', "core-spec", "N", "cores are reserved in mscgd's configuration"), \
 	JOB_IGNORED('v', "verbose", NULL, "there is nothing more to say"), \

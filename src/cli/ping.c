@@ -51,9 +51,9 @@ static const struct option_spec ping_options[] = {
 const struct verb verb_ping = {
 	.name = "ping",
 	.summary = "Say whether a scheduler answers",
-	.about = "Says which mscgd answers on the socket, or exits with status 4 when none does. Where the state directory cannot be "
-		 "written (no space, no inodes, an input/output error, read-only) it says so: running jobs run on, new ones are refused "
-		 "until it can.",
+	.about = "Says which mscgd answers on the socket, or exits with status 4 when none does. Where the state\n"
+	         "directory cannot be written (no space, no inodes, an input/output error, read-only) it says so:\n"
+	         "running jobs run on, new ones are refused until it can.",
 	.examples = "  mscg ping --wait 10 && mscg submit ./train.sh",
 	.run = ping_run,
 	.options = ping_options,

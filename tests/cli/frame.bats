@@ -152,7 +152,8 @@ c, _ = s.accept(); c.recv(10); c.close()
     same ":commands" "$(mscg __complete -- submit --mem 5 ech)"
     same ":files" "$(mscg __complete -- submit echo --m)"
     same "" "$(mscg __complete -- nonsense '')"
-    same "" "$(mscg __complete -- submit --dependency)"
+    same "--dependency=" "$(mscg __complete -- submit --dependency)"
+    same "" "$(mscg __complete -- submit --gres)"
 }
 
 @test "the completion script for bash works" {
