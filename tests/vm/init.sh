@@ -74,6 +74,12 @@ if [ -e "$dir/out" ]; then
 	mount --bind $n/mnt/out "$n$out" || die "cannot show $out"
 fi
 
+# The kernel booted with one processor (run says why). The others come now that devices are not mapped any more.
+for f in /sys/devices/system/cpu/cpu[0-9]*/online; do
+	read -r online <"$f"
+	[ "$online" = 1 ] || echo 1 >"$f" || die "a processor does not start: $f"
+done
+
 cp /bin/relay "$dir/argv" "$dir/env" "$dir/relay.conf" $n/run/vm/
 dmesg -n 5 # from here on what goes wrong, and no more: a serial line is slow
 for d in dev sys proc; do mount --move /$d $n/$d; done
