@@ -52,6 +52,7 @@ struct mscg_report {
 	struct mscg_id id;
 	uint32_t attempt;
 	int64_t  time_usec; /* wall clock, of the thing itself */
+	int64_t  boot_usec; /* STARTED: the same by the boot clock, which limits count from; 0: not known */
 	int32_t  exit_code, exit_signal;
 	uint8_t  reason; /* enum mscg_reason where the engine knows better than the code: SUPERVISOR_DIED, LAUNCH_FAILED, OUT_OF_MEMORY */
 	int      errno_value;

@@ -82,6 +82,23 @@ static void print_breakdown(const json_t *s)
 	}
 }
 
+static void print_unkillable(const json_t *list)
+{
+	const json_t *one;
+	size_t i;
+
+	if (json_array_size(list))
+		puts("\nUnkillable (their CPUs and memory stay taken until they are gone):");
+	json_array_foreach(list, i, one) {
+		printf("  job %s: %.3g CPUs", jtext(one, "id", "?"), jreal(one, "cpus", 0));
+		if (*jtext(one, "cpu_list", ""))
+			printf(" (%s)", jtext(one, "cpu_list", ""));
+		printf(", %.0f MB: ", jreal(one, "mem_bytes", 0) / 1048576);
+		print_plain(stdout, jtext(one, "processes", "?"));
+		putchar('\n');
+	}
+}
+
 static void print_stats(const json_t *s)
 {
 	const json_t *warnings = json_object_get(s, "warnings"), *one;
@@ -100,6 +117,7 @@ static void print_stats(const json_t *s)
 		print_plain(stdout, jtext(s, "degraded", ""));
 		putchar('\n');
 	}
+	print_unkillable(json_object_get(s, "unkillable"));
 	if (json_array_size(warnings))
 		puts("\nWarnings:");
 	json_array_foreach(warnings, i, one) {

@@ -38,6 +38,11 @@ static void started(struct core *core, struct entry *e, const struct mscg_report
 	out_touch(core, e);
 	l->restored = false;
 	if (e->job.flags & MSCG_JOB_STARTED) {
+		if (restored && r->boot_usec && r->boot_usec != l->started_boot) {
+			/* The wall clock may have been set since then. */
+			l->started_boot = MIN_OF(r->boot_usec, core->now.boot_usec);
+			life_set_deadline(core, e);
+		}
 		if (restored)
 			adopted(core, e);
 		return;
@@ -46,7 +51,7 @@ static void started(struct core *core, struct entry *e, const struct mscg_report
 	event = out_new(core, e, MSCG_EVENT_STARTED);
 	event.time_usec = time_of(core, r);
 	ago = core->now.real_usec - event.time_usec;
-	l->started_boot = core->now.boot_usec - (ago > 0 ? ago : 0);
+	l->started_boot = r->boot_usec ? MIN_OF(r->boot_usec, core->now.boot_usec) : core->now.boot_usec - (ago > 0 ? ago : 0);
 	out_event(core, e, &event);
 	life_set_deadline(core, e);
 	depend_started(core, e);

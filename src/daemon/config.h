@@ -26,6 +26,7 @@ struct config {
 	uint64_t max_jobs;            /* that run at once: slots */
 	uint64_t spare_supervisors;
 	uint64_t max_launch_retries;
+	uint64_t unkillable_timeout; /* seconds */
 	uint64_t keep_events;         /* seconds of journal, 0: for ever */
 	char    *operator_group;
 	char    *poll_interval;       /* accepted, without effect */

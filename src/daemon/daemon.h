@@ -36,6 +36,12 @@ int  machine_read(struct machine *ret, const struct config *config, const struct
                   struct mscg_error *error);
 void machine_clear(struct machine *machine);
 
+/* -- hotplug.c -- */
+/* From now on CPUs that come and go are taken note of. Where the kernel does not tell (another network namespace than the
+ * machine's own), a reload (SIGHUP) does it. */
+void hotplug_watch(struct daemon *d);
+void hotplug_close(struct daemon *d);
+
 /* -- specs.c: specifications of jobs that are about to start, shared and counted -- */
 struct spec_ref {
 	struct mscg_spec *spec;
@@ -185,6 +191,8 @@ void scope_enter(const struct config *config, char **argv);
 /* Leaves the loop: at once, or (when_idle) when no job is left. */
 void daemon_shutdown(struct daemon *d, bool when_idle);
 bool daemon_is_idle(const struct daemon *d);
+/* Reads the machine again, by this configuration, and tells the core. */
+int  daemon_reread_machine(struct daemon *d, const struct config *config, struct mscg_error *error);
 void daemon_notify_status(const struct daemon *d);
 
 struct daemon {
@@ -193,6 +201,7 @@ struct daemon {
 	struct machine    machine;
 	struct core_policy policy;
 	sd_event         *loop;
+	sd_event_source  *hotplug_source, *hotplug_settle;
 	struct core      *core;
 	struct engine    *engine; /* NULL with --once */
 	struct committer *committer;

@@ -9,6 +9,7 @@
 #include <syslog.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-id128.h>
+#include <unistd.h>
 
 #include "daemon.h"
 #include "src/base/fd.h"
@@ -138,13 +139,28 @@ static void set_policy(struct daemon *d)
 	};
 }
 
+int daemon_reread_machine(struct daemon *d, const struct config *config, struct mscg_error *error)
+{
+	struct core_input input = { .kind = CORE_MACHINE, .machine = &d->machine.core };
+	struct machine machine;
+	int r = machine_read(&machine, config, &d->allowed, error);
+
+	if (r < 0)
+		return r;
+	machine_clear(&d->machine);
+	d->machine = machine;
+	if (d->engine)
+		d->engine->machine_cpus = machine.core.ncpus;
+	turn_add(d, &input, NULL, NULL);
+	daemon_notify_status(d);
+	return 0;
+}
+
 /* What is decided anew from now on is taken over; where things lie is not, until a restart. */
 static int take_over_config(struct daemon *d, struct config *fresh, struct mscg_error *error)
 {
-	struct core_input machine_input = { .kind = CORE_MACHINE, .machine = &d->machine.core };
 	struct core_input policy_input = { .kind = CORE_POLICY, .policy = &d->policy };
-	struct machine machine;
-	int r = machine_read(&machine, fresh, &d->allowed, error);
+	int r = daemon_reread_machine(d, fresh, error);
 
 	if (r < 0)
 		return r;
@@ -162,10 +178,7 @@ static int take_over_config(struct daemon *d, struct config *fresh, struct mscg_
 	}
 	config_clear(&d->config);
 	d->config = *fresh;
-	machine_clear(&d->machine);
-	d->machine = machine;
 	set_policy(d);
-	turn_add(d, &machine_input, NULL, NULL);
 	turn_add(d, &policy_input, NULL, NULL);
 	return 0;
 }
@@ -202,6 +215,7 @@ static int open_engine(struct daemon *d, struct mscg_cpuset *allowed, struct msc
 		.slots       = (uint32_t)c->max_jobs,
 		.spare       = (uint32_t)c->spare_supervisors,
 		.warn_only   = c->missing_controllers == MISSING_WARN,
+		.unkillable_timeout_s = (uint32_t)c->unkillable_timeout,
 	};
 	int r = streq(c->engine, "fake") ? fake_open(&d->engine, error) : local_open(&d->engine, &local, allowed, &d->warnings, error);
 
@@ -280,6 +294,9 @@ static int setup(struct daemon *d, struct mscg_error *error)
 		return r;
 	if (!d->config.once && (r = open_engine(d, &d->allowed, error)) < 0)
 		return r;
+	/* All that there are: those that come later too. */
+	if ((long)mscg_cpuset_count(&d->allowed) >= sysconf(_SC_NPROCESSORS_ONLN))
+		mscg_cpuset_zero(&d->allowed);
 	if ((r = machine_read(&d->machine, &d->config, &d->allowed, error)) < 0)
 		return r;
 	set_policy(d);
@@ -297,12 +314,15 @@ static int setup(struct daemon *d, struct mscg_error *error)
 	d->store = NULL;
 	if ((r = watch(d, error)) < 0)
 		return r;
+	if (d->engine)
+		hotplug_watch(d);
 	return d->config.once ? 0 : server_open(d, error);
 }
 
 static void teardown(struct daemon *d)
 {
 	server_close(d);
+	hotplug_close(d);
 	if (d->inbox && d->committer)
 		turn_flush(d);
 	committer_stop(d->committer);

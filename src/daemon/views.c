@@ -76,6 +76,34 @@ json_t *view_job(struct daemon *d, const struct mscg_row *row, const struct mscg
 	return job;
 }
 
+struct stuck_view {
+	const struct core *core;
+	json_t *list;
+};
+
+static void add_stuck(struct mscg_id id, const char *processes, void *ctx)
+{
+	struct stuck_view *v = ctx;
+	const struct mscg_job *job = core_find(v->core, id);
+	char text[MSCG_ID_TEXT], cpus[1024] = "";
+
+	if (!job || !job->run || !job->run->grant)
+		return;
+	mscg_cpuset_format(&job->run->grant->share[0].cpus, cpus, sizeof cpus);
+	json_array_append_new(v->list, json_pack("{s:s, s:f, s:s, s:I, s:s}", "id", mscg_id_format(id, text), "cpus",
+	                                         job->current_cpus_milli / 1000.0, "cpu_list", cpus, "mem_bytes",
+	                                         (json_int_t)job->run->grant->share[0].mem_bytes, "processes", processes));
+}
+
+static json_t *view_stuck(struct daemon *d)
+{
+	struct stuck_view v = { d->core, json_array() };
+
+	if (d->engine)
+		d->engine->ops->each_stuck(d->engine, add_stuck, &v);
+	return v.list;
+}
+
 json_t *view_stats(struct daemon *d, const struct store_totals *totals)
 {
 	struct core_stats s;
@@ -95,7 +123,7 @@ json_t *view_stats(struct daemon *d, const struct store_totals *totals)
 	json_t *j = json_pack("{s:s, s:I, s:I, s:I, s:I, s:s}", "node", d->machine.node, "cpus_total", (json_int_t)s.cpus_total,
 	                      "cpus_held", (json_int_t)s.cpus_held, "cpus_lent", (json_int_t)s.cpus_lent, "cpus_reserved",
 	                      (json_int_t)d->machine.cpus_reserved, "cpus_free", cpus);
-	json_t *more = json_pack("{s:f, s:f, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:o, s:f, s:f, s:o, s:s, s:s, s:s?}",
+	json_t *more = json_pack("{s:f, s:f, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:o, s:f, s:f, s:o, s:s, s:s, s:s?, s:o}",
 	                         "shared_cpus_total", s.shared_total_milli / 1000.0, "shared_cpus_held", s.shared_held_milli / 1000.0,
 	                         "mem_total", (json_int_t)s.mem_total, "mem_held", (json_int_t)s.mem_held, "mem_reserved",
 	                         (json_int_t)d->machine.mem_reserved, "utilisation_percent", (json_int_t)s.utilisation_percent,
@@ -103,7 +131,7 @@ json_t *view_stats(struct daemon *d, const struct store_totals *totals)
 	                         "completing", (json_int_t)s.completing, "jobs_total", (json_int_t)total, "by_state", states,
 	                         "mean_wait_seconds", totals->mean_wait_s, "mean_run_seconds", totals->mean_run_s, "warnings", warnings,
 	                         "mode", geteuid() == 0 ? "root" : "user", "engine", d->engine ? d->engine->ops->name : "none",
-	                         "degraded", d->degraded ? d->degraded_why.text : NULL);
+	                         "degraded", d->degraded ? d->degraded_why.text : NULL, "unkillable", view_stuck(d));
 	json_object_update(j, more);
 	json_decref(more);
 	return j;

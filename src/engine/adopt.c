@@ -25,6 +25,7 @@ static void say_again(struct local *l, const struct task *t)
 	struct mscg_report report = task_report(t, MSCG_REPORT_STARTED);
 
 	report.time_usec = t->start_usec;
+	report.boot_usec = t->start_boot_usec;
 	if (t->phase == TASK_RUNNING || t->phase == TASK_EMPTYING || (t->phase == TASK_ENDED && t->start_usec))
 		local_report(l, &report);
 	if (t->phase == TASK_EMPTYING || t->phase == TASK_ENDED) {

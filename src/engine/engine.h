@@ -38,6 +38,8 @@ struct engine_ops {
 	int  (*live)(struct engine *e, struct mscg_id id, struct engine_live *ret);
 	/* Absolute path of the job's cgroup and control file while it has them; -ENOENT. */
 	int  (*paths)(struct engine *e, struct mscg_id id, char cgroup[512], char control[512]);
+	/* Jobs that were killed and are not gone: they hold what they were granted. `processes` says which, for people. */
+	void (*each_stuck)(struct engine *e, void (*each)(struct mscg_id id, const char *processes, void *ctx), void *ctx);
 	int  (*fd)(struct engine *e);       /* poll this */
 	void (*dispatch)(struct engine *e); /* delivers reports */
 	/* Jobs go on (local). */

@@ -199,6 +199,13 @@ static void fake_dispatch(struct engine *e)
 	set_timer(f);
 }
 
+static void fake_each_stuck(struct engine *e, void (*each)(struct mscg_id id, const char *processes, void *ctx), void *ctx)
+{
+	(void)e;
+	(void)each;
+	(void)ctx;
+}
+
 static void fake_close(struct engine *e)
 {
 	struct fake *f = (struct fake *)e;
@@ -217,7 +224,7 @@ static void fake_close(struct engine *e)
 
 static const struct engine_ops fake_ops = {
 	"fake",      fake_start, fake_resize, fake_signal, fake_kill,     fake_remove, fake_adopt,
-	fake_adopt_done, fake_live, fake_paths, fake_fd,   fake_dispatch, fake_close,
+	fake_adopt_done, fake_live, fake_paths, fake_each_stuck, fake_fd, fake_dispatch, fake_close,
 };
 
 int fake_open(struct engine **ret, struct mscg_error *error)

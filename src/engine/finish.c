@@ -1,5 +1,6 @@
 /* From the end of the main process to the removed cgroup. What the job left behind is killed, the kernel's counters are
  * read while the cgroup is there, and it is removed only when the end is committed. */
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
@@ -8,8 +9,6 @@
 
 #include "internal.h"
 #include "src/base/utf8.h"
-
-static const int64_t stuck_usec = 60 * USEC_PER_SEC;
 
 static void account(struct task *t)
 {
@@ -55,7 +54,7 @@ static void kill_rest(struct local *l, struct task *t)
 		mscg_cgroup_set_cpu_milli(&t->cgroup, UINT32_MAX, NULL);
 	if (mscg_cgroup_kill(&t->cgroup, &error) < 0)
 		local_log(l, LOG_ERR, "job=%s %s", t->name + 4, error.text);
-	task_set_deadline(l, t, clock_boot_usec() + stuck_usec);
+	task_set_deadline(l, t, l->unkillable_usec ? clock_boot_usec() + l->unkillable_usec : 0);
 }
 
 void finish_emptying(struct local *l, struct task *t)
@@ -93,6 +92,46 @@ void finish_look(struct local *l, struct task *t)
 		ended(l, t);
 }
 
+/* "pid 812 (dd, state D)": state and name as /proc/PID/stat has them, of the first few. */
+static void say_processes(const struct task *t, char *text, size_t size)
+{
+	_cleanup_free_ pid_t *pids = NULL;
+	size_t n = 0, at = 0, shown = 0;
+
+	snprintf(text, size, "its processes are not to be seen");
+	if (mscg_cgroup_processes(&t->cgroup, &pids, &n, NULL) < 0)
+		return;
+	for (; shown < n && at + 48 < size; shown++) {
+		char path[32], stat[256] = "", name[32] = "?", state = '?';
+		snprintf(path, sizeof path, "/proc/%d/stat", (int)pids[shown]);
+		_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+		const char *end = fd >= 0 && read(fd, stat, sizeof stat - 1) > 0 ? strrchr(stat, ')') : NULL;
+
+		if (end && end[1]) {
+			const char *begin = strchr(stat, '(') + 1;
+			snprintf(name, sizeof name, "%.*s", (int)(end - begin), begin);
+			state = end[2];
+		}
+		at += (size_t)snprintf(text + at, size - at, "%spid %d (%s, state %c)", shown ? ", " : "", (int)pids[shown], name, state);
+	}
+	if (shown < n)
+		snprintf(text + at, size - at, " and %zu more", n - shown);
+}
+
+void finish_each_stuck(struct engine *e, void (*each)(struct mscg_id id, const char *processes, void *ctx), void *ctx)
+{
+	struct local *l = local_of(e);
+	char processes[512];
+
+	for (size_t i = 0; i < TASK_BUCKETS; i++)
+		for (const struct task *t = l->tasks[i]; t; t = t->next) {
+			if (!t->stuck || t->phase == TASK_ENDED)
+				continue;
+			say_processes(t, processes, sizeof processes);
+			each(t->id, processes, ctx);
+		}
+}
+
 void finish_late(struct local *l, struct task *t)
 {
 	struct mscg_report report;
@@ -104,12 +143,14 @@ void finish_late(struct local *l, struct task *t)
 		kill_rest(l, t);
 		return;
 	}
-	if (t->phase != TASK_EMPTYING || is_empty(t))
+	if ((t->phase != TASK_EMPTYING && !(t->phase == TASK_RUNNING && t->killed)) || is_empty(t))
 		return;
+	char processes[128];
+	say_processes(t, processes, sizeof processes);
 	t->stuck = true;
-	local_log(l, LOG_ERR, "job=%s cannot be killed: its CPUs and memory stay taken until it is gone", t->name + 4);
+	local_log(l, LOG_ERR, "job=%s cannot be killed (%s): its CPUs and memory stay taken until it is gone", t->name + 4, processes);
 	report = task_report(t, MSCG_REPORT_STUCK);
-	snprintf(report.text, sizeof report.text, "processes in %s cannot be killed", t->name);
+	snprintf(report.text, sizeof report.text, "cannot be killed: %s", processes);
 	local_report(l, &report);
 }
 
@@ -124,8 +165,10 @@ static void started(struct local *l, struct task *t, const struct runner_slot_in
 	task_forget_paths(t);
 	t->pid        = info->pid;
 	t->start_usec = info->start_usec;
+	t->start_boot_usec = info->start_boot_usec;
 	struct mscg_report report = task_report(t, MSCG_REPORT_STARTED);
 	report.time_usec          = info->start_usec;
+	report.boot_usec          = info->start_boot_usec;
 	local_report(l, &report);
 }
 
@@ -236,7 +279,7 @@ void finish_kill(struct engine *e, const struct mscg_action *a)
 	}
 	t->terminating = true;
 	kill_rest(l, t);
-	if (t->phase != TASK_EMPTYING)
+	if (t->phase == TASK_LAUNCHED)
 		task_set_deadline(l, t, 0);
 }
 

@@ -44,7 +44,7 @@ struct task {
 	char    *path[RUNNER_STAGE_COUNT]; /* what a stage of its launch is about, until it has started */
 	/* how it ended, kept until it is removed */
 	int32_t  pid;
-	int64_t  start_usec, end_usec;
+	int64_t  start_usec, start_boot_usec, end_usec;
 	int32_t  exit_code, exit_signal;
 	uint8_t  reason;
 	struct mscg_usage usage;
@@ -71,6 +71,7 @@ struct local {
 	struct runner_slot_info *slots; uint32_t slots_n, slots_cap;  /* found at start, until adopt_done */
 	bool     adopted;
 	struct resizer *resizer;
+	int64_t  unkillable_usec; /* after a kill, until what is left counts as stuck */
 };
 
 static inline struct local *local_of(struct engine *e)
@@ -127,6 +128,7 @@ void finish_late(struct local *l, struct task *t);      /* its deadline passed *
 void finish_kill(struct engine *e, const struct mscg_action *action);
 void finish_signal(struct engine *e, const struct mscg_action *action);
 void finish_remove(struct engine *e, const struct mscg_action *action);
+void finish_each_stuck(struct engine *e, void (*each)(struct mscg_id id, const char *processes, void *ctx), void *ctx);
 
 /* adopt.c */
 #define OUTCOME_UNKNOWN_TEXT "it may have begun, and the record of its launch is gone or damaged"

@@ -310,6 +310,7 @@ static void local_close(struct engine *e)
 static const struct engine_ops local_ops = {
 	.name = "local", .start = launch_start, .resize = resize_start, .signal = finish_signal, .kill = finish_kill,
 	.remove = finish_remove, .adopt = adopt_job, .adopt_done = adopt_done, .live = local_live, .paths = local_paths,
+	.each_stuck = finish_each_stuck,
 	.fd = local_fd, .dispatch = local_dispatch, .close = local_close,
 };
 
@@ -349,6 +350,7 @@ int local_open(struct engine **ret, const struct local_config *config, struct ms
 	*l = (struct local){ .engine = { .ops = &local_ops }, .jobs_dir_fd = -1, .lock_fd = -1, .epoll_fd = -1, .timer_fd = -1,
 		             .event_fd = -1, .root = MSCG_CGROUP_NONE, .supervisors = MSCG_CGROUP_NONE };
 	l->runtime_dir = xstrdup(config->runtime_dir);
+	l->unkillable_usec = config->unkillable_timeout_s * USEC_PER_SEC;
 	l->epoll_fd    = epoll_create1(EPOLL_CLOEXEC);
 	l->timer_fd    = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
 	l->event_fd    = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -11,6 +11,7 @@ struct local_config {
 	const char *instance;    /* stamp of the jobs root */
 	uint32_t    slots, spare;
 	bool        warn_only;   /* a missing controller is a warning */
+	uint32_t    unkillable_timeout_s; /* after a kill, until it is said that what is left cannot be killed */
 };
 
 /* *ret_allowed: CPUs that the jobs root may use. *ret_warnings: what is not enforced here; the caller frees the vector.
