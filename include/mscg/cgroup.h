@@ -364,8 +364,8 @@ MSCG_PUBLIC int mscg_cgroup_wait_empty(const struct mscg_cgroup *cgroup, int64_t
 MSCG_PUBLIC int mscg_cgroup_freeze(const struct mscg_cgroup *cgroup, int64_t deadline_usec, struct mscg_error *error);
 MSCG_PUBLIC int mscg_cgroup_thaw(const struct mscg_cgroup *cgroup, struct mscg_error *error);
 
-/* SIGKILL to every process in it and below it (cgroup.kill), those too that are forking. Returns before they are gone:
- * mscg_cgroup_wait_empty. Never kill a cgroup (or one above it) from which processes are still to be cloned into others: since
+/* SIGKILL to every process in it and below it (cgroup.kill). Returns before they are gone: mscg_cgroup_wait_empty. A child whose
+ * parent was in the middle of fork(2) can escape it (seen on 6.18, twice in 20000): call again until it is empty. Never kill a cgroup (or one above it) from which processes are still to be cloned into others: since
  * early 2025 (stable kernels too: seen on 6.1.176, 6.12.95, 6.18) a child is born with a SIGKILL when its parent's cgroup and
  * the one that it is cloned into were killed a different number of times, however long ago and however empty they were. A
  * cgroup that is made anew counts from 0. Dying takes CPU time: what cpu.max throttles hard dies at that pace (minutes were

@@ -30,9 +30,10 @@ struct task {
 	bool     has_slot;
 	bool     terminating;     /* SIGTERM was sent to all: what is left after the main process has until KILL */
 	bool     killed;
+	int64_t  killed_usec, kill_pause_usec; /* boot clock; until it is killed again */
 	bool     stuck;
 	int      events_fd;       /* cgroup.events, polled while EMPTYING; -1 */
-	int64_t  deadline_usec;   /* boot clock; LAUNCHED: to be at exec, EMPTYING and killed: to be empty; 0: none */
+	int64_t  deadline_usec;   /* boot clock; LAUNCHED: to be at exec; killed: to be killed again; 0: none */
 	struct mscg_grant *grant; /* what it was given last */
 	bool     elastic;
 	uint32_t min_milli, max_milli;
