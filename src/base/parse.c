@@ -87,7 +87,7 @@ static int scan_decimal(const char **p, uint64_t *whole, uint64_t *fraction, uns
 /* The power of 1024 that a suffix means, -1 for an unknown one. */
 static int size_suffix(const char *suffix)
 {
-	static const char units[] = "KMGT";
+	static const char units[] = "KMGTPE";
 	const char *unit;
 
 	if (*suffix == '\0')
@@ -114,7 +114,7 @@ int parse_size(const char *text, uint64_t *ret_bytes, struct mscg_error *error)
 
 	if (power < 0)
 		return mscg_error_set(error, -EINVAL,
-		                      "invalid size '%.60s': expected a number with K, M, G or T, for example 512M or 8GB",
+		                      "invalid size '%.60s': expected a number with K, M, G, T, P or E, for example 512M or 8GB",
 		                      text);
 	if (r == 0) {
 		unsigned __int128 unit = (unsigned __int128)1 << (10 * power);

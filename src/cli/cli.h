@@ -115,6 +115,8 @@ const struct verb *cli_find_verb(const char *name);
 
 /* Keeps a pointer until the process ends, for what options point into. Returns it. */
 void *cli_keep(void *p);
+/* Frees all that was kept; for who reads more than one command line. */
+void cli_drop_kept(void);
 
 struct cli {
 	const char *socket, *state_dir; /* --socket, --state-dir; NULL: not given */

@@ -28,17 +28,29 @@ const struct verb *cli_find_verb(const char *name)
 	return NULL;
 }
 
+static struct kept {
+	void *p;
+	struct kept *next;
+} *all_kept;
+
 void *cli_keep(void *p)
 {
-	static struct kept {
-		void *p;
-		struct kept *next;
-	} *all;
 	struct kept *k = xmalloc(sizeof *k);
 
-	*k = (struct kept){p, all};
-	all = k;
+	*k = (struct kept){p, all_kept};
+	all_kept = k;
 	return p;
+}
+
+void cli_drop_kept(void)
+{
+	while (all_kept) {
+		struct kept *k = all_kept;
+
+		all_kept = k->next;
+		free(k->p);
+		free(k);
+	}
 }
 
 static int check_words(const struct cli *cli, char *const *words)

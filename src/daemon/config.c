@@ -356,7 +356,10 @@ char *config_value(const struct config *config, size_t index, char *text, size_t
 	case TYPE_COUNT:
 	case TYPE_PERCENT:
 		memcpy(&number, field, sizeof number);
-		snprintf(text, size, "%llu", (unsigned long long)number);
+		if (number == 0 && settings[index].type == TYPE_COUNT)
+			snprintf(text, size, "auto");
+		else
+			snprintf(text, size, "%llu", (unsigned long long)number);
 		break;
 	case TYPE_SIZE:
 		memcpy(&number, field, sizeof number);

@@ -65,6 +65,7 @@ struct client {
 	struct mscg_id   *attached; /* jobs that end with this connection */
 	uint32_t          attached_n, attached_cap;
 	bool              hangup;   /* after the output is out */
+	bool              eof;      /* --once: sends nothing any more */
 	struct client    *next, **prev;
 };
 int  server_open(struct daemon *d, struct mscg_error *error);

@@ -95,14 +95,20 @@ static bool take_messages(struct client *c)
 static bool flush_client(struct client *c, bool more)
 {
 	int r = wire_conn_flush(c->conn);
+	bool out = r == -EAGAIN || more;
 
 	if (r < 0 && r != -EAGAIN)
 		return false;
 	if (r == 0 && c->hangup)
 		return false;
+	/* Nobody can ask any more: gone when all that was asked is answered. A socket that is at its end is always ready,
+	 * and is not looked at while there is nothing to write. */
+	if (r == 0 && c->eof && !more && (!c->current || c->current->watching))
+		return false;
 	/* A client that sends ahead of its answers is read until its buffer is full, and then waits its turn. */
-	bool full = wire_conn_full(c->conn);
-	sd_event_source_set_io_events(c->io, (full ? 0 : EPOLLIN | EPOLLRDHUP) | (r == -EAGAIN || more ? EPOLLOUT : 0));
+	bool in = !c->eof && !wire_conn_full(c->conn);
+	sd_event_source_set_io_events(c->io, (in ? EPOLLIN | EPOLLRDHUP : 0) | (out ? EPOLLOUT : 0));
+	sd_event_source_set_enabled(c->io, c->eof && !out ? SD_EVENT_OFF : SD_EVENT_ON);
 	if (r == 0 && c->current && c->current->drained)
 		c->current->drained(c->current);
 	return true;
@@ -112,7 +118,28 @@ void client_kick(struct client *c)
 {
 	/* From inside a request: what follows is done when the loop comes round, so that nothing frees the client under
 	 * its caller. */
-	sd_event_source_set_io_events(c->io, EPOLLIN | EPOLLRDHUP | EPOLLOUT);
+	sd_event_source_set_io_events(c->io, (c->eof ? 0 : EPOLLIN | EPOLLRDHUP) | EPOLLOUT);
+	sd_event_source_set_enabled(c->io, SD_EVENT_ON);
+}
+
+/* False: the client is gone. */
+static bool read_client(struct client *c)
+{
+	int r;
+
+	do
+		r = wire_conn_read(c->conn);
+	while (r > 0);
+	if (r == -EAGAIN)
+		return true;
+	if (r == 0 && c->d->config.once) {
+		c->eof = true; /* what came before is carried out (mscgd --once < file) */
+		return true;
+	}
+	while (take_messages(c))
+		;
+	flush_client(c, false);
+	return false;
 }
 
 static int on_client(sd_event_source *source, int fd, uint32_t events, void *ctx)
@@ -121,26 +148,8 @@ static int on_client(sd_event_source *source, int fd, uint32_t events, void *ctx
 
 	(void)source;
 	(void)fd;
-	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP)) {
-		int r;
-
-		do
-			r = wire_conn_read(c->conn);
-		while (r > 0);
-		if (r != -EAGAIN) {
-			/* The peer has closed: whole requests that came before are still carried out (mscgd --once < file). */
-			while (take_messages(c))
-				;
-			flush_client(c, false);
-			if (!c->current || c->current->abandon || r < 0 || !c->d->config.once)
-				client_free(c);
-			else
-				c->hangup = true;
-			return 0;
-		}
-	}
-	bool more = take_messages(c);
-	if (!flush_client(c, more))
+	bool there = c->eof || !(events & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP)) || read_client(c);
+	if (!there || !flush_client(c, take_messages(c)))
 		client_free(c);
 	return 0;
 }

@@ -252,7 +252,7 @@ static void events_done(struct work *work, void *ctx)
 	} else {
 		for (uint32_t i = 0; i < w->n; i++)
 			send_event(r, &w->events[i]);
-		if (w->n < SLICE && r->ends) {
+		if (w->n < SLICE && (r->ends || r->client->eof)) {
 			unwatch(r);
 			request_reply(r, json_pack("{s:n}", "event"));
 		} else if (w->n < SLICE) {

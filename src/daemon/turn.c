@@ -392,9 +392,8 @@ int turn_open(struct daemon *d, struct mscg_error *error)
 	int r = sd_event_add_defer(d->loop, &d->turn_source, turn_run, d);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(d->turn_source, SD_EVENT_OFF);
-	/* After everything that may still add inputs in this iteration. */
-	if (r >= 0)
-		r = sd_event_source_set_priority(d->turn_source, SD_EVENT_PRIORITY_NORMAL + 10);
+	/* Among equals, what is ready first is served first: after everything that was ready by now and may add inputs of
+	 * its own, and before what comes later. With a lower priority, clients that never pause would put it off for ever. */
 	if (r >= 0)
 		r = sd_event_add_time(d->loop, &d->timer_source, CLOCK_BOOTTIME, 0, 1, on_timer, d);
 	if (r >= 0)

@@ -97,7 +97,7 @@ static void test_size(void **state)
 		assert_true(v == (cases[i].code ? UNTOUCHED : cases[i].value));
 	}
 	parse_size("1XB", &v, &e);
-	assert_string_equal(e.text, "invalid size '1XB': expected a number with K, M, G or T, for example 512M or 8GB");
+	assert_string_equal(e.text, "invalid size '1XB': expected a number with K, M, G, T, P or E, for example 512M or 8GB");
 }
 
 static void test_cpus(void **state)
