@@ -1,6 +1,4 @@
 /* Hold, Release, Update: what people change of jobs that have not ended. */
-#include <syslog.h>
-
 #include "daemon.h"
 
 static void list_answer(struct request *r, const struct core_answer *answer)
@@ -35,14 +33,15 @@ static void hold_one(struct request *r, struct mscg_id id, enum core_input_kind 
 {
 	const struct mscg_job *job = core_find(r->d->core, id);
 	struct core_input input = { .kind = kind, .id = id };
+	struct mscg_error error;
 	char text[MSCG_ID_TEXT];
+	int code;
 
 	mscg_id_format(id, text);
 	if (!job) {
 		refuse_one(r, id, -ESRCH, "no job %s that is pending or running", text);
-	} else if (!client_may_act(r->client, job->uid)) {
-		log_line(LOG_NOTICE, "job=%s refused %s by uid=%u", text, kind == CORE_HOLD ? "hold" : "release", r->client->peer.uid);
-		refuse_one(r, id, -EPERM, "job %s belongs to uid %u", text, job->uid);
+	} else if ((code = access_act(r->client, request_verb(r), id, job, &error)) < 0) {
+		refuse_one(r, id, code, "%s", error.text);
 	} else {
 		input.admin = client_is_operator(r->client) && (kind == CORE_RELEASE || job->uid != r->client->peer.uid);
 		turn_add(r->d, &input, NULL, r);

@@ -7,7 +7,7 @@
 #include "src/base/fd.h"
 #include "src/base/parse.h"
 
-enum type { TYPE_BOOL, TYPE_COUNT, TYPE_SIZE, TYPE_TIME, TYPE_TEXT, TYPE_PERCENT, TYPE_MISSING, TYPE_INFEASIBLE };
+enum type { TYPE_BOOL, TYPE_COUNT, TYPE_SIZE, TYPE_TIME, TYPE_TEXT, TYPE_PERCENT, TYPE_CHOICE };
 enum { CLI_ONLY = 1, HIDDEN = 2 };
 
 #define FIELD(type, name) TYPE_##type, offsetof(struct config, name)
@@ -28,18 +28,19 @@ static const struct setting {
 	{ { "elastic", "disable-elastic", NULL, "elastic jobs stay at the CPUs they asked for" }, FIELD(BOOL, disable_elastic), 0 },
 	{ { "jobs", "default-mem-per-cpu", "SIZE", "for jobs that ask for no memory (default: memory / CPUs)" }, FIELD(SIZE, default_mem_per_cpu), 0 },
 	{ { "jobs", "default-time-limit", "TIME", "for jobs that give none (default: no limit)" }, FIELD(TIME, default_time_limit), 0 },
-	{ { "jobs", "infeasible", "queue|reject", "what to do with a request that this machine can never satisfy" }, FIELD(INFEASIBLE, infeasible), 0 },
+	{ { "jobs", "infeasible", "queue|reject", "what to do with a request that this machine can never satisfy" }, FIELD(CHOICE, infeasible), 0 },
 	{ { "jobs", "max-launch-retries", "N", "launches put off in a row before a job fails" }, FIELD(COUNT, max_launch_retries), 0 },
 	{ { "jobs", "unkillable-timeout", "TIME", "after a kill, until a job is said to be unkillable" }, FIELD(TIME, unkillable_timeout), 0 },
 	{ { "jobs", "allow-root-jobs", NULL, "let root submit jobs (they run as root)" }, FIELD(BOOL, allow_root_jobs), 0 },
 	{ { "daemon", "cgroup-root", "PATH", "cgroup under which jobs live" }, FIELD(TEXT, cgroup_root), 0 },
-	{ { "daemon", "missing-controllers", "fail|warn", "start without a controller of cpuset, cpu, memory, pids?" }, FIELD(MISSING, missing_controllers), 0 },
+	{ { "daemon", "missing-controllers", "fail|warn", "start without a controller of cpuset, cpu, memory, pids?" }, FIELD(CHOICE, missing_controllers), 0 },
 	{ { "daemon", "state-dir", "DIR", "the database" }, FIELD(TEXT, state_dir), 0 },
 	{ { "daemon", "runtime-dir", "DIR", "slots, control files (a tmpfs)" }, FIELD(TEXT, runtime_dir), 0 },
 	{ { "daemon", "socket", "PATH", "where clients connect" }, FIELD(TEXT, socket), 0 },
 	{ { "daemon", "spare-supervisors", "N", "idle supervisors kept ready" }, FIELD(COUNT, spare_supervisors), 0 },
 	{ { "daemon", "keep-events", "TIME", "how long the journal is kept (default: for ever)" }, FIELD(TIME, keep_events), 0 },
 	{ { "daemon", "operator-group", "GROUP", "its members may act on all jobs" }, FIELD(TEXT, operator_group), 0 },
+	{ { "daemon", "privacy", "none|users|jobs", "of others' jobs ordinary users see: all, not whose and what, nothing" }, FIELD(CHOICE, privacy), 0 },
 	{ { "daemon", "poll-interval", "SECONDS", "accepted for Mini-SLURM's sake; without effect, nothing polls" }, FIELD(TEXT, poll_interval), 0 },
 	{ { "daemon", "engine", "local|fake", "fake: run nothing (for tests)" }, FIELD(TEXT, engine), HIDDEN },
 	{ { NULL, "config", "FILE", "configuration file" }, FIELD(TEXT, config_file), CLI_ONLY },
@@ -59,13 +60,29 @@ const struct config_setting *config_settings(size_t *ret_n)
 	return list;
 }
 
-static int set_choice(const char *value, const char *first, const char *second, int *ret, struct mscg_error *error)
+/* The words of a choice are its argument, "queue|reject"; its value is the place of one of them. */
+static int set_choice(const char *value, const char *words, int *ret, struct mscg_error *error)
 {
-	if (strcasecmp(value, first) == 0 || strcasecmp(value, second) == 0) {
-		*ret = strcasecmp(value, second) == 0;
-		return 0;
+	const char *word = words;
+
+	for (int i = 0;; i++) {
+		size_t n = strcspn(word, "|");
+
+		if (strlen(value) == n && strncasecmp(value, word, n) == 0) {
+			*ret = i;
+			return 0;
+		}
+		if (!word[n])
+			return mscg_error_set(error, -EINVAL, "invalid value '%.60s': expected one of %s", value, words);
+		word += n + 1;
 	}
-	return mscg_error_set(error, -EINVAL, "invalid value '%s': expected %s or %s", value, first, second);
+}
+
+static void show_choice(const char *words, int value, char *text, size_t size)
+{
+	for (; value > 0; value--)
+		words += strcspn(words, "|") + 1;
+	snprintf(text, size, "%.*s", (int)strcspn(words, "|"), words);
 }
 
 static int set_text(char **field, const char *value)
@@ -97,8 +114,7 @@ static int set_value(struct config *config, size_t i, const char *value, struct 
 	case TYPE_SIZE: return parse_size(value, field, error);
 	case TYPE_TIME: return parse_time_limit(value, field, error);
 	case TYPE_TEXT: return set_text(field, value);
-	case TYPE_MISSING: return set_choice(value, "fail", "warn", field, error);
-	case TYPE_INFEASIBLE: return set_choice(value, "queue", "reject", field, error);
+	case TYPE_CHOICE: return set_choice(value, settings[i].pub.argument, field, error);
 	}
 	return -EINVAL;
 }
@@ -380,8 +396,7 @@ char *config_value(const struct config *config, size_t index, char *text, size_t
 		snprintf(text, size, "%s", s ? s : "");
 		break;
 	}
-	case TYPE_MISSING: snprintf(text, size, "%s", *(const int *)(const void *)field ? "warn" : "fail"); break;
-	case TYPE_INFEASIBLE: snprintf(text, size, "%s", *(const int *)(const void *)field ? "reject" : "queue"); break;
+	case TYPE_CHOICE: show_choice(settings[index].pub.argument, *(const int *)(const void *)field, text, size); break;
 	}
 	return text;
 }

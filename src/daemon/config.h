@@ -8,6 +8,7 @@
 
 enum config_missing { MISSING_FAIL, MISSING_WARN };
 enum config_infeasible { INFEASIBLE_QUEUE, INFEASIBLE_REJECT };
+enum config_privacy { PRIVACY_NONE, PRIVACY_USERS, PRIVACY_JOBS };
 
 struct config {
 	uint64_t total_cpus; /* 0: what there is */
@@ -29,6 +30,7 @@ struct config {
 	uint64_t unkillable_timeout; /* seconds */
 	uint64_t keep_events;         /* seconds of journal, 0: for ever */
 	char    *operator_group;
+	int      privacy;             /* enum config_privacy */
 	char    *poll_interval;       /* accepted, without effect */
 	char    *engine;              /* local; fake in tests */
 	/* only on the command line */

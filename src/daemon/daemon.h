@@ -74,8 +74,23 @@ void server_close(struct daemon *d);
 struct client *server_adopt(struct daemon *d, int fd, struct mscg_error *error);
 /* Output was queued, or the current request has ended: flush and go on. */
 void client_kick(struct client *client);
+
+/* -- access.c: who may do what. Each is asked of the connection, and refusals and what only operators may are logged -- */
+enum access {
+	ACCESS_ANYONE,   /* nobody's jobs are shown or touched */
+	ACCESS_VIEWER,   /* of others' jobs, what `privacy` leaves of them */
+	ACCESS_OWNER,    /* one's own jobs; operators: all */
+	ACCESS_OPERATOR, /* root, members of operator-group, who runs mscgd */
+};
 bool client_is_operator(const struct client *client);
-bool client_may_act(const struct client *client, uint32_t uid);
+bool client_may_act(const struct client *client, uint32_t uid); /* on a job of this user */
+bool client_sees(const struct client *client, uint32_t uid);    /* that there is one */
+bool client_knows(const struct client *client, uint32_t uid);   /* whose it is, and what */
+/* A verb of operators: refused, or used. */
+int  access_refuse(const struct client *client, const char *verb, struct mscg_error *error);
+void access_used(const struct client *client, const char *verb);
+/* Before an act on a job, named `id` by the client: 0, or the code and text of the refusal. */
+int  access_act(const struct client *client, const char *verb, struct mscg_id id, const struct mscg_job *job, struct mscg_error *error);
 
 /* -- requests.c -- */
 /* One call of a client. Lives until its last reply, also when the client has gone (client is NULL then). */
@@ -110,6 +125,7 @@ void request_fail(struct request *r, int code, const struct mscg_error *error); 
 void request_free(struct request *r);
 void request_abandon(struct request *r); /* its client has gone */
 bool request_is(const struct request *r, const char *name); /* "Top" */
+const char *request_verb(const struct request *r);          /* "Top" */
 /* Descriptors of attached jobs, from submission to start. */
 struct attached;
 void attached_keep(struct request *r, struct mscg_id id); /* those of a Submit, when its job has an id */
@@ -134,6 +150,8 @@ void update_start(struct request *r);
 
 /* -- views.c: Job objects -- */
 json_t *view_job(struct daemon *d, const struct mscg_row *row, const struct mscg_spec *spec, bool live);
+/* What `privacy = users` leaves of somebody else's job. */
+void    view_hide(json_t *job);
 json_t *view_stats(struct daemon *d, const struct store_totals *totals);
 
 /* -- lists.c: what is read from the store -- */

@@ -98,12 +98,25 @@ static void list_run(struct work *work, struct store *store)
 	}
 }
 
+/* As much of it as the client may see. */
+static void add_job(const struct request *r, json_t *jobs, const struct store_record *record, bool live)
+{
+	json_t *job;
+
+	if (!r->client || !client_sees(r->client, record->row.job.uid))
+		return;
+	job = view_job(r->d, &record->row, record->spec, live);
+	if (!client_knows(r->client, record->row.job.uid))
+		view_hide(job);
+	json_array_append_new(jobs, job);
+}
+
 static json_t *slice_json(struct list_work *l)
 {
 	json_t *jobs = json_array();
 
 	for (uint32_t i = 0; i < l->n; i++)
-		json_array_append_new(jobs, view_job(l->request->d, &l->records[i].row, l->records[i].spec, l->live));
+		add_job(l->request, jobs, &l->records[i], l->live);
 	return jobs;
 }
 
@@ -156,6 +169,13 @@ static void list_done(struct work *work, void *ctx)
 		json_t *job = json_incref(json_array_get(jobs, 0));
 		json_decref(jobs);
 		list_free(l);
+		if (!job) { /* somebody else's, and nobody is to know of it */
+			struct mscg_error error;
+			char text[MSCG_ID_TEXT];
+			int code = mscg_error_set(&error, -ESRCH, "no job %s", mscg_id_format(r->id, text));
+			request_fail(r, code, &error);
+			return;
+		}
 		request_reply(r, json_pack("{s:o}", "job", job));
 		return;
 	}
@@ -238,6 +258,11 @@ static int read_filter(struct request *r, struct list_work *l, struct mscg_error
 	}
 	if (active)
 		l->filter.states = l->filter.states ? l->filter.states & active_states : active_states;
+	if (r->d->config.privacy == PRIVACY_JOBS && !client_is_operator(r->client))
+		l->filter.uid = r->client->peer.uid;
+	/* Nobody finds out whose or what by asking for it. */
+	if (r->d->config.privacy == PRIVACY_USERS && (user || name || account) && !client_is_operator(r->client))
+		l->filter.uid = r->client->peer.uid;
 	l->filter.user = l->user = xstrdup(user);
 	l->filter.name = l->name = xstrdup(name);
 	l->filter.account = l->account = xstrdup(account);
@@ -315,7 +340,7 @@ static void stats_done(struct work *work, void *ctx)
 		json_t *stats = view_stats(r->d, &s->totals), *jobs = json_array();
 
 		for (uint32_t i = 0; i < s->n; i++)
-			json_array_append_new(jobs, view_job(r->d, &s->records[i].row, s->records[i].spec, true));
+			add_job(r, jobs, &s->records[i], true);
 		if (s->top)
 			request_reply(r, json_pack("{s:o, s:o}", "jobs", jobs, "stats", stats));
 		else {

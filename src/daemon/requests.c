@@ -8,7 +8,7 @@ struct method {
 	const char *name; /* "io.mscg.Submit" */
 	void (*start)(struct request *r);
 	const char *const *keys; /* of its parameters, NULL ended */
-	bool operators_only;
+	enum access access;
 	bool needs_scheduler;    /* makes no sense with --once */
 };
 
@@ -203,11 +203,15 @@ static int submit_admit(struct request *r, struct mscg_spec *spec, struct mscg_e
 {
 	spec->uid = r->client->peer.uid;
 	spec->gid = r->client->peer.gid;
-	if (spec->uid == 0 && geteuid() == 0 && !r->d->config.allow_root_jobs)
+	if (spec->uid == 0 && geteuid() == 0 && !r->d->config.allow_root_jobs) {
+		access_refuse(r->client, request_verb(r), error);
 		return mscg_error_set(error, -EPERM,
 		                      "root may not submit jobs here: submit as an ordinary user, or set allow-root-jobs");
-	if (geteuid() != 0 && spec->uid != geteuid())
+	}
+	if (geteuid() != 0 && spec->uid != geteuid()) {
+		access_refuse(r->client, request_verb(r), error);
 		return mscg_error_set(error, -EPERM, "this mscgd runs jobs of its own user (uid %u) only", geteuid());
+	}
 	if (!spec->mem_bytes) {
 		uint64_t cpus = MAX_OF(1, (spec->cpus_milli + 999) / 1000);
 		spec->mem_bytes = r->d->policy.default_mem_per_cpu * cpus;
@@ -260,6 +264,8 @@ static void submit_start(struct request *r)
 		request_fail(r, code, &error);
 		return;
 	}
+	if (geteuid() == 0 && r->client->peer.uid == 0)
+		access_used(r->client, request_verb(r));
 	depends_settle(r, specs, n, submit_all);
 }
 
@@ -313,6 +319,7 @@ static void cancel_one(struct request *r, struct mscg_id id, int signal)
 {
 	const struct mscg_job *job = core_find(r->d->core, id);
 	char text[MSCG_ID_TEXT], message[160];
+	struct mscg_error error;
 
 	if (!job) {
 		/* Ended jobs are in the store only; whether there was one is worth a look, not a guess. */
@@ -320,10 +327,9 @@ static void cancel_one(struct request *r, struct mscg_id id, int signal)
 		cancel_error(r, id, -ESRCH, message);
 		return;
 	}
-	if (!client_may_act(r->client, job->uid)) {
-		snprintf(message, sizeof message, "job %s belongs to uid %u", mscg_id_format(id, text), job->uid);
-		log_line(LOG_NOTICE, "job=%s refused cancel by uid=%u", text, r->client->peer.uid);
-		cancel_error(r, id, -EPERM, message);
+	int code = access_act(r->client, request_verb(r), id, job, &error);
+	if (code < 0) {
+		cancel_error(r, id, code, error.text);
 		return;
 	}
 	struct core_input input = { .kind = signal ? CORE_SIGNAL : CORE_CANCEL, .id = id, .signal = signal };
@@ -439,9 +445,9 @@ const struct mscg_job *request_job(struct request *r)
 		fail(r, -ESRCH, "no job %s that is pending or running", mscg_id_format(r->id, text));
 		return NULL;
 	}
-	if (!client_may_act(r->client, job->uid)) {
-		log_line(LOG_NOTICE, "job=%s refused %s by uid=%u", mscg_id_format(r->id, text), r->method->name, r->client->peer.uid);
-		fail(r, -EPERM, "job %s belongs to uid %u", text, job->uid);
+	code = access_act(r->client, request_verb(r), r->id, job, &error);
+	if (code < 0) {
+		request_fail(r, code, &error);
 		return NULL;
 	}
 	return job;
@@ -494,7 +500,7 @@ static void drain_start(struct request *r)
 	}
 	if (!request_store_is_well(r))
 		return;
-	log_line(LOG_NOTICE, "%s by uid=%u", undo ? "drain ended" : "drained", r->client->peer.uid);
+	log_line(LOG_NOTICE, "%s", undo ? "drain ended" : "drained");
 	input.on  = !undo;
 	r->answer = drain_answer;
 	turn_add(r->d, &input, NULL, r);
@@ -518,7 +524,7 @@ static void shutdown_start(struct request *r)
 		request_fail(r, code, &error);
 		return;
 	}
-	log_line(LOG_NOTICE, "shutdown%s by uid=%u", cancel ? " with all jobs" : "", r->client->peer.uid);
+	log_line(LOG_NOTICE, "shutdown%s", cancel ? " with all jobs" : "");
 	if (cancel) {
 		r->answer = shutdown_answer;
 		turn_add(r->d, &input, NULL, r);
@@ -576,29 +582,34 @@ static void info_start(struct request *r)
 #define KEYS(...) (const char *const[]){ __VA_ARGS__ __VA_OPT__(,) NULL }
 
 static const struct method methods[] = {
-	{ "io.mscg.Submit", submit_start, KEYS("jobs", "environments", "scripts"), false, false },
-	{ "io.mscg.List", list_start, KEYS("ids", "states", "user", "name", "account", "since", "until", "active", "newest_first", "limit"), false, false },
-	{ "io.mscg.Show", show_start, KEYS("id"), false, false },
-	{ "io.mscg.Top", stats_start, KEYS(), false, false },
-	{ "io.mscg.Stats", stats_start, KEYS(), false, false },
-	{ "io.mscg.Cancel", cancel_start, KEYS("ids", "mine", "user", "states", "signal"), false, false },
-	{ "io.mscg.Wait", wait_start, KEYS("ids"), false, true },
-	{ "io.mscg.Resize", resize_start, KEYS("id", "cpus", "mem_bytes"), false, true },
-	{ "io.mscg.Hold", hold_start, KEYS("ids"), false, false },
-	{ "io.mscg.Release", hold_start, KEYS("ids"), false, false },
-	{ "io.mscg.Update", update_start, KEYS("id", "priority", "priority_add", "top", "time_limit", "time_limit_add", "begin", "deadline", "array_throttle", "cpus", "mem_bytes"), false, false },
-	{ "io.mscg.Events", events_start, KEYS("since", "id", "follow"), false, false },
-	{ "io.mscg.Config", config_start, KEYS(), false, false },
-	{ "io.mscg.Drain", drain_start, KEYS("undo"), true, true },
-	{ "io.mscg.Shutdown", shutdown_start, KEYS("cancel_jobs"), true, true },
-	{ "io.mscg.Ping", ping_start, KEYS(), false, false },
-	{ "org.varlink.service.GetInfo", info_start, KEYS(), false, false },
-	{ "org.varlink.service.GetInterfaceDescription", describe_start, KEYS("interface"), false, false },
+	{ "io.mscg.Submit", submit_start, KEYS("jobs", "environments", "scripts"), ACCESS_ANYONE, false },
+	{ "io.mscg.List", list_start, KEYS("ids", "states", "user", "name", "account", "since", "until", "active", "newest_first", "limit"), ACCESS_VIEWER, false },
+	{ "io.mscg.Show", show_start, KEYS("id"), ACCESS_VIEWER, false },
+	{ "io.mscg.Top", stats_start, KEYS(), ACCESS_VIEWER, false },
+	{ "io.mscg.Stats", stats_start, KEYS(), ACCESS_ANYONE, false },
+	{ "io.mscg.Cancel", cancel_start, KEYS("ids", "mine", "user", "states", "signal"), ACCESS_OWNER, false },
+	{ "io.mscg.Wait", wait_start, KEYS("ids"), ACCESS_VIEWER, true },
+	{ "io.mscg.Resize", resize_start, KEYS("id", "cpus", "mem_bytes"), ACCESS_OWNER, true },
+	{ "io.mscg.Hold", hold_start, KEYS("ids"), ACCESS_OWNER, false },
+	{ "io.mscg.Release", hold_start, KEYS("ids"), ACCESS_OWNER, false },
+	{ "io.mscg.Update", update_start, KEYS("id", "priority", "priority_add", "top", "time_limit", "time_limit_add", "begin", "deadline", "array_throttle", "cpus", "mem_bytes"), ACCESS_OWNER, false },
+	{ "io.mscg.Events", events_start, KEYS("since", "id", "follow"), ACCESS_VIEWER, false },
+	{ "io.mscg.Config", config_start, KEYS(), ACCESS_ANYONE, false },
+	{ "io.mscg.Drain", drain_start, KEYS("undo"), ACCESS_OPERATOR, true },
+	{ "io.mscg.Shutdown", shutdown_start, KEYS("cancel_jobs"), ACCESS_OPERATOR, true },
+	{ "io.mscg.Ping", ping_start, KEYS(), ACCESS_ANYONE, false },
+	{ "org.varlink.service.GetInfo", info_start, KEYS(), ACCESS_ANYONE, false },
+	{ "org.varlink.service.GetInterfaceDescription", describe_start, KEYS("interface"), ACCESS_ANYONE, false },
 };
+
+const char *request_verb(const struct request *r)
+{
+	return strrchr(r->method->name, '.') + 1;
+}
 
 bool request_is(const struct request *r, const char *name)
 {
-	return streq(strrchr(r->method->name, '.') + 1, name);
+	return streq(request_verb(r), name);
 }
 
 static const struct method *find_method(const char *name)
@@ -637,12 +648,13 @@ void requests_handle(struct client *client, json_t *message)
 		fail(r, -EINVAL, "parameters must be an object");
 	else if ((code = wire_check_keys(r->parameters, r->method->keys, &error)) < 0)
 		request_fail(r, code, &error);
-	else if (r->method->operators_only && !client_is_operator(client)) {
-		log_line(LOG_NOTICE, "refused %s by uid=%u", r->method->name, client->peer.uid);
-		fail(r, -EPERM, "%s is for root and members of group %s", r->method->name + strlen("io.mscg."),
-		     d->config.operator_group ? d->config.operator_group : "(none)");
-	} else if (r->method->needs_scheduler && d->config.once)
+	else if (r->method->access == ACCESS_OPERATOR && !client_is_operator(client))
+		request_fail(r, access_refuse(client, request_verb(r), &error), &error);
+	else if (r->method->needs_scheduler && d->config.once)
 		fail(r, -ECONNREFUSED, "no daemon runs, and this request needs one (start it with: mscg scheduler)");
-	else
+	else {
+		if (r->method->access == ACCESS_OPERATOR)
+			access_used(client, request_verb(r));
 		r->method->start(r);
+	}
 }

@@ -1,6 +1,5 @@
 /* The socket and its clients. A client is asked by SO_PEERCRED who it is; its requests are taken one after the other. */
 #include <fcntl.h>
-#include <grp.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
 #include <sys/resource.h>
@@ -36,30 +35,6 @@ static void client_free(struct client *c)
 	wire_conn_free(c->conn);
 	free(c->attached);
 	free(c);
-}
-
-bool client_is_operator(const struct client *c)
-{
-	gid_t groups[256];
-	socklen_t size = sizeof groups;
-
-	if (c->peer.uid == 0 || c->peer.uid == geteuid())
-		return true;
-	if (c->d->operator_gid == (gid_t)-1)
-		return false;
-	if (c->peer.gid == c->d->operator_gid)
-		return true;
-	if (getsockopt(wire_conn_fd(c->conn), SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0)
-		return false;
-	for (size_t i = 0; i < size / sizeof groups[0]; i++)
-		if (groups[i] == c->d->operator_gid)
-			return true;
-	return false;
-}
-
-bool client_may_act(const struct client *c, uint32_t uid)
-{
-	return c->peer.uid == uid || client_is_operator(c);
 }
 
 /* Takes messages as long as each is answered at once and the answers are read. True: there may be more. */

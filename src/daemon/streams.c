@@ -124,6 +124,16 @@ static struct waiter *waiter_add(struct request *r, struct mscg_id id)
 	return w;
 }
 
+static int all_seen(const struct request *r, struct wait_work *w)
+{
+	char text[MSCG_ID_TEXT];
+
+	for (uint32_t i = 0; i < w->n; i++)
+		if (!client_sees(r->client, w->records[i].row.job.uid))
+			return mscg_error_set(&w->error, -ESRCH, "no job %s", mscg_id_format(w->ids[i], text));
+	return 0;
+}
+
 static void wait_done(struct work *work, void *ctx)
 {
 	struct wait_work *w = container_of(work, struct wait_work, work);
@@ -134,7 +144,7 @@ static void wait_done(struct work *work, void *ctx)
 	if (!r->client) {
 		free_waiters(r);
 		request_free(r);
-	} else if (w->result < 0) {
+	} else if (w->result < 0 || (w->result = all_seen(r, w)) < 0) {
 		free_waiters(r);
 		request_fail(r, w->result, &w->error);
 	} else {
@@ -182,7 +192,7 @@ void wait_start(struct request *r)
 	for (size_t i = 0; i < n; i++) {
 		const struct mscg_job *job = core_find(r->d->core, ids[i]);
 
-		if (job && (mscg_id_equal(job->id, ids[i]) || core_task_waits(r->d->core, ids[i])))
+		if (job && client_sees(r->client, job->uid) && (mscg_id_equal(job->id, ids[i]) || core_task_waits(r->d->core, ids[i])))
 			waiter_add(r, ids[i]);
 		else
 			w->ids[w->n++] = ids[i];
@@ -206,9 +216,17 @@ struct events_work {
 	uint64_t after;
 	struct mscg_event *events;
 	uint32_t n;
+	bool     whose; /* privacy: owners are looked up */
+	uint32_t *owners; /* of events; UINT32_MAX: not known any more */
 	int result;
 	struct mscg_error error;
 };
+
+/* Who must not see everything is told from the store, where it is found out whose job an event is of. */
+static bool is_filtered(const struct request *r)
+{
+	return r->d->config.privacy != PRIVACY_NONE && r->client && !client_is_operator(r->client);
+}
 
 static void send_event(struct request *r, const struct mscg_event *event)
 {
@@ -225,6 +243,32 @@ static void events_run(struct work *work, struct store *store)
 	struct events_work *w = container_of(work, struct events_work, work);
 
 	w->result = store_events(store, w->after, w->request->id, SLICE, &w->events, &w->n, &w->error);
+	if (w->result < 0 || !w->whose)
+		return;
+	w->owners = xcalloc(w->n, sizeof *w->owners);
+	for (uint32_t i = 0; i < w->n; i++) {
+		struct store_record record;
+
+		/* A task that was never granted is its array's. */
+		w->owners[i] = UINT32_MAX;
+		if (store_get(store, (struct mscg_id){ w->events[i].id.job, MSCG_NO_TASK }, &record, NULL) < 0 &&
+		    store_get(store, w->events[i].id, &record, NULL) < 0)
+			continue;
+		w->owners[i] = record.row.job.uid;
+		store_record_clear(&record);
+	}
+}
+
+/* As much of it as the client may see. */
+static void send_filtered(struct request *r, struct mscg_event *event, uint32_t owner)
+{
+	if (!client_sees(r->client, owner)) {
+		r->next_seq = event->seq + 1;
+		return;
+	}
+	if (!client_knows(r->client, owner))
+		free(steal(&event->text)); /* may name files */
+	send_event(r, event);
 }
 
 static void unwatch(struct request *r)
@@ -251,7 +295,10 @@ static void events_done(struct work *work, void *ctx)
 			request_free(r);
 	} else {
 		for (uint32_t i = 0; i < w->n; i++)
-			send_event(r, &w->events[i]);
+			if (w->whose)
+				send_filtered(r, &w->events[i], w->owners[i]);
+			else
+				send_event(r, &w->events[i]);
 		if (w->n < SLICE && (r->ends || r->client->eof)) {
 			unwatch(r);
 			request_reply(r, json_pack("{s:n}", "event"));
@@ -265,6 +312,7 @@ static void events_done(struct work *work, void *ctx)
 	for (uint32_t i = 0; i < w->n; i++)
 		mscg_event_clear(&w->events[i]);
 	free(w->events);
+	free(w->owners);
 	free(w);
 }
 
@@ -278,6 +326,7 @@ static void read_events(struct request *r)
 	w->work    = (struct work){ .run = events_run, .done = events_done };
 	w->request = r;
 	w->after   = r->next_seq - 1;
+	w->whose   = is_filtered(r);
 	r->reading = true;
 	committer_submit(r->d->committer, &w->work);
 }
@@ -339,7 +388,12 @@ void streams_committed(struct daemon *d, const struct mscg_event *events, uint32
 		if (mscg_state_is_final((enum mscg_state)events[i].state))
 			attached_drop(d, events[i].id);
 	}
-	for (struct request *r = d->watchers; r; r = r->next_watcher)
+	for (struct request *r = d->watchers; r; r = r->next_watcher) {
+		if (r->watching && is_filtered(r)) {
+			r->watching = false;
+			read_events(r);
+			continue;
+		}
 		for (uint32_t i = 0; i < n && r->watching; i++) {
 			if (!r->client)
 				break;
@@ -348,6 +402,7 @@ void streams_committed(struct daemon *d, const struct mscg_event *events, uint32
 			else if (events[i].seq >= r->next_seq)
 				send_event(r, &events[i]);
 		}
+	}
 }
 
 void streams_close(struct daemon *d)

@@ -76,6 +76,19 @@ json_t *view_job(struct daemon *d, const struct mscg_row *row, const struct mscg
 	return job;
 }
 
+void view_hide(json_t *job)
+{
+	static const char *const empty[] = { "user", "command" };
+	static const char *const unknown[] = { "uid", "name", "account", "partition", "comment", "submit_line", "workdir", "reason_text",
+		                               "dependency", "pid", "cgroup", "stdin_path", "stdout_path", "stderr_path", "control_file" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(empty); i++)
+		json_object_set_new(job, empty[i], json_string(""));
+	for (size_t i = 0; i < ARRAY_SIZE(unknown); i++)
+		json_object_set_new(job, unknown[i], json_null());
+	json_object_set_new(job, "argv", json_array());
+}
+
 struct stuck_view {
 	const struct core *core;
 	json_t *list;

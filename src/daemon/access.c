@@ -1,0 +1,93 @@
+/* Who may do what, and the line in the log about it. Who is asking the kernel has said (SO_PEERCRED and SO_PEERGROUPS, as
+ * they were when the connection was made), never the message; a pid is looked at by nobody but the reader of the log.
+ * Root of a user namespace is whom it is mapped from. */
+#include <sys/socket.h>
+#include <syslog.h>
+
+#include "daemon.h"
+
+static bool in_group(const struct client *c, gid_t gid)
+{
+	_cleanup_free_ gid_t *groups = NULL;
+	socklen_t size = 0;
+
+	if (c->peer.gid == gid)
+		return true;
+	/* Asked first for nothing, it says how much it takes. */
+	if (getsockopt(wire_conn_fd(c->conn), SOL_SOCKET, SO_PEERGROUPS, NULL, &size) < 0 && errno == ERANGE) {
+		groups = xmalloc(size);
+		if (getsockopt(wire_conn_fd(c->conn), SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0)
+			return false;
+	}
+	for (size_t i = 0; groups && i < size / sizeof groups[0]; i++)
+		if (groups[i] == gid)
+			return true;
+	return false;
+}
+
+bool client_is_operator(const struct client *c)
+{
+	if (c->peer.uid == 0 || c->peer.uid == geteuid())
+		return true;
+	return c->d->operator_gid != (gid_t)-1 && in_group(c, c->d->operator_gid);
+}
+
+bool client_may_act(const struct client *c, uint32_t uid)
+{
+	return c->peer.uid == uid || client_is_operator(c);
+}
+
+bool client_sees(const struct client *c, uint32_t uid)
+{
+	return c->d->config.privacy != PRIVACY_JOBS || client_may_act(c, uid);
+}
+
+bool client_knows(const struct client *c, uint32_t uid)
+{
+	return c->d->config.privacy == PRIVACY_NONE || client_may_act(c, uid);
+}
+
+/* One form for all: job=ID first where there is one, then key=value. Names and numbers only: nothing that a client chose
+ * can make a line look like another. */
+static void audit(const struct client *c, const char *result, const char *verb, const struct mscg_job *job)
+{
+	char id[MSCG_ID_TEXT], about[MSCG_ID_TEXT + 8] = "", owner[24] = "";
+
+	if (job) {
+		snprintf(about, sizeof about, "job=%s ", mscg_id_format(job->id, id));
+		snprintf(owner, sizeof owner, " owner=%u", job->uid);
+	}
+	log_line(LOG_NOTICE, "%saudit=%s verb=%s uid=%u gid=%u pid=%d%s", about, result, verb, c->peer.uid, c->peer.gid,
+	         (int)c->peer.pid, owner);
+}
+
+int access_refuse(const struct client *c, const char *verb, struct mscg_error *error)
+{
+	const char *group = c->d->config.operator_group;
+
+	audit(c, "refused", verb, NULL);
+	return mscg_error_set(error, -EPERM, "%s is for root and members of group %s", verb, group ? group : "(none)");
+}
+
+void access_used(const struct client *c, const char *verb)
+{
+	audit(c, "allowed", verb, NULL);
+}
+
+int access_act(const struct client *c, const char *verb, struct mscg_id id, const struct mscg_job *job, struct mscg_error *error)
+{
+	char text[MSCG_ID_TEXT];
+
+	if (client_may_act(c, job->uid)) {
+		if (c->peer.uid != job->uid)
+			audit(c, "allowed", verb, job);
+		return 0;
+	}
+	audit(c, "refused", verb, job);
+	mscg_id_format(id, text);
+	if (!client_sees(c, job->uid))
+		return mscg_error_set(error, -ESRCH, "no job %s that is pending or running", text);
+	if (!client_knows(c, job->uid))
+		return mscg_error_set(error, -EPERM, "job %s belongs to somebody else", text);
+	return mscg_error_set(error, -EPERM, "job %s belongs to uid %u", text, job->uid);
+}
