@@ -6,24 +6,31 @@
 #include "src/base/fd.h"
 #include "src/sim/sim.h"
 
+#define POLICIES "fcfs, easy, conservative, elastic, firstfit or firstfit-elastic"
+
 enum { MOST_BARS = 5000, MOST_POLICIES = 8, WORKLOAD_MAX = 1 << 30 };
 
 struct simulate_options {
-	uint32_t jobs, cpus, threshold;
+	uint32_t jobs, cpus, threshold, depth, guard;
 	int32_t  seed;
 	uint64_t mem;
 	double   load, share, shrink, grow, serial;
-	const char *policies, *svg;
+	const char *policy, *policies, *svg;
 	bool     print;
 };
 
 /* What --compare may name, each as it differs from the others. */
 static const struct policy {
 	const char *name, *about;
+	enum sim_scheduler scheduler;
 	bool elastic;
 } policies[] = {
-	{"firstfit", "whatever fits starts, by priority and then first come; elastic jobs stay as they asked", false},
-	{"elastic", "the same, and elastic jobs grow and shrink", true},
+	{"fcfs", "first come first served: nothing passes a job that waits", SIM_FCFS, false},
+	{"easy", "EASY backfill: nothing makes the first of the queue later", SIM_EASY, false},
+	{"conservative", "conservative backfill: nothing makes anybody later", SIM_CONSERVATIVE, false},
+	{"firstfit", "whatever fits starts, by priority and then first come; elastic jobs stay as they asked", SIM_FIRSTFIT, false},
+	{"elastic", "EASY backfill, and elastic jobs grow and shrink", SIM_EASY, true},
+	{"firstfit-elastic", "whatever fits starts, and elastic jobs grow and shrink", SIM_FIRSTFIT, true},
 };
 
 static int value_double(void *target, const char *value, const struct option_spec *option, struct mscg_error *error)
@@ -46,7 +53,7 @@ static int value_share(void *target, const char *value, const struct option_spec
 	return 0;
 }
 
-static int choose(const struct cli *cli, const char *words, const struct policy *ret[MOST_POLICIES])
+static int choose(const struct cli *cli, const char *option, const char *words, const struct policy *ret[MOST_POLICIES])
 {
 	int n = 0;
 
@@ -57,11 +64,10 @@ static int choose(const struct cli *cli, const char *words, const struct policy 
 		while (i < ARRAY_SIZE(policies) && !((int)strlen(policies[i].name) == length && strncmp(policies[i].name, at, (size_t)length) == 0))
 			i++;
 		if (i == ARRAY_SIZE(policies) || n == MOST_POLICIES)
-			return cli_usage(cli, "simulate: --compare: there is no policy '%.*s': expected firstfit or elastic, with commas between",
-			                 length, at);
+			return cli_usage(cli, "simulate: --%s: there is no policy '%.*s': expected " POLICIES, option, length, at);
 		ret[n++] = &policies[i];
 	}
-	return n ? -n : cli_usage(cli, "simulate: --compare names no policy: expected firstfit or elastic, with commas between");
+	return n ? -n : cli_usage(cli, "simulate: --%s names no policy: expected " POLICIES, option);
 }
 
 static int get_workload(const struct simulate_options *o, const char *path, struct sim_workload *ret)
@@ -150,6 +156,7 @@ static int simulate_all(const struct cli *cli, const struct simulate_options *o,
 	for (int i = 0; i < n; i++) {
 		struct sim_options options = {
 			.cpus = o->cpus ? o->cpus : w->cpus ? w->cpus : 128, .mem_bytes = o->mem ? o->mem : (uint64_t)1 << 60,
+			.scheduler = chosen[i]->scheduler, .backfill_depth = o->depth, .starvation_guard_s = o->guard,
 			.elastic = chosen[i]->elastic, .elastic_threshold = o->threshold, .serial = o->serial,
 		};
 
@@ -179,7 +186,7 @@ static int simulate_run(struct cli *cli, void *options, char **words)
 	const struct simulate_options *o = options;
 	const struct policy *chosen[MOST_POLICIES];
 	struct sim_workload w = {0};
-	int n = choose(cli, o->policies, chosen), r;
+	int n = choose(cli, o->policy ? "policy" : "compare", o->policy ? o->policy : o->policies, chosen), r;
 
 	if (n > 0)
 		return n;
@@ -201,12 +208,15 @@ static int simulate_run(struct cli *cli, void *options, char **words)
 
 #define AT(field) offsetof(struct simulate_options, field)
 static const struct option_spec simulate_options[] = {
-	{0, "compare", "POLICIES", "firstfit, elastic, or both with a comma between (default: both)", value_text, AT(policies)},
+	{0, "policy", "NAME", POLICIES, value_text, AT(policy)},
+	{0, "compare", "NAMES", "several, with commas (default: fcfs,easy,conservative,elastic)", value_text, AT(policies)},
+	{0, "backfill-depth", "N", "conservative: so many waiting jobs have a time to start (default: 100)", value_count, AT(depth)},
 	{0, "cpus", "N", "CPUs of the machine (default: what the workload says, or 128)", value_count, AT(cpus)},
 	{0, "mem", "SIZE", "memory of the machine (default: never short of it)", value_size, AT(mem)},
 	{0, "jobs", "N", "without a file: generate so many jobs (default: 5000)", value_count, AT(jobs)},
 	{0, "seed", "N", "of what is drawn by chance (default: 1)", value_int32, AT(seed)},
 	{0, "load", "SHARE", "generated work as a share of the machine (default: 0.9; 0: as the model has it)", value_double, AT(load)},
+	{0, "starvation-guard", "TIME", "nothing passes a job without expected start after so long (default: 1h)", value_limit, AT(guard)},
 	{0, "elastic-share", "SHARE", "so many of the jobs are elastic (default: 0.5)", value_share, AT(share)},
 	{0, "shrink", "FACTOR", "to this many of their CPUs (default: 0.5)", value_double, AT(shrink)},
 	{0, "grow", "FACTOR", "and to so many times as many (default: 2)", value_double, AT(grow)},
@@ -218,7 +228,7 @@ static const struct option_spec simulate_options[] = {
 };
 
 static const struct simulate_options defaults = {
-	.policies = "firstfit,elastic", .seed = 1, .load = 0.9, .share = 0.5, .shrink = 0.5, .grow = 2, .serial = 0.05, .threshold = 50,
+	.policies = "fcfs,easy,conservative,elastic", .seed = 1, .load = 0.9, .share = 0.5, .shrink = 0.5, .grow = 2, .serial = 0.05, .threshold = 50, .guard = 3600,
 };
 
 const struct verb verb_simulate = {
@@ -230,6 +240,7 @@ const struct verb verb_simulate = {
 	         "nothing runs. Prints makespan, share of the CPUs used, mean and 95 % wait, mean bounded slowdown\n"
 	         "(bound 10 s), Jain's fairness over users, and how often a job was resized.",
 	.examples = "  mscg simulate --jobs 10000 --cpus 64\n"
+	            "  mscg simulate --policy easy --jobs 10000\n"
 	            "  mscg simulate CTC-SP2-1996-3.1-cln.swf --elastic-share 0.3 --svg picture\n"
 	            "  mscg simulate --jobs 1000 --seed 7 --print-workload > workload.swf",
 	.run = simulate_run,

@@ -119,9 +119,16 @@ struct entry *array_split(struct core *core, struct entry *record)
 	return split(core, record, record->array->first, record->array->range[record->array->first].first);
 }
 
+uint64_t array_room(const struct array *a)
+{
+	if (!a->throttle)
+		return a->waiting;
+	return a->active < a->throttle ? MIN_OF(a->waiting, a->throttle - a->active) : 0;
+}
+
 bool array_wants(const struct array *a)
 {
-	return a->waiting && (!a->throttle || a->active < a->throttle);
+	return array_room(a) > 0;
 }
 
 void array_set_throttle(struct array *a, uint32_t throttle)

@@ -71,12 +71,32 @@ static void give_up_awaited(struct core *core, struct entry *e)
 	}
 }
 
+void book_list(struct core *core, struct live *l)
+{
+	l->granted_next = core->granted;
+	l->granted_link = &core->granted;
+	if (l->granted_next)
+		l->granted_next->granted_link = &l->granted_next;
+	core->granted = l;
+}
+
+void book_unlist(struct live *l)
+{
+	if (!l->granted_link)
+		return;
+	*l->granted_link = l->granted_next;
+	if (l->granted_next)
+		l->granted_next->granted_link = l->granted_link;
+	l->granted_link = NULL;
+}
+
 void book_release(struct core *core, struct entry *e)
 {
 	const struct mscg_share *share;
 
 	if (!holds(e))
 		return;
+	book_unlist(e->live);
 	share = share_of(e);
 	book_accrue(core, e);
 	if (pool_of(&e->job) == POOL_EXCLUSIVE) {

@@ -4,7 +4,7 @@
 struct census {
 	const struct core *core;
 	struct mscg_error *error;
-	uint64_t count[MSCG_STATE_COUNT], mem, indexed, timers, elastic, room[POOL_COUNT], deficit[POOL_COUNT], owed[POOL_COUNT];
+	uint64_t count[MSCG_STATE_COUNT], mem, indexed, timers, elastic, granted, room[POOL_COUNT], deficit[POOL_COUNT], owed[POOL_COUNT];
 	int64_t  shared;
 	bool     waits; /* some job waits for a shrink to be started */
 };
@@ -59,6 +59,7 @@ static int check_granted(struct census *c, const struct entry *e)
 	if (!holds(e) || !e->live)
 		return BAD(c, "job %s is %s and holds nothing", name(e), mscg_state_name(e->job.state));
 	c->mem += share_of(e)->mem_bytes;
+	c->granted++;
 	c->waits |= e->live->after_n > 0;
 	if (pool_of(&e->job) == POOL_SHARED)
 		c->shared += share_of(e)->cpu_milli - (e->live->flight ? e->live->flight->pledged : 0);
@@ -203,6 +204,10 @@ static int check_totals(struct census *c)
 	if ((int64_t)core->shared_total - c->shared != core->shared_free || (core->shared_free < 0 && !c->waits && !core->squeezed))
 		return BAD(c, "shared CPUs: %" PRId64 " granted, %" PRId64 " free of %" PRIu64, c->shared, core->shared_free,
 		           core->shared_total);
+	for (const struct live *l = core->granted; l; l = l->granted_next)
+		c->granted -= holds(l->entry);
+	if (c->granted)
+		return BAD(c, "those that hold something are miscounted");
 	for (int s = 0; s < MSCG_STATE_COUNT; s++)
 		if (!mscg_state_is_final((enum mscg_state)s) && c->count[s] != core->count[s])
 			return BAD(c, "%" PRIu64 " jobs are %s, counted %" PRIu64, c->count[s], mscg_state_name((enum mscg_state)s),

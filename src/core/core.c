@@ -37,6 +37,7 @@ void core_free(struct core *core)
 	for (uint32_t i = 0; i < core->chunks; i++)
 		free(core->chunk[i]);
 	free(core->chunk);
+	plan_clear(&core->plan);
 	place_clear(&core->place);
 	free(core->holder);
 	free(core->claim);
@@ -217,44 +218,6 @@ static void run_timers(struct core *core)
 	}
 }
 
-/* -- what can start ----------------------------------------------------------------------------------------------- */
-
-/* The size that the very first of the queue can start with; 0: it cannot. If it is elastic and --cpus will not be there
- * even when what is under way has come back, it begins with what it can have. Nobody else may do so: those behind it
- * would take in crumbs what the first waits for. */
-static uint32_t size_for_first(const struct core *core, const struct shape *s)
-{
-	const struct mscg_job *job = &s->head->job;
-	enum pool pool = pool_of(job);
-	uint64_t now = queue_available(core, pool, job->priority, false);
-
-	if (job->mem_bytes > book_mem_free(core))
-		return 0;
-	if (now >= job->cpus_milli)
-		return job->cpus_milli;
-	if (now < queue_least(core, job) || queue_available(core, pool, job->priority, true) >= job->cpus_milli)
-		return 0;
-	return (uint32_t)now;
-}
-
-/* In the order of the queue, whatever fits starts: a job that does not fit lets others pass. What can be had only
- * shrinks while this goes on, so that nobody is asked twice. */
-static void schedule(struct core *core)
-{
-	struct mscg_job from = {.priority = INT32_MAX};
-	struct shape *s;
-	uint32_t cpus;
-
-	if (core->drained)
-		return;
-	while ((s = queue_first(core)) && (cpus = size_for_first(core, s)) > 0)
-		life_start(core, s->head, cpus);
-	while ((s = queue_next(core, &from, false))) {
-		from = s->head->job;
-		life_start(core, s->head, s->cpus);
-	}
-}
-
 /* From here on a shrink that was decided is on its way and can not be made larger. */
 static void close_step(struct core *core)
 {
@@ -272,7 +235,7 @@ void core_step(struct core *core, const struct core_input *inputs, uint32_t n, s
 		take_input(core, &inputs[i]);
 	run_timers(core);
 	change_heal(core);
-	schedule(core);
+	backfill(core);
 	elastic_grow(core);
 	close_step(core);
 	out_rows(core);

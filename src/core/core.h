@@ -38,7 +38,13 @@ struct core_machine {
 	uint64_t               mem_bytes;
 };
 
+/* What may pass the first of the queue that can not start: backfill.c. */
+enum core_scheduler { CORE_EASY, CORE_CONSERVATIVE, CORE_FIRSTFIT, CORE_FCFS };
+
 struct core_policy {
+	enum core_scheduler scheduler;
+	uint32_t backfill_depth;     /* conservative: so many get a time; both: so many are looked at in vain in a step */
+	int64_t  starvation_guard_s; /* nothing passes a head that waits for what has no time limit, after so long; 0: never */
 	bool     elastic;            /* false: elastic jobs stay at --cpus */
 	uint32_t elastic_threshold;  /* percent: grow only below this overall utilisation */
 	uint32_t elastic_calm_ms;    /* who made room for others is not grown again for so long: short jobs that come one by one

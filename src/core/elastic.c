@@ -286,6 +286,12 @@ static int by_rank(const void *a, const void *b)
 	return queue_before(&(*(struct entry *const *)a)->job, &(*(struct entry *const *)b)->job) ? -1 : 1;
 }
 
+/* What it gets up to its --cpus is not given back to the one that waits. */
+static bool would_delay_head(const struct core *core, const struct entry *e)
+{
+	return core->head && e->live->deficit && queue_before(&core->head->job, &e->job) && e->job.priority >= core->head->job.priority;
+}
+
 /* Those that may be resized and are not at their maximum, in the order of the queue. */
 static struct entry **growable(struct core *core, enum pool pool, uint32_t *ret_n)
 {
@@ -295,7 +301,7 @@ static struct entry **growable(struct core *core, enum pool pool, uint32_t *ret_
 	for (struct tnode *node = treap_first(core->elastic[pool]); node; node = treap_after(&by_victim, core->elastic[pool], node)) {
 		struct live *l = live_at(node);
 
-		if (!l->room && !l->deficit)
+		if ((!l->room && !l->deficit) || would_delay_head(core, l->entry))
 			continue;
 		if (l->calm_until > core->now.boot_usec) {
 			core->grow_at = MIN_OF(core->grow_at, l->calm_until);
@@ -351,28 +357,18 @@ static void grow_pool(struct core *core, enum pool pool, bool lend)
 			     size[i] > list[i]->job.cpus_milli ? "nobody waits for these CPUs" : "gets back what it asked for");
 }
 
-/* Nobody who waits could use what is free, now or as soon as what is under way has come back. */
-static bool nobody_could_use(const struct core *core)
-{
-	const struct mscg_job everybody = {.priority = INT32_MAX};
-
-	return core->drained || !queue_next(core, &everybody, true);
-}
-
 void elastic_grow(struct core *core)
 {
 	bool lend = core->policy.elastic && elastic_utilisation(core) * 100 < core->policy.elastic_threshold;
-	bool asked = false;
 
 	core->grow_at = USEC_NEVER;
+	if (core->wanted)
+		return;
 	for (enum pool p = 0; p < POOL_COUNT; p++) {
 		bool wanted = lend ? core->room[p] > 0 : core->deficit[p] > 0;
 
 		if (!wanted || book_free(core, p) < (p == POOL_EXCLUSIVE ? CPU : 1))
 			continue;
-		if (!asked && !nobody_could_use(core))
-			return;
-		asked = true;
 		grow_pool(core, p, lend);
 	}
 }

@@ -46,6 +46,7 @@ struct shape {
 	struct entry *head; /* first of jobs */
 	uint64_t mem;
 	uint32_t cpus, min; /* thousandths */
+	uint32_t limit_s, grace_s;
 	bool     quota, elastic, feasible, listed;
 	/* Least need below this node of the tree: by pool, so that whole subtrees are passed over. */
 	uint32_t least[POOL_COUNT];
@@ -115,6 +116,7 @@ struct live {
 	bool          hurt;     /* CPUs of it left the machine: it is below its least, or ... */
 	bool          stranded; /* ... none is left at all */
 	struct live  *hurt_next, **hurt_link; /* all of these */
+	struct live  *granted_next, **granted_link; /* all that hold something */
 	struct flight *flight;
 	bool          wishes;   /* by hand, while a flight was under way */
 	struct { uint64_t token; uint32_t cpus; uint64_t mem; } wish;
@@ -128,6 +130,24 @@ struct array {
 	uint64_t waiting, active;
 	uint32_t throttle, ended, worst, failed;
 	uint64_t excess; /* more than the throttle may run: it was higher when these were started */
+};
+
+/* From `at` on (boot clock) so much is free: thousandths of CPUs, bytes. Below 0: owed. */
+struct plan_point {
+	int64_t at;
+	int64_t cpus[POOL_COUNT], mem;
+};
+
+struct plan {
+	struct plan_point *point;
+	uint32_t n, cap;
+	int32_t  priority; /* for which it was made: those below have less to take from others */
+};
+
+struct plan_need {
+	uint64_t  cpus, mem, beyond; /* beyond: to be there, and not used */
+	enum pool pool;
+	int64_t   span; /* USEC_NEVER: for ever */
 };
 
 struct core {
@@ -148,9 +168,11 @@ struct core {
 	struct queue  queue;
 	struct tnode *timers;
 	struct tnode *elastic[POOL_COUNT];
-	struct live  *hurt;
+	struct live  *hurt, *granted;
 	int64_t       grow_at; /* somebody could grow then */
 	uint64_t      room[POOL_COUNT], deficit[POOL_COUNT], owed[POOL_COUNT];
+
+	struct plan   plan; /* of the last step that needed one */
 
 	uint32_t next_job_id;
 	uint64_t next_seq;
@@ -162,6 +184,8 @@ struct core {
 	struct core_now now;
 	uint64_t step;
 	struct entry **dirty; uint32_t dirty_n, dirty_cap;
+	const struct entry *head; /* what nothing that starts or grows may make later; NULL: nobody */
+	bool     wanted; /* somebody who waits will start when what is under way has come back */
 	bool     squeezed; /* the machine became smaller than what was granted */
 	bool     broken; /* an event did not fit the table */
 	char     broken_text[256];
@@ -218,6 +242,8 @@ void     book_hold(struct core *core, struct entry *e, const struct mscg_cpuset 
 void     book_claim(struct core *core, struct entry *e, const struct mscg_cpuset *set); /* others hold it still */
 void     book_let_go(struct core *core, struct entry *e, const struct mscg_cpuset *set); /* to who claims it, or free */
 void     book_release(struct core *core, struct entry *e); /* everything, at the end of an attempt */
+void     book_list(struct core *core, struct live *live);   /* it holds something */
+void     book_unlist(struct live *live);
 void     book_accrue(struct core *core, struct entry *e);       /* cpu_held_usec up to now */
 void     book_dress(struct core *core, struct entry *e);  /* node name and memory nodes of its grant */
 
@@ -236,6 +262,22 @@ const struct mscg_job *queue_ahead(const struct core *core, const struct mscg_jo
 uint64_t queue_available(const struct core *core, enum pool pool, int32_t priority, bool later);
 uint32_t queue_least(const struct core *core, const struct mscg_job *job); /* it would start with */
 bool     queue_feasible(const struct core *core, const struct mscg_job *job, char text[160]);
+
+/* The first of the queue in their order, an array as often as tasks of it may start; at most `most`. Returns how many. */
+uint32_t queue_front(const struct core *core, struct entry **first, uint32_t most);
+
+/* plan.c: what will be free when, by time limits */
+void    plan_make(const struct core *core, struct core_now now, const struct mscg_job *head, struct plan *plan);
+void    plan_clear(struct plan *plan);
+struct plan_need plan_need(const struct core *core, const struct plan *plan, const struct mscg_job *job, bool least);
+int64_t plan_earliest(const struct plan *plan, const struct plan_need *need); /* USEC_NEVER: that can not be said */
+bool    plan_fits_now(const struct plan *plan, const struct plan_need *need);
+void    plan_promise(struct plan *plan, int64_t at, const struct plan_need *need);
+
+/* backfill.c: who starts */
+void backfill(struct core *core);
+/* What it is not started for although there is enough for it. NONE: there is not. */
+enum mscg_reason backfill_why(const struct core *core, const struct entry *e, struct core_now now, char text[160]);
 
 /* look.c */
 char *count_text(uint64_t milli, char *text, size_t size); /* "none is", "1 is", "2 are" */
@@ -323,6 +365,7 @@ void          array_free(struct array *array);
 bool          array_waits(const struct array *array, uint32_t index);
 struct entry *array_split(struct core *core, struct entry *record); /* the next task, waiting, outside of the index */
 bool          array_wants(const struct array *array); /* a task of it may start */
+uint64_t      array_room(const struct array *array); /* tasks that may start now */
 void          array_set_throttle(struct array *array, uint32_t throttle);
 void          array_expire(struct core *core, struct entry *record); /* what waits would miss its deadline */
 void          array_consider(struct core *core, struct array *array); /* into or out of the index */

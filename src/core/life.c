@@ -157,6 +157,7 @@ void life_start(struct core *core, struct entry *e, uint32_t cpus)
 	l->after_n = 0;
 	find_cpus(core, e, cpus, &set);
 	core->mem_held += e->job.mem_bytes;
+	book_list(core, l);
 	event = out_new(core, e, MSCG_EVENT_GRANTED);
 	event.reason = MSCG_REASON_NONE;
 	event.attempt = e->job.attempt + 1;

@@ -95,6 +95,7 @@ static int load_granted(struct core *core, struct entry *e, struct mscg_error *e
 		core->shared_free -= share->cpu_milli;
 	core->mem_held += share->mem_bytes;
 	l = entry_live(core, e);
+	book_list(core, l);
 	l->restored = true;
 	l->unsure = is_unsure(core, e);
 	change_note_hurt(core, e);

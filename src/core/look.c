@@ -130,7 +130,7 @@ static enum mscg_reason why_pending(const struct core *core, const struct entry 
 {
 	const struct mscg_job *ahead;
 	char id[MSCG_ID_TEXT], buf[160];
-	enum mscg_reason closed;
+	enum mscg_reason closed, why;
 
 	if (!queue_feasible(core, &e->job, buf)) {
 		say(text, "%s", buf);
@@ -149,6 +149,11 @@ static enum mscg_reason why_pending(const struct core *core, const struct entry 
 	if (ahead) {
 		say(text, "job %s (priority %d) waits before it", mscg_id_format(ahead->id, id), ahead->priority);
 		return MSCG_REASON_PRIORITY;
+	}
+	why = backfill_why(core, e, now, buf);
+	if (why != MSCG_REASON_NONE) {
+		say(text, "%s", buf);
+		return why;
 	}
 	return why_resources(core, &e->job, text);
 }

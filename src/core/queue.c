@@ -98,19 +98,19 @@ static bool shape_is_feasible(const struct core *core, const struct shape *s)
 
 static bool has_shape(const struct shape *s, const struct mscg_job *job)
 {
-	return s->cpus == job->cpus_milli && s->min == job->min_cpus_milli && s->mem == job->mem_bytes &&
+	return s->limit_s == job->time_limit_s && s->grace_s == job->grace_s && s->cpus == job->cpus_milli && s->min == job->min_cpus_milli && s->mem == job->mem_bytes &&
 	       s->quota == !!(job->flags & MSCG_JOB_QUOTA) && s->elastic == !!(job->flags & MSCG_JOB_ELASTIC);
 }
 
-static uint32_t hash(const struct core *core, uint32_t cpus, uint32_t min, uint64_t mem)
+static uint32_t hash(const struct core *core, uint32_t cpus, uint32_t min, uint64_t mem, uint32_t limit_s)
 {
-	return treap_weight(treap_weight(cpus, min), treap_weight((uint32_t)mem, (uint32_t)(mem >> 32))) &
+	return treap_weight(treap_weight(cpus, min), treap_weight((uint32_t)mem, (uint32_t)(mem >> 32) ^ treap_weight(limit_s, 0))) &
 	       (core->queue.buckets - 1);
 }
 
 static struct shape **chain_of(struct core *core, const struct shape *s)
 {
-	return &core->queue.bucket[hash(core, s->cpus, s->min, s->mem)];
+	return &core->queue.bucket[hash(core, s->cpus, s->min, s->mem, s->limit_s)];
 }
 
 static void grow_buckets(struct core *core)
@@ -137,13 +137,15 @@ static struct shape *shape_for(struct core *core, const struct mscg_job *job)
 	struct shape *s;
 
 	grow_buckets(core);
-	for (s = core->queue.bucket[hash(core, job->cpus_milli, job->min_cpus_milli, job->mem_bytes)]; s; s = s->next)
+	for (s = core->queue.bucket[hash(core, job->cpus_milli, job->min_cpus_milli, job->mem_bytes, job->time_limit_s)]; s; s = s->next)
 		if (has_shape(s, job))
 			return s;
 	s = xcalloc(1, sizeof *s);
 	s->cpus = job->cpus_milli;
 	s->min = job->min_cpus_milli;
 	s->mem = job->mem_bytes;
+	s->limit_s = job->time_limit_s;
+	s->grace_s = job->grace_s;
 	s->quota = job->flags & MSCG_JOB_QUOTA;
 	s->elastic = job->flags & MSCG_JOB_ELASTIC;
 	s->feasible = shape_is_feasible(core, s);
@@ -247,6 +249,75 @@ struct shape *queue_first(const struct core *core)
 	struct tnode *node = treap_first(core->queue.shapes);
 
 	return node ? container_of(node, struct shape, node) : NULL;
+}
+
+/* A heap of shapes, each with the next of its jobs. */
+struct front {
+	struct entry **heap;
+	uint32_t n;
+};
+
+static bool heap_before(const struct front *f, uint32_t a, uint32_t b)
+{
+	return queue_before(&f->heap[a]->job, &f->heap[b]->job);
+}
+
+static void heap_swap(struct front *f, uint32_t a, uint32_t b)
+{
+	struct entry *e = f->heap[a];
+
+	f->heap[a] = f->heap[b];
+	f->heap[b] = e;
+}
+
+static void heap_push(struct front *f, const struct tnode *node)
+{
+	uint32_t i = f->n;
+
+	if (!node)
+		return;
+	f->heap[f->n++] = container_of(node, struct entry, node);
+	for (; i && heap_before(f, i, (i - 1) / 2); i = (i - 1) / 2)
+		heap_swap(f, i, (i - 1) / 2);
+}
+
+static struct entry *heap_pop(struct front *f)
+{
+	struct entry *e = f->heap[0];
+
+	f->heap[0] = f->heap[--f->n];
+	for (uint32_t i = 0, child; (child = 2 * i + 1) < f->n; i = child) {
+		child += child + 1 < f->n && heap_before(f, child + 1, child);
+		if (!heap_before(f, child, i))
+			break;
+		heap_swap(f, i, child);
+	}
+	return e;
+}
+
+/* A shape comes in when the one before it is out: the heap is never larger than what was given. */
+uint32_t queue_front(const struct core *core, struct entry **first, uint32_t most)
+{
+	struct front f = {.heap = xcalloc(most + 2, sizeof *f.heap)};
+	const struct shape *s = queue_first(core);
+	uint32_t n = 0;
+
+	heap_push(&f, s ? &s->head->node : NULL);
+	while (f.n && n < most) {
+		struct entry *e = heap_pop(&f);
+		uint64_t times = is_record(e) ? array_room(e->array) : 1;
+
+		while (times-- && n < most)
+			first[n++] = e;
+		heap_push(&f, treap_after(&by_queue, e->shape->jobs, &e->node));
+		if (e->shape->head == e) {
+			struct tnode *next = treap_after(&by_shape, core->queue.shapes, &e->shape->node);
+
+			heap_push(&f, next ? &container_of(next, struct shape, node)->head->node : NULL);
+		}
+	}
+	free(f.heap);
+	return n;
 }
 
 struct search {

@@ -109,7 +109,7 @@ struct tnode *treap_after(const struct treap_type *type, struct tnode *root, con
 	struct tnode *best = NULL;
 
 	while (root) {
-		if (type->compare(root, node) > 0) {
+		if (root != node && type->compare(root, node) > 0) {
 			best = root;
 			root = root->left;
 		} else {

@@ -24,6 +24,9 @@ static const struct setting {
 	{ { "resources", "reserve-mem", "SIZE", "memory that jobs never get (default: 5 %, at most 2G)" }, FIELD(SIZE, reserve_mem), 0 },
 	{ { "resources", "shared-cpus", "LIST|N", "CPUs set aside for --cpu-mode=quota: a list or how many" }, FIELD(TEXT, shared_cpus), 0 },
 	{ { "resources", "max-jobs", "N", "jobs that may run at once" }, FIELD(COUNT, max_jobs), 0 },
+	{ { "scheduler", "scheduler", "easy|conservative|firstfit|fcfs", "what may pass a job that waits" }, FIELD(CHOICE, scheduler), 0 },
+	{ { "scheduler", "backfill-depth", "N", "conservative: so many waiting jobs have a time to start (100)" }, FIELD(COUNT, backfill_depth), 0 },
+	{ { "scheduler", "starvation-guard", "TIME", "nothing passes a job without expected start after so long (1h)" }, FIELD(TIME, starvation_guard), 0 },
 	{ { "elastic", "elastic-threshold", "PERCENT", "elastic jobs grow while utilisation is below this" }, FIELD(PERCENT, elastic_threshold), 0 },
 	{ { "elastic", "disable-elastic", NULL, "elastic jobs stay at the CPUs they asked for" }, FIELD(BOOL, disable_elastic), 0 },
 	{ { "jobs", "default-mem-per-cpu", "SIZE", "for jobs that ask for no memory (default: memory / CPUs)" }, FIELD(SIZE, default_mem_per_cpu), 0 },
@@ -322,6 +325,8 @@ int config_load(struct config *ret, int argc, char *const *argv, struct mscg_err
 {
 	struct config config = {
 		.elastic_threshold  = 50,
+		.backfill_depth     = 100,
+		.starvation_guard   = 3600,
 		.max_jobs           = 4096,
 		.spare_supervisors  = 2,
 		.max_launch_retries = 10,

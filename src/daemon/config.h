@@ -7,6 +7,7 @@
 #include "src/base/base.h"
 
 enum config_missing { MISSING_FAIL, MISSING_WARN };
+enum config_scheduler { SCHEDULER_EASY, SCHEDULER_CONSERVATIVE, SCHEDULER_FIRSTFIT, SCHEDULER_FCFS };
 enum config_infeasible { INFEASIBLE_QUEUE, INFEASIBLE_REJECT };
 enum config_privacy { PRIVACY_NONE, PRIVACY_USERS, PRIVACY_JOBS };
 
@@ -16,6 +17,9 @@ struct config {
 	char    *reserve_cpus; /* a list ("0,32") or a count of CPUs that jobs never get; NULL: none */
 	uint64_t reserve_mem;  /* bytes; UINT64_MAX: 5 %, at most 2 GiB */
 	char    *shared_cpus;  /* a list or a count, set aside for --cpu-mode=quota */
+	int      scheduler; /* enum config_scheduler */
+	uint64_t backfill_depth;
+	uint64_t starvation_guard; /* seconds, 0: none */
 	uint64_t elastic_threshold;
 	bool     disable_elastic;
 	char    *cgroup_root, *state_dir, *runtime_dir, *socket;

@@ -126,10 +126,17 @@ static int on_term(sd_event_source *source, const struct signalfd_siginfo *info,
 
 static void set_policy(struct daemon *d)
 {
+	static const enum core_scheduler schedulers[] = {
+		[SCHEDULER_EASY] = CORE_EASY, [SCHEDULER_CONSERVATIVE] = CORE_CONSERVATIVE,
+		[SCHEDULER_FIRSTFIT] = CORE_FIRSTFIT, [SCHEDULER_FCFS] = CORE_FCFS,
+	};
 	const struct config *c = &d->config;
 	uint64_t per_cpu = d->machine.core.mem_bytes / d->machine.core.ncpus;
 
 	d->policy = (struct core_policy){
+		.scheduler            = schedulers[c->scheduler],
+		.backfill_depth       = (uint32_t)c->backfill_depth,
+		.starvation_guard_s   = (int64_t)c->starvation_guard,
 		.elastic              = !c->disable_elastic,
 		.elastic_threshold    = (uint32_t)c->elastic_threshold,
 		.infeasible_reject    = c->infeasible == INFEASIBLE_REJECT,

@@ -202,7 +202,14 @@ static struct core *new_core(const struct sim_options *o)
 {
 	struct core_cpu *cpus = xcalloc(o->cpus, sizeof *cpus);
 	struct core_machine machine = {.node = "simulated", .cpus = cpus, .ncpus = o->cpus, .mem_bytes = o->mem_bytes};
-	struct core_policy policy = {.elastic = o->elastic, .elastic_threshold = o->elastic_threshold, .max_launch_retries = 1};
+	static const enum core_scheduler schedulers[] = {
+		[SIM_EASY] = CORE_EASY, [SIM_CONSERVATIVE] = CORE_CONSERVATIVE, [SIM_FIRSTFIT] = CORE_FIRSTFIT, [SIM_FCFS] = CORE_FCFS,
+	};
+	struct core_policy policy = {
+		.scheduler = schedulers[o->scheduler], .backfill_depth = o->backfill_depth ? o->backfill_depth : 100,
+		.starvation_guard_s = o->starvation_guard_s, .elastic = o->elastic, .elastic_threshold = o->elastic_threshold,
+		.max_launch_retries = 1,
+	};
 	struct core *core;
 
 	for (uint32_t i = 0; i < o->cpus; i++)

@@ -47,7 +47,12 @@ void sim_generate(struct sim_workload *ret, uint32_t n, uint32_t cpus, uint64_t 
  * most `cpus`. */
 void sim_make_elastic(struct sim_workload *w, double share, double shrink, double grow, uint32_t cpus, uint64_t seed);
 
+enum sim_scheduler { SIM_EASY, SIM_CONSERVATIVE, SIM_FIRSTFIT, SIM_FCFS };
+
 struct sim_options {
+	enum sim_scheduler scheduler;
+	uint32_t backfill_depth;     /* 0: 100, as mscgd */
+	int64_t  starvation_guard_s; /* 0: none */
 	uint32_t cpus;
 	uint64_t mem_bytes;
 	bool     elastic;           /* false: elastic jobs stay as they asked */

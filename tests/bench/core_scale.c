@@ -1,7 +1,7 @@
 /* What a decision costs with N jobs waiting. Fills a machine, lets N jobs of 20 (or more) shapes wait, and then runs cycles: a
  * running job ends, the next one starts and is seen to run, a new one is submitted.
  *
- *     core_scale N [CYCLES [SHAPES [elastic]]]
+ *     core_scale N [CYCLES [SHAPES [elastic|rigid [easy|conservative|firstfit|fcfs]]]]
  *
  * prints the time of each cycle and the bytes of a waiting job. Instructions: valgrind --tool=callgrind
  * --toggle-collect=cycle core_scale N 2000 counts the cycles alone. */
@@ -15,6 +15,7 @@
 enum { CPUS = 64 };
 
 static uint32_t shapes = 20;
+static bool limits; /* jobs have time limits */
 
 struct bench {
 	struct core *core;
@@ -69,6 +70,7 @@ static void submit(struct bench *b)
 	struct core_input in = {.kind = CORE_SUBMIT, .token = 1, .spec = &spec};
 
 	spec.min_cpus_milli = spec.max_cpus_milli = spec.cpus_milli;
+	spec.time_limit_s = limits ? 60 * (1 + shape % 7) : 0;
 	if (b->elastic && shape % 5 == 0) {
 		spec.elastic = true;
 		spec.min_cpus_milli = 1000;
@@ -119,7 +121,10 @@ int main(int argc, char **argv)
 	uint32_t waiting = argc > 1 ? (uint32_t)strtoul(argv[1], NULL, 10) : 1000, cycles = argc > 2 ? (uint32_t)strtoul(argv[2], NULL, 10) : 20000;
 	static struct core_cpu cpus[CPUS];
 	struct core_machine machine = {.node = "here", .cpus = cpus, .ncpus = CPUS, .mem_bytes = UINT64_C(1) << 40};
-	struct core_policy policy = {.elastic = true, .elastic_threshold = 50};
+	struct core_policy policy = {.scheduler = CORE_FIRSTFIT, .elastic = true, .elastic_threshold = 50, .backfill_depth = 100};
+	static const char *const names[] = {
+		[CORE_EASY] = "easy", [CORE_CONSERVATIVE] = "conservative", [CORE_FIRSTFIT] = "firstfit", [CORE_FCFS] = "fcfs",
+	};
 	struct bench *b = xcalloc(1, sizeof *b);
 	double *took = xcalloc(cycles + 1, sizeof *took), begin, sum = 0;
 	size_t before, after;
@@ -131,7 +136,11 @@ int main(int argc, char **argv)
 		};
 	if (argc > 3)
 		shapes = (uint32_t)strtoul(argv[3], NULL, 10);
-	b->elastic = argc > 4;
+	b->elastic = argc > 4 && streq(argv[4], "elastic");
+	limits = argc > 5;
+	for (size_t i = 0; limits && i < ARRAY_SIZE(names); i++)
+		if (streq(names[i], argv[5]))
+			policy.scheduler = (enum core_scheduler)i;
 	b->core = core_new(&machine, &policy);
 	b->now = (struct core_now){1700000000000000, 1000000000};
 	for (uint32_t i = 0; i < CPUS; i++) {

@@ -184,7 +184,10 @@ PY
     for value in 0 -1 abc 1e9 ''; do refuses 2 "total-cpus" "'$value'" -- --total-cpus "$value"; done
     for value in -5 1XB 99999999TB; do refuses 2 "total-mem" "'$value'" -- --total-mem "$value"; done
     for value in -1 101 x 40.x; do refuses 2 "elastic-threshold" "'$value'" -- --elastic-threshold "$value"; done
-    refuses 2 "missing-controllers" "'perhaps'" "fail or warn" -- --missing-controllers=perhaps
+    refuses 2 "scheduler" "'magic'" "expected one of easy|conservative|firstfit|fcfs" -- --scheduler magic
+    for value in 0 -1 x; do refuses 2 "backfill-depth" "'$value'" -- --backfill-depth "$value"; done
+    refuses 2 "starvation-guard" "'soon'" -- --starvation-guard soon
+    refuses 2 "missing-controllers" "'perhaps'" "expected one of fail|warn" -- --missing-controllers=perhaps
     refuses 2 "unknown engine 'diesel'" -- --engine=diesel
     refuses 1 "cannot read configuration $room/none" -- --config "$room/none"
     printf '[resources]\ntotal-cpu = 4\n' >conf

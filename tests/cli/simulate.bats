@@ -10,7 +10,8 @@ teardown() { rm -rf "$room"; }
     first=$(mscg simulate --jobs 300 --cpus 32 --seed 5)
     [ "$first" = "$(mscg simulate --jobs 300 --cpus 32 --seed 5)" ]
     [ "$first" != "$(mscg simulate --jobs 300 --cpus 32 --seed 6)" ]
-    [ "$(awk 'NR > 1 { print $1, $2 }' <<<"$first")" = "firstfit 300"$'\n'"elastic 300" ]
+    [ "$(awk 'NR > 1 { print $1, $2 }' <<<"$first")" = "fcfs 300"$'\n'"easy 300"$'\n'"conservative 300"$'\n'"elastic 300" ]
+    [ "$(mscg simulate --jobs 300 --policy firstfit | awk 'NR > 1 { print $1, $2 }')" = "firstfit 300" ]
 }
 
 @test "a workload written and read again, as JSON and as pictures" {
@@ -21,11 +22,12 @@ teardown() { rm -rf "$room"; }
     python3 - "$room/json" <<'END'
 import json, sys
 r = {x["policy"]: x for x in json.load(open(sys.argv[1]))["results"]}
-assert set(r) == {"firstfit", "elastic"} and all(x["jobs"] == 200 for x in r.values())
-assert r["firstfit"]["resizes"] == 0 < r["elastic"]["resizes"]
+assert set(r) == {"fcfs", "easy", "conservative", "elastic"} and all(x["jobs"] == 200 for x in r.values())
+assert r["fcfs"]["mean_wait_seconds"] > r["easy"]["mean_wait_seconds"] > r["elastic"]["mean_wait_seconds"]
+assert r["easy"]["resizes"] == 0 < r["elastic"]["resizes"]
 assert 0 < r["elastic"]["utilisation"] <= 1
 END
-    for policy in firstfit elastic; do
+    for policy in fcfs easy conservative elastic; do
         python3 -c 'import sys, xml.dom.minidom as x; assert len(x.parse(sys.argv[1]).getElementsByTagName("rect")) > 200' "$room/picture-$policy.svg"
     done
 }
@@ -44,9 +46,11 @@ END
     refuses "no job that ran" "$room/empty.swf"
     refuses "job 1 wants 64 CPUs" --cpus 8 "$room/big.swf"
     refuses "cannot read $room/none.swf: No such file" "$room/none.swf"
-    refuses "there is no policy 'magic'" --compare elastic,magic
+    refuses "--compare: there is no policy 'magic'" --compare elastic,magic
+    refuses "--policy: there is no policy 'magic': expected fcfs, easy" --policy magic
+    refuses "there is no policy ''" --compare ,easy
     refuses "--elastic-share: 2 is above 1" --elastic-share 2
     refuses "--load: 'much' is no number" --load much
     refuses "expected 1 to 8192" --cpus 9000
-    refuses "cannot write /nonexistent/p-firstfit.svg" --jobs 10 --svg /nonexistent/p
+    refuses "cannot write /nonexistent/p-fcfs.svg" --jobs 10 --svg /nonexistent/p
 }

@@ -81,6 +81,8 @@ has() { grep -qxE -- "$1" <<<"$output" || { echo "expected: $1"; echo "$output";
     has "\[resources\]"
     has "total-cpus = 4 +# command line"
     has "elastic-threshold = 33 +# $room/conf:2"
+    has "scheduler = easy +# default"
+    has "starvation-guard = 01:00:00 +# default"
     has "disable-elastic = no +# default"
     same "33" "$(mscg config --json | json '[s["value"] for s in j if s["name"] == "elastic-threshold"][0]')"
     fails 2 mscg config x

@@ -4,9 +4,9 @@
 
 load ../cli/helper
 
-launch() {
+launch() { # [OPTION…]
     mscgd --state-dir "$room/state" --socket "$room/sock" --runtime-dir "$room/run" --total-cpus 2 --total-mem 512MB \
-        --allow-root-jobs --missing-controllers=warn --cgroup-root "$jobs" >>daemon.log 2>&1 3>&- &
+        --allow-root-jobs --missing-controllers=warn --cgroup-root "$jobs" "$@" >>daemon.log 2>&1 3>&- &
     daemon_pid=$!
     mscg ping --wait 30 >/dev/null || { cat daemon.log; return 1; }
 }
@@ -64,4 +64,47 @@ is() { [ "$(field "$1" state 2>/dev/null)" = "$2" ]; }
     same "DependencyNeverSatisfied" "$(field 3 reason)"
     mscg submit -d afterok:2,afternotok:1 true
     mscg wait 4 --timeout 60
+}
+
+@test "backfill by time limits: the head keeps its time, what is over by then passes" {
+    mscg submit -J runs -t 60s --grace 0 "exec sleep 600"
+    within 30 is 1 RUNNING
+    mscg submit -J head --cpus 2 -t 60s --grace 0 "exec sleep 1"
+    mscg submit -J long -t 1h --grace 0 "exec sleep 600"
+    mscg submit -J short -t 20s --grace 0 true
+    mscg wait 4 --timeout 60
+    same "PENDING Resources" "$(field 2 state) $(field 2 reason)"
+    same "PENDING Priority" "$(field 3 state) $(field 3 reason)"
+    mscg cancel 1
+    mscg wait 2 --timeout 60
+    within 30 is 3 RUNNING
+}
+
+@test "without time limits whatever fits passes, until the head has waited for the guard's time" {
+    kill_daemon
+    launch --starvation-guard 2s
+    mscg submit "exec sleep 600"
+    within 30 is 1 RUNNING
+    mscg submit --cpus 2 true
+    mscg submit true
+    mscg wait 3 --timeout 60
+    within 30 eval '[ $(( $(date +%s) - $(date +%s -d "$(field 2 submit_time)") )) -ge 3 ]'
+    mscg submit true
+    same "PENDING Priority" "$(field 4 state) $(field 4 reason)"
+    mscg cancel 1
+    mscg wait 2 4 --timeout 60
+}
+
+@test "a scheduler that lets nothing pass, taken over by a running daemon" {
+    printf '[scheduler]\nscheduler = fcfs\n' >conf
+    kill_daemon
+    launch --config "$room/conf"
+    mscg submit "exec sleep 600"
+    within 30 is 1 RUNNING
+    mscg submit --cpus 2 true
+    mscg submit true
+    same "PENDING Priority" "$(field 3 state) $(field 3 reason)"
+    printf '[scheduler]\nscheduler = firstfit\n' >conf
+    kill -HUP "$daemon_pid"
+    mscg wait 3 --timeout 60
 }

@@ -3,7 +3,8 @@
  * for a person to read the difference.
  *
  *   machine cores=4 threads=1 caches=1 nodes=1 packages=1 mem=8G shared=0-1     first line
- *   policy elastic=no threshold=50 calm=1000 retries=3 reject                   may follow
+ *   policy elastic=no threshold=50 calm=1000 retries=3 reject scheduler=easy|conservative|firstfit|fcfs depth=100
+ *          guard=SECONDS                                                        may follow
  *   submit NAME cpus=2 [elastic=MIN:MAX] [mem=1G] [priority=5] [time=60] [grace=30] [array=0-9%2] [quota] [requeue]
  *                  [hold] [begin=SECONDS] [deadline=SECONDS] [uid=N]     seconds from now on
  *                  [after=DEPENDENCY]      jobs by number: afterok:1,afterany:2
@@ -334,6 +335,19 @@ static void do_machine(struct replay *r, char *args)
 	r->rig.policy = test_policy();
 }
 
+static enum core_scheduler scheduler(struct replay *r, const char *name)
+{
+	static const char *const names[] = {
+		[CORE_EASY] = "easy", [CORE_CONSERVATIVE] = "conservative", [CORE_FIRSTFIT] = "firstfit", [CORE_FCFS] = "fcfs",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (streq(names[i], name))
+			return (enum core_scheduler)i;
+	BAD(r, "no scheduler %s", name);
+	return CORE_EASY;
+}
+
 static void do_policy(struct replay *r, char *args)
 {
 	for (char *w; (w = word(&args));) {
@@ -345,6 +359,12 @@ static void do_policy(struct replay *r, char *args)
 			r->rig.policy.max_launch_retries = number(r, value(w, "retries"));
 		if (value(w, "calm"))
 			r->rig.policy.elastic_calm_ms = number(r, value(w, "calm"));
+		if (value(w, "scheduler"))
+			r->rig.policy.scheduler = scheduler(r, value(w, "scheduler"));
+		if (value(w, "depth"))
+			r->rig.policy.backfill_depth = number(r, value(w, "depth"));
+		if (value(w, "guard"))
+			r->rig.policy.starvation_guard_s = number(r, value(w, "guard"));
 		if (streq(w, "reject"))
 			r->rig.policy.infeasible_reject = true;
 	}

@@ -52,6 +52,7 @@ UNUSED static struct core_policy test_policy(void)
 		.elastic_threshold = 50,
 		.default_mem_per_cpu = 64 * MIB,
 		.max_launch_retries = 3,
+		.backfill_depth = 100,
 	};
 }
 

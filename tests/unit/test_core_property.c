@@ -441,6 +441,7 @@ static void random_inputs(struct world *w)
 	if (below(300) == 0) {
 		w->rig.policy.elastic = chance(80);
 		w->rig.policy.elastic_threshold = 30 + below(80);
+		w->rig.policy.scheduler = (enum core_scheduler)below(4);
 		input(w, CORE_POLICY)->policy = &w->rig.policy;
 	}
 }
@@ -771,6 +772,9 @@ static void walk(struct world *w, uint64_t seed, uint32_t steps)
 	w->rig.policy.elastic = chance(85);
 	w->rig.policy.elastic_threshold = 20 + below(90);
 	w->rig.policy.elastic_calm_ms = below(3) * 1000;
+	w->rig.policy.scheduler = (enum core_scheduler)below(4);
+	w->rig.policy.backfill_depth = below(3) ? 1 + below(20) : 100;
+	w->rig.policy.starvation_guard_s = chance(50) ? 1 + below(100) : 0;
 	rig_open(&w->rig);
 	for (uint32_t i = 0; i < steps; i++) {
 		for (uint32_t p = 0; p < w->procs; p++)

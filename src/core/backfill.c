@@ -1,0 +1,226 @@
+/* Who starts. In the order of the queue whatever can start does; what passes the first that can not, the head, depends
+ * on the scheduler:
+ *   fcfs          nothing
+ *   firstfit      whatever fits
+ *   easy          what does not make the head later than it could start by the time limits of what runs: it is over by
+ *                 then, or uses what the head leaves
+ *   conservative  the same for each of the first `backfill_depth` that wait
+ * Where no time can be given, as what the head waits for has no time limits, whatever fits passes it, until it has waited
+ * for `starvation_guard_s`: nothing passes it then. */
+#include "src/core/internal.h"
+
+struct backfill {
+	struct core *core;
+	const struct entry *head;
+	bool limits;  /* core->plan is made */
+	bool planned; /* and holds promises */
+	bool guarded;
+};
+
+/* The size that the very first of the queue can start with; 0: it cannot. If it is elastic and --cpus will not be there
+ * even when what is under way has come back, it begins with what it can have. Nobody else may do so: those behind it
+ * would take in crumbs what the first waits for. */
+static uint32_t size_for_first(const struct core *core, const struct shape *s)
+{
+	const struct mscg_job *job = &s->head->job;
+	enum pool pool = pool_of(job);
+	uint64_t now = queue_available(core, pool, job->priority, false);
+
+	if (job->mem_bytes > book_mem_free(core))
+		return 0;
+	if (now >= job->cpus_milli)
+		return job->cpus_milli;
+	if (now < queue_least(core, job) || queue_available(core, pool, job->priority, true) >= job->cpus_milli)
+		return 0;
+	return (uint32_t)now;
+}
+
+static bool fits(const struct core *core, const struct mscg_job *job, bool later)
+{
+	return job->mem_bytes <= book_mem_free(core) && queue_available(core, pool_of(job), job->priority, later) >= job->cpus_milli;
+}
+
+/* What any job behind this one is not before. */
+static struct mscg_job behind(const struct mscg_job *job)
+{
+	struct mscg_job next = {.priority = job->priority, .id = job->id};
+
+	if (next.id.task == MSCG_NO_TASK)
+		next.id = (struct mscg_id){next.id.job + 1, 0};
+	else
+		next.id.task++;
+	return next;
+}
+
+static bool has_starved(const struct core *core, const struct mscg_job *job, struct core_now now)
+{
+	int64_t guard = core->policy.starvation_guard_s * USEC_PER_SEC;
+
+	return guard && now.real_usec - MAX_OF(job->submit_usec, job->begin_usec) >= guard;
+}
+
+/* Those who pass take nothing that the head waits for. */
+static bool leaves_head_alone(const struct backfill *b, const struct mscg_job *job)
+{
+	return pool_of(job) != pool_of(&b->head->job) && job->mem_bytes + b->head->job.mem_bytes <= book_mem_free(b->core);
+}
+
+static bool may_pass(const struct backfill *b, const struct mscg_job *job)
+{
+	struct plan_need need;
+
+	if (b->guarded && !leaves_head_alone(b, job))
+		return false;
+	if (!b->planned)
+		return true;
+	need = plan_need(b->core, &b->core->plan, job, false);
+	return plan_fits_now(&b->core->plan, &need);
+}
+
+/* Notes whether it could as soon as what is under way has come back. */
+static bool may_start(struct backfill *b, const struct mscg_job *job)
+{
+	if (!fits(b->core, job, true) || !may_pass(b, job))
+		return false;
+	if (fits(b->core, job, false))
+		return true;
+	b->core->wanted = true;
+	return false;
+}
+
+static void start(struct backfill *b, struct entry *e)
+{
+	struct core *core = b->core;
+	struct plan_need need;
+
+	if (b->limits) {
+		need = plan_need(core, &core->plan, &e->job, false);
+		plan_promise(&core->plan, core->now.boot_usec, &need);
+	}
+	life_start(core, e, e->job.cpus_milli);
+}
+
+/* -- promises ----------------------------------------------------------------------------------------------------- */
+
+static bool promise(struct backfill *b, const struct mscg_job *job, bool first)
+{
+	struct plan *plan = &b->core->plan;
+	struct plan_need need = plan_need(b->core, plan, job, first);
+	int64_t at = plan_earliest(plan, &need);
+
+	if (at == USEC_NEVER)
+		return false;
+	plan_promise(plan, at, &need);
+	b->planned = true;
+	return true;
+}
+
+/* Each of those in front gets its time; whose time is now starts. Returns what is behind them. */
+static struct mscg_job promise_all(struct backfill *b)
+{
+	struct core *core = b->core;
+	uint32_t n = MAX_OF(core->policy.backfill_depth, 1u);
+	_cleanup_free_ struct entry **first = xcalloc(n, sizeof *first);
+	struct mscg_job next;
+
+	n = queue_front(core, first, n); /* the head is one of them */
+	next = behind(&first[n - 1]->job);
+	for (uint32_t i = 1; i < n; i++) {
+		if (!first[i]->shape) /* an array that may have no more tasks at a time */
+			continue;
+		if (may_start(b, &first[i]->job))
+			start(b, first[i]);
+		else
+			promise(b, &first[i]->job, false);
+	}
+	return next;
+}
+
+/* -- what passes -------------------------------------------------------------------------------------------------- */
+
+/* Whatever fits and may. What can be had only shrinks while this goes on, so that nobody is asked twice; of those with
+ * the same needs the first is asked for all. So many are looked at in vain as the depth says. */
+static void pass(struct backfill *b, struct mscg_job from)
+{
+	uint32_t looks = b->planned || b->guarded ? b->core->policy.backfill_depth : UINT32_MAX;
+	struct shape *s;
+
+	while (looks && (s = queue_next(b->core, &from, !b->core->wanted))) {
+		from = s->head->job;
+		if (may_start(b, &s->head->job)) {
+			start(b, s->head);
+		} else {
+			looks--;
+			from = behind(&from);
+		}
+	}
+}
+
+static void let_pass(struct core *core, const struct entry *head)
+{
+	struct backfill b = {.core = core, .head = head};
+	struct mscg_job from = behind(&head->job);
+
+	b.limits = core->policy.scheduler == CORE_EASY || core->policy.scheduler == CORE_CONSERVATIVE;
+	if (b.limits) {
+		plan_make(core, core->now, &head->job, &core->plan);
+		if (!promise(&b, &head->job, true))
+			b.guarded = has_starved(core, &head->job, core->now);
+	}
+	core->head = b.planned || b.guarded ? head : NULL;
+	if (core->policy.scheduler == CORE_CONSERVATIVE)
+		from = promise_all(&b);
+	pass(&b, from);
+}
+
+void backfill(struct core *core)
+{
+	const struct mscg_job everybody = {.priority = INT32_MAX};
+	struct shape *s;
+	uint32_t cpus;
+
+	core->head = NULL;
+	core->wanted = false;
+	if (core->drained)
+		return;
+	while ((s = queue_first(core)) && (cpus = size_for_first(core, s)) > 0)
+		life_start(core, s->head, cpus);
+	if (!s || !queue_next(core, &everybody, true))
+		return;
+	core->wanted = fits(core, &s->head->job, true);
+	if (core->policy.scheduler != CORE_FCFS)
+		let_pass(core, s->head);
+}
+
+/* -- why ---------------------------------------------------------------------------------------------------------- */
+
+enum mscg_reason backfill_why(const struct core *core, const struct entry *e, struct core_now now, char text[160])
+{
+	const struct shape *first = queue_first(core);
+	const struct entry *head = first ? first->head : NULL;
+	char id[MSCG_ID_TEXT], time[64];
+	struct plan plan = {0};
+	struct plan_need need;
+	int64_t at;
+
+	if (!head || head == e || core->policy.scheduler == CORE_FIRSTFIT || !fits(core, &e->job, true))
+		return MSCG_REASON_NONE;
+	mscg_id_format(head->job.id, id);
+	if (core->policy.scheduler == CORE_FCFS) {
+		snprintf(text, 160, "job %s is before it, and nothing passes", id);
+		return MSCG_REASON_PRIORITY;
+	}
+	plan_make(core, now, &head->job, &plan);
+	need = plan_need(core, &plan, &head->job, true);
+	at = plan_earliest(&plan, &need);
+	plan_clear(&plan);
+	if (at == USEC_NEVER && !has_starved(core, &head->job, now))
+		return MSCG_REASON_NONE;
+	if (at == USEC_NEVER)
+		snprintf(text, 160, "job %s has waited for %s: nothing passes it any more", id,
+		         format_elapsed((uint64_t)((now.real_usec - head->job.submit_usec) / USEC_PER_SEC), time, sizeof time));
+	else
+		snprintf(text, 160, "would not be over when jobs before it are expected to start, the first of them (%s) in %s", id,
+		         format_elapsed((uint64_t)((at - now.boot_usec + USEC_PER_SEC - 1) / USEC_PER_SEC), time, sizeof time));
+	return MSCG_REASON_PRIORITY;
+}

@@ -1,0 +1,187 @@
+/* What will be free when, if everybody takes the whole of his time: what runs until its time limit and the grace time
+ * after that, what has no limit for ever. A list of points, each good until the next; what is promised is taken out of it. */
+#include "src/core/internal.h"
+
+#define SOON USEC_PER_SEC /* what is being killed, or is late */
+
+struct plan_end {
+	int64_t   at;
+	uint64_t  cpus, mem;
+	enum pool pool;
+};
+
+static int64_t plan_span(uint32_t time_limit_s, uint32_t grace_s)
+{
+	return time_limit_s ? ((int64_t)time_limit_s + grace_s) * USEC_PER_SEC : USEC_NEVER;
+}
+
+static int64_t after(int64_t at, int64_t span)
+{
+	return span == USEC_NEVER ? USEC_NEVER : at + span;
+}
+
+/* Boot clock: when what it holds is free at the latest. */
+static int64_t latest_end(const struct entry *e, struct core_now now)
+{
+	const struct live *l = e->live;
+	int64_t begin = e->job.flags & MSCG_JOB_STARTED ? l->started_boot : now.boot_usec;
+	int64_t at = after(begin, plan_span(e->job.time_limit_s, e->job.grace_s)), over;
+	bool dying = e->job.state == MSCG_STATE_COMPLETING || e->job.flags & MSCG_JOB_KILLED;
+
+	if (dying)
+		return *e->job.run->fail_text ? USEC_NEVER : now.boot_usec + SOON; /* one that can not be killed says so there */
+	if (e->job.flags & (MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT) && l->deadline.at != USEC_NEVER)
+		at = l->deadline.at;
+	if (e->job.deadline_usec) {
+		over = now.boot_usec + (e->job.deadline_usec - now.real_usec) + e->job.grace_s * USEC_PER_SEC;
+		at = MIN_OF(at, over);
+	}
+	return at == USEC_NEVER ? at : MAX_OF(at, now.boot_usec + SOON);
+}
+
+/* CPUs that come free with its end and are not counted as to be had before. */
+static uint64_t size_of(const struct entry *e, const struct mscg_job *head)
+{
+	const struct live *l = e->live;
+	uint64_t size = l->flight && l->flight->for_others ? l->flight->cpus : share_of(e)->cpu_milli, gives = 0;
+
+	if (l->listed)
+		gives = l->own.lent_later + (e->job.priority < head->priority ? l->own.yield_later : 0);
+	return size > gives ? size - gives : 0;
+}
+
+/* Up to its --cpus it is before those behind it. */
+static uint64_t owed_before(const struct entry *e, const struct mscg_job *head)
+{
+	return e->live->listed && queue_before(&e->job, head) ? e->live->owed : 0;
+}
+
+static int by_end(const void *a, const void *b)
+{
+	const struct plan_end *x = a, *y = b;
+
+	return x->at < y->at ? -1 : x->at > y->at;
+}
+
+static void add_point(struct plan *p, int64_t at)
+{
+	struct plan_point *last = p->n ? &p->point[p->n - 1] : NULL;
+
+	if (last && last->at == at)
+		return;
+	GROW(p->point, p->n, p->cap);
+	p->point[p->n] = p->n ? p->point[p->n - 1] : (struct plan_point){0};
+	p->point[p->n++].at = at;
+}
+
+void plan_make(const struct core *core, struct core_now now, const struct mscg_job *head, struct plan *p)
+{
+	struct plan_end *ends = NULL;
+	uint32_t n = 0, cap = 0;
+	struct plan_point *last;
+
+	p->n = 0;
+	p->priority = head->priority;
+	add_point(p, now.boot_usec);
+	p->point->mem = (int64_t)book_mem_free(core);
+	for (enum pool pool = 0; pool < POOL_COUNT; pool++)
+		p->point->cpus[pool] = (int64_t)queue_available(core, pool, head->priority, true);
+	for (const struct live *l = core->granted; l; l = l->granted_next) {
+		const struct entry *e = l->entry;
+		uint64_t owed = owed_before(e, head);
+		int64_t at = latest_end(e, now);
+
+		p->point->cpus[pool_of(&e->job)] -= (int64_t)owed;
+		if (at == USEC_NEVER)
+			continue;
+		GROW(ends, n, cap);
+		ends[n++] = (struct plan_end){at, size_of(e, head) + owed, share_of(e)->mem_bytes, pool_of(&e->job)};
+	}
+	if (n)
+		qsort(ends, n, sizeof *ends, by_end);
+	for (uint32_t i = 0; i < n; i++) {
+		add_point(p, ends[i].at);
+		last = &p->point[p->n - 1];
+		last->cpus[ends[i].pool] += (int64_t)ends[i].cpus;
+		last->mem += (int64_t)ends[i].mem;
+	}
+	free(ends);
+}
+
+void plan_clear(struct plan *p)
+{
+	free(p->point);
+	*p = (struct plan){0};
+}
+
+static bool fits(const struct plan_point *point, const struct plan_need *need)
+{
+	return point->cpus[need->pool] >= (int64_t)(need->cpus + need->beyond) && point->mem >= (int64_t)need->mem;
+}
+
+/* The first point from `i` on at which it does not fit before `end`; p->n: there is none. */
+static uint32_t obstacle(const struct plan *p, uint32_t i, int64_t end, const struct plan_need *need)
+{
+	for (; i < p->n && p->point[i].at < end; i++)
+		if (!fits(&p->point[i], need))
+			return i;
+	return p->n;
+}
+
+int64_t plan_earliest(const struct plan *p, const struct plan_need *need)
+{
+	for (uint32_t i = 0; i < p->n;) {
+		uint32_t bad = obstacle(p, i, after(p->point[i].at, need->span), need);
+
+		if (bad == p->n)
+			return p->point[i].at;
+		i = bad + 1;
+	}
+	return USEC_NEVER;
+}
+
+bool plan_fits_now(const struct plan *p, const struct plan_need *need)
+{
+	return obstacle(p, 0, after(p->point[0].at, need->span), need) == p->n;
+}
+
+/* The point at `at`, made if it is not there. The first is never behind it. */
+static uint32_t cut(struct plan *p, int64_t at)
+{
+	uint32_t i = p->n;
+
+	while (i && p->point[i - 1].at > at)
+		i--;
+	if (p->point[i - 1].at == at)
+		return i - 1;
+	GROW(p->point, p->n, p->cap);
+	memmove(&p->point[i + 1], &p->point[i], (p->n - i) * sizeof *p->point);
+	p->n++;
+	p->point[i] = p->point[i - 1];
+	p->point[i].at = at;
+	return i;
+}
+
+void plan_promise(struct plan *p, int64_t at, const struct plan_need *need)
+{
+	uint32_t from = cut(p, at), to = need->span == USEC_NEVER ? p->n : cut(p, at + need->span);
+
+	for (uint32_t i = from; i < to; i++) {
+		p->point[i].cpus[need->pool] -= need->cpus;
+		p->point[i].mem -= (int64_t)need->mem;
+	}
+}
+
+struct plan_need plan_need(const struct core *core, const struct plan *p, const struct mscg_job *job, bool least)
+{
+	enum pool pool = pool_of(job);
+
+	return (struct plan_need){
+		.cpus = least ? queue_least(core, job) : job->cpus_milli,
+		.mem = job->mem_bytes,
+		.pool = pool,
+		.span = plan_span(job->time_limit_s, job->grace_s),
+		.beyond = job->priority == p->priority ? 0 :
+		          elastic_takeable(core, pool, p->priority, true) - elastic_takeable(core, pool, job->priority, true),
+	};
+}
