@@ -44,13 +44,14 @@ CORE    := $(BUILD)/libcore.a
 WIRE    := $(BUILD)/libwire.a
 STORE   := $(BUILD)/libstore.a
 RUNNER  := $(BUILD)/librunner.a
+SANDBOX := $(BUILD)/libsandbox.a
 ENGINE  := $(BUILD)/libengine.a
 DAEMON  := $(BUILD)/libdaemon.a
 CLIENT  := $(BUILD)/libclient.a
 CLI     := $(BUILD)/libcli.a
 SIM     := $(BUILD)/libsim.a
 
-ROOMS    := cgroup $(addprefix src/,base core wire store runner engine daemon sim lib cli)
+ROOMS    := cgroup $(addprefix src/,base core wire store sandbox runner engine daemon sim lib cli)
 PROGRAMS := $(BUILD)/mscg $(BUILD)/mscgd $(BUILD)/mscg-supervise
 LIBS     := $(BUILD)/libmscg.a $(BUILD)/libmscg.so $(CGROUP)
 
@@ -65,6 +66,7 @@ $(CORE):   $(call objs,src/core)
 $(WIRE):   $(call objs,src/wire)
 $(STORE):  $(call objs,src/store)
 $(RUNNER): $(call rest,src/runner)
+$(SANDBOX): $(call objs,src/sandbox)
 $(ENGINE): $(call objs,src/engine)
 $(DAEMON): $(call rest,src/daemon)
 $(CLIENT): $(call objs,src/lib)
@@ -85,7 +87,7 @@ $(BUILD)/libmscg.so: $(call objs,src/lib) $(call objs,src/wire) $(call objs,src/
 	$(Q)ln -sf libmscg.so $(BUILD)/libmscg.so.0
 
 # A program that starts often starts fast: mscg links only what it calls.
-$(BUILD)/mscg: $(BUILD)/obj/src/cli/main.o $(CLI) $(CLIENT) $(WIRE) $(CGROUP) $(SIM) $(CORE) $(BASE)
+$(BUILD)/mscg: $(BUILD)/obj/src/cli/main.o $(CLI) $(CLIENT) $(WIRE) $(CGROUP) $(SIM) $(CORE) $(SANDBOX) $(BASE)
 	@echo "  LD    $@"
 	$(Q)$(CC) -o $@ $^ $(ALL_LDFLAGS) -ljansson -lm
 

@@ -94,6 +94,29 @@ MSCG_PUBLIC const char *mscg_reason_name(enum mscg_reason reason); /* "Resources
 MSCG_PUBLIC const char *mscg_reason_text(enum mscg_reason reason); /* a sentence for people */
 MSCG_PUBLIC int         mscg_reason_parse(const char *label, enum mscg_reason *ret);
 
+/* What a job's system call filter lets through only when the job asks for it. */
+#define MSCG_ALLOWS(X) \
+	X(IO_URING,    "io_uring") \
+	X(PERF,        "perf") \
+	X(USERFAULTFD, "userfaultfd") \
+	X(USERNS,      "userns")
+
+enum mscg_allow_bit {
+#define X(name, label) MSCG_ALLOW_BIT_##name,
+	MSCG_ALLOWS(X)
+#undef X
+	MSCG_ALLOW_COUNT
+};
+enum mscg_allow {
+#define X(name, label) MSCG_ALLOW_##name = 1 << MSCG_ALLOW_BIT_##name,
+	MSCG_ALLOWS(X)
+#undef X
+};
+MSCG_PUBLIC const char *mscg_allow_name(enum mscg_allow_bit bit); /* "perf" */
+/* "perf,userns" as bits of enum mscg_allow; "" is none. */
+MSCG_PUBLIC int   mscg_allow_parse(const char *text, uint32_t *ret, struct mscg_error *error);
+MSCG_PUBLIC char *mscg_allow_format(uint32_t allow); /* the caller frees it */
+
 /* How a job gets its CPUs: cores of its own, or a share (cpu.max) of the cores set aside for sharing. */
 enum mscg_cpu_mode { MSCG_CPUS_EXCLUSIVE, MSCG_CPUS_QUOTA };
 

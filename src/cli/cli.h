@@ -69,6 +69,7 @@ int value_int32(void *target, const char *value, const struct option_spec *optio
 int value_count(void *target, const char *value, const struct option_spec *option, struct mscg_error *error); /* uint32_t, >= 1 */
 int value_signal(void *target, const char *value, const struct option_spec *option, struct mscg_error *error); /* int */
 int value_time(void *target, const char *value, const struct option_spec *option, struct mscg_error *error);  /* int64_t, usec since the epoch */
+int value_allow(void *target, const char *value, const struct option_spec *option, struct mscg_error *error); /* uint32_t: bits of enum mscg_allow */
 int value_state(void *target, const char *value, const struct option_spec *option, struct mscg_error *error); /* uint32_t: bits 1 << state, adds up; "PD,R" */
 
 /* A table and the struct that it writes into. */

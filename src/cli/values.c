@@ -165,3 +165,9 @@ VALUE(value_state)
 	*(uint32_t *)target |= states;
 	return 0;
 }
+
+VALUE(value_allow)
+{
+	(void)option;
+	return mscg_allow_parse(value, target, error);
+}

@@ -23,6 +23,7 @@
 	X(scheduler) \
 	X(config) \
 	X(doctor) \
+	X(seccomp) \
 	X(ping) \
 	X(drain) \
 	X(shutdown) \
