@@ -91,9 +91,9 @@ $(BUILD)/mscg: $(BUILD)/obj/src/cli/main.o $(CLI) $(CLIENT) $(WIRE) $(CGROUP) $(
 	@echo "  LD    $@"
 	$(Q)$(CC) -o $@ $^ $(ALL_LDFLAGS) -ljansson -lm
 
-$(BUILD)/mscgd: $(BUILD)/obj/src/daemon/main.o $(DAEMON) $(ENGINE) $(CORE) $(WIRE) $(STORE) $(RUNNER) $(CGROUP) $(BASE)
+$(BUILD)/mscgd: $(BUILD)/obj/src/daemon/main.o $(DAEMON) $(ENGINE) $(CORE) $(WIRE) $(STORE) $(RUNNER) $(SANDBOX) $(CGROUP) $(BASE)
 	@echo "  LD    $@"
-	$(Q)$(CC) -o $@ $^ $(ALL_LDFLAGS) -ljansson -lsqlite3 -lsystemd -lhwloc -lpthread
+	$(Q)$(CC) -o $@ $^ $(ALL_LDFLAGS) -ljansson -lsqlite3 -lsystemd -lhwloc -lseccomp -lpthread
 
 $(BUILD)/mscg-supervise: $(BUILD)/obj/src/runner/main.o $(RUNNER) $(BASE)
 	@echo "  LD    $@"

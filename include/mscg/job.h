@@ -94,6 +94,31 @@ MSCG_PUBLIC const char *mscg_reason_name(enum mscg_reason reason); /* "Resources
 MSCG_PUBLIC const char *mscg_reason_text(enum mscg_reason reason); /* a sentence for people */
 MSCG_PUBLIC int         mscg_reason_parse(const char *label, enum mscg_reason *ret);
 
+/* What stands between a job and the rest: parts of --isolate, each a namespace of its own but the last. */
+#define MSCG_PARTS(X) \
+	X(IPC,     "ipc") \
+	X(UTS,     "uts") \
+	X(CGROUP,  "cgroup") \
+	X(NET,     "net") \
+	X(SECCOMP, "seccomp")
+
+enum mscg_part_bit {
+#define X(name, label) MSCG_PART_BIT_##name,
+	MSCG_PARTS(X)
+#undef X
+	MSCG_PART_COUNT
+};
+enum mscg_part {
+#define X(name, label) MSCG_PART_##name = 1 << MSCG_PART_BIT_##name,
+	MSCG_PARTS(X)
+#undef X
+	MSCG_ISOLATE_NONE    = 0,
+	MSCG_ISOLATE_STRICT  = (1 << MSCG_PART_COUNT) - 1,
+	MSCG_ISOLATE_DEFAULT = MSCG_ISOLATE_STRICT & ~MSCG_PART_NET,
+};
+/* "default", "strict", "none", or parts: "ipc,seccomp"; as bits of enum mscg_part. */
+MSCG_PUBLIC int mscg_isolate_parse(const char *text, uint32_t *ret, struct mscg_error *error);
+
 /* What a job's system call filter lets through only when the job asks for it. */
 #define MSCG_ALLOWS(X) \
 	X(IO_URING,    "io_uring") \
@@ -139,6 +164,8 @@ struct mscg_spec {
 	char  *stderr_path;
 	char  *account, *comment, *partition;
 	char  *dependency;  /* "afterok:12,afterany:13": what it waits for */
+	char  *isolate;     /* "default", "strict", "none" or parts; NULL: as mscgd is configured */
+	char  *allow;       /* "perf,userns": what its system call filter lets through all the same */
 	char  *submit_line; /* the command line as typed, for `history` */
 	bool   shell;
 	bool   append;    /* open output files for appending instead of truncating */

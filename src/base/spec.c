@@ -45,6 +45,8 @@ void mscg_spec_free(struct mscg_spec *spec)
 	free(spec->comment);
 	free(spec->partition);
 	free(spec->submit_line);
+	free(spec->isolate);
+	free(spec->allow);
 	free(spec->dependency);
 	free(spec->dependency_left);
 	free(spec->array);
@@ -70,6 +72,8 @@ struct mscg_spec *mscg_spec_copy(const struct mscg_spec *spec)
 	copy->comment     = xstrdup(spec->comment);
 	copy->partition   = xstrdup(spec->partition);
 	copy->submit_line = xstrdup(spec->submit_line);
+	copy->isolate     = xstrdup(spec->isolate);
+	copy->allow       = xstrdup(spec->allow);
 	copy->dependency  = xstrdup(spec->dependency);
 	copy->dependency_left = xstrdup(spec->dependency_left);
 	copy->user        = xstrdup(spec->user);
@@ -301,6 +305,14 @@ static int check_dependency(const struct mscg_spec *spec, struct mscg_error *err
 	return r;
 }
 
+static int check_isolation(const struct mscg_spec *spec, struct mscg_error *error)
+{
+	uint32_t bits;
+	int r = spec->isolate ? mscg_isolate_parse(spec->isolate, &bits, error) : 0;
+
+	return r == 0 && spec->allow ? mscg_allow_parse(spec->allow, &bits, error) : r;
+}
+
 static int check_array(const struct mscg_spec *spec, struct mscg_error *error)
 {
 	uint64_t count;
@@ -377,6 +389,8 @@ int mscg_spec_check(struct mscg_spec *spec, struct mscg_error *error)
 		r = check_array(spec, error);
 	if (r == 0)
 		r = check_dependency(spec, error);
+	if (r == 0)
+		r = check_isolation(spec, error);
 	if (r == 0 && spec->attached && spec->hold)
 		r = mscg_error_set(error, -EINVAL, "a held job cannot be attached to a terminal: submit it instead");
 	if (r == 0 && spec->pty && !spec->attached)

@@ -161,6 +161,8 @@ static void set_texts(struct mscg_spec *spec, const struct job_options *o)
 	spec->requeue = o->requeue;
 	spec->hold = o->hold;
 	spec->dependency = xstrdup(o->dependency);
+	spec->isolate = xstrdup(o->isolate);
+	spec->allow = xstrdup(o->allow);
 	spec->begin_usec = o->begin;
 	spec->deadline_usec = o->deadline;
 	spec->slurm_env = o->slurm_env;

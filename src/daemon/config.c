@@ -7,7 +7,9 @@
 #include "src/base/fd.h"
 #include "src/base/parse.h"
 
-enum type { TYPE_BOOL, TYPE_COUNT, TYPE_SIZE, TYPE_TIME, TYPE_TEXT, TYPE_PERCENT, TYPE_CHOICE };
+#include <mscg/job.h>
+
+enum type { TYPE_BOOL, TYPE_COUNT, TYPE_SIZE, TYPE_TIME, TYPE_TEXT, TYPE_PERCENT, TYPE_CHOICE, TYPE_ISOLATE };
 enum { CLI_ONLY = 1, HIDDEN = 2 };
 
 #define FIELD(type, name) TYPE_##type, offsetof(struct config, name)
@@ -34,6 +36,7 @@ static const struct setting {
 	{ { "jobs", "infeasible", "queue|reject", "what to do with a request that this machine can never satisfy" }, FIELD(CHOICE, infeasible), 0 },
 	{ { "jobs", "max-launch-retries", "N", "launches put off in a row before a job fails" }, FIELD(COUNT, max_launch_retries), 0 },
 	{ { "jobs", "unkillable-timeout", "TIME", "after a kill, until a job is said to be unkillable" }, FIELD(TIME, unkillable_timeout), 0 },
+	{ { "jobs", "isolate", "HOW", "for jobs that do not say: default, strict, none (the default), or parts" }, FIELD(ISOLATE, isolate), 0 },
 	{ { "jobs", "allow-root-jobs", NULL, "let root submit jobs (they run as root)" }, FIELD(BOOL, allow_root_jobs), 0 },
 	{ { "daemon", "cgroup-root", "PATH", "cgroup under which jobs live" }, FIELD(TEXT, cgroup_root), 0 },
 	{ { "daemon", "missing-controllers", "fail|warn", "start without a controller of cpuset, cpu, memory, pids?" }, FIELD(CHOICE, missing_controllers), 0 },
@@ -118,6 +121,12 @@ static int set_value(struct config *config, size_t i, const char *value, struct 
 	case TYPE_TIME: return parse_time_limit(value, field, error);
 	case TYPE_TEXT: return set_text(field, value);
 	case TYPE_CHOICE: return set_choice(value, settings[i].pub.argument, field, error);
+	case TYPE_ISOLATE: {
+		uint32_t parts;
+		int r = mscg_isolate_parse(value, &parts, error);
+
+		return r < 0 ? r : set_text(field, value);
+	}
 	}
 	return -EINVAL;
 }
@@ -332,6 +341,7 @@ int config_load(struct config *ret, int argc, char *const *argv, struct mscg_err
 		.max_launch_retries = 10,
 		.unkillable_timeout = 60,
 		.reserve_mem        = UINT64_MAX,
+		.isolate            = xstrdup("none"),
 		.operator_group     = xstrdup("mscg"),
 		.engine             = xstrdup("local"),
 	};
@@ -356,7 +366,7 @@ void config_clear(struct config *config)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
 		free((void *)config->origin[i]);
-		if (settings[i].type == TYPE_TEXT)
+		if (settings[i].type == TYPE_TEXT || settings[i].type == TYPE_ISOLATE)
 			free(*(char **)(void *)((char *)config + settings[i].offset));
 	}
 	memset(config, 0, sizeof *config);
@@ -396,6 +406,7 @@ char *config_value(const struct config *config, size_t index, char *text, size_t
 		else
 			format_elapsed(number, text, size);
 		break;
+	case TYPE_ISOLATE:
 	case TYPE_TEXT: {
 		const char *s = *(char *const *)(const void *)field;
 		snprintf(text, size, "%s", s ? s : "");

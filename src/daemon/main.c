@@ -221,6 +221,7 @@ static int open_engine(struct daemon *d, struct mscg_cpuset *allowed, struct msc
 		.instance    = d->info.instance,
 		.slots       = (uint32_t)c->max_jobs,
 		.spare       = (uint32_t)c->spare_supervisors,
+		.isolate     = c->isolate,
 		.warn_only   = c->missing_controllers == MISSING_WARN,
 		.unkillable_timeout_s = (uint32_t)c->unkillable_timeout,
 	};

@@ -72,6 +72,8 @@ struct local {
 	struct runner_slot_info *slots; uint32_t slots_n, slots_cap;  /* found at start, until adopt_done */
 	bool     adopted;
 	struct resizer *resizer;
+	uint32_t isolate; /* enum mscg_part, of jobs that do not say */
+	int      filters[1 << MSCG_ALLOW_COUNT]; /* system call filters, sealed, by what they allow; -1: not made yet */
 	int64_t  unkillable_usec; /* after a kill, until what is left counts as stuck */
 };
 
@@ -100,6 +102,11 @@ int  root_open(struct local *l, const struct local_config *config, struct mscg_c
 
 /* environ.c: what a job finds in its environment. The caller frees the vector. */
 char **job_environ(const struct local *l, const struct task *t, const struct mscg_spec *spec);
+
+/* isolate.c: what stands between a job and the rest */
+/* Namespaces and filter of a launch, which borrows the filter's descriptor. 0, or -errno with text. */
+int  isolate_launch(struct local *l, const struct mscg_spec *spec, struct runner_launch *launch, struct mscg_error *error);
+void isolate_close(struct local *l);
 
 /* control.c: the control file of an elastic job */
 int  control_write(struct local *l, const struct task *t, const char *status);

@@ -92,13 +92,15 @@ static int hand_over(struct local *l, struct task *t, const struct mscg_spec *sp
 		.workdir = spec->workdir ? spec->workdir : spec->home,
 		.stdin_path = in, .stdout_path = out, .stderr_path = err,
 		.make_dir = spec->attached && !link ? NULL : dir, .link_optional = true, .link_path = link, .link_target = control,
-		.script = spec->script, .stdio = { t->stdio[0], t->stdio[1], t->stdio[2] },
+		.seccomp_fd = -1, .script = spec->script, .stdio = { t->stdio[0], t->stdio[1], t->stdio[2] },
 		.append = spec->append, .pty = spec->pty, .uid = spec->uid, .gid = spec->gid, .drop = geteuid() == 0,
 		.umask_ = spec->umask, .deadline_usec = t->deadline_usec,
 	};
 	launch.ngroups = groups_of(spec, &launch.groups);
 	note_paths(t, &launch);
-	int r = runner_launch(l->runner, &launch, &t->slot, error);
+	int r = isolate_launch(l, spec, &launch, error);
+	if (r >= 0)
+		r = runner_launch(l->runner, &launch, &t->slot, error);
 	for (int i = 0; i < 3; i++)
 		if (t->stdio[i] >= 0)
 			close(steal_fd(&t->stdio[i]));

@@ -285,6 +285,7 @@ static void local_close(struct engine *e)
 	struct local *l = local_of(e);
 
 	resizer_close(l);
+	isolate_close(l);
 	for (size_t i = 0; i < TASK_BUCKETS; i++)
 		while (l->tasks[i])
 			task_free(l, l->tasks[i]);
@@ -351,6 +352,9 @@ int local_open(struct engine **ret, const struct local_config *config, struct ms
 		             .event_fd = -1, .root = MSCG_CGROUP_NONE, .supervisors = MSCG_CGROUP_NONE };
 	l->runtime_dir = xstrdup(config->runtime_dir);
 	l->unkillable_usec = config->unkillable_timeout_s * USEC_PER_SEC;
+	memset(l->filters, 0xff, sizeof l->filters);
+	if (config->isolate)
+		mscg_isolate_parse(config->isolate, &l->isolate, NULL);
 	l->epoll_fd    = epoll_create1(EPOLL_CLOEXEC);
 	l->timer_fd    = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
 	l->event_fd    = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

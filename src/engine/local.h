@@ -10,6 +10,7 @@ struct local_config {
 	const char *cgroup_root; /* NULL: found (root: <top>/mscg.slice or systemd's mscg-jobs.service; user: delegated one) */
 	const char *instance;    /* stamp of the jobs root */
 	uint32_t    slots, spare;
+	const char *isolate;     /* of jobs that do not say; mscg_isolate_parse */
 	bool        warn_only;   /* a missing controller is a warning */
 	uint32_t    unkillable_timeout_s; /* after a kill, until it is said that what is left cannot be killed */
 };

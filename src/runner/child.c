@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/openat2.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -186,6 +187,15 @@ CHILD_CODE static void restore_signals(const struct child_plan *p)
 	}
 }
 
+/* Under no_new_privs, which the supervisor has for all its jobs: what follows is exec, and the job. */
+CHILD_CODE static void load_filter(const struct child_plan *p)
+{
+	if (p->filter.len == 0)
+		return;
+	note(p, RUNNER_STAGE_SECCOMP);
+	must(p, sys(seccomp, SECCOMP_SET_MODE_FILTER, 0, &p->filter));
+}
+
 /* execve, and what shells do with a file that no format is known for. Comes back with -errno. */
 CHILD_CODE static long try_exec(const struct child_plan *p, const char *path)
 {
@@ -247,6 +257,7 @@ CHILD_CODE void child_main(void *plan)
 	enter_workdir(p);
 	set_stdio(p);
 	restore_signals(p);
+	load_filter(p);
 	note(p, RUNNER_STAGE_EXEC);
 	fail(p, has_slash(p->exec_path) ? try_exec(p, p->exec_path) : search(p));
 }

@@ -7,6 +7,8 @@
 #ifndef RUNNER_CHILD_H
 #define RUNNER_CHILD_H
 
+#include <linux/filter.h>
+
 #include "src/runner/slot.h"
 
 /* Descriptors of a supervisor with fixed numbers, which a child closes first: while it holds the connection, mscgd
@@ -26,6 +28,7 @@ struct child_plan {
 	const char  *file[3];  /* of stdin, stdout, stderr; NULL: /dev/null */
 	int          stdio[3]; /* attached instead; -1: not */
 	int          script_fd; /* -1: none */
+	struct sock_fprog filter; /* of system calls; len 0: none */
 	const char  *make_dir, *link_path, *link_temporary, *link_target;
 	const uint32_t *groups;
 	uint32_t     ngroups, uid, gid, umask_;

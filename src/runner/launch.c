@@ -21,6 +21,8 @@ static int send_start(const struct start_pack *pack, int socket, const struct ru
 	for (int i = 0; i < 3; i++)
 		if (launch->stdio[i] >= 0)
 			fds[n++] = launch->stdio[i];
+	if (launch->seccomp_fd >= 0)
+		fds[n++] = launch->seccomp_fd;
 	return message_send(socket, pack->packet, pack->size, fds, n);
 }
 

@@ -15,8 +15,9 @@
 
 static struct supervisor supervisor;
 
-/* What a supervisor keeps where it is root: to become the job's user, to set its limits and niceness, to signal it. */
-static const int kept_capabilities[] = { CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SYS_NICE, CAP_SYS_RESOURCE };
+/* What a supervisor keeps where it is root: to become the job's user, to set its limits and niceness, to signal it, to
+ * make its namespaces. */
+static const int kept_capabilities[] = { CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN, CAP_SYS_NICE, CAP_SYS_RESOURCE };
 
 static int fail(const char *what)
 {
@@ -139,6 +140,7 @@ int main(int argc, char **argv)
 	setsid(); /* fails only where it is done already */
 	s->pid          = getpid();
 	s->reset_oom    = lower_oom_score(); /* while /proc/self is ours: that ends with dumpable */
+	s->may_isolate  = geteuid() == 0;
 	s->share_memory = memory_is_safe();
 	s->stack        = child_stack_make(s->stack_size = STACK_SIZE);
 	if (!s->stack || set_limits() < 0 || set_signals(s) < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ||

@@ -15,10 +15,10 @@
 #include "src/runner/runner.h"
 
 #define MESSAGE_MAGIC   0x6763736du /* "mscg" */
-#define MESSAGE_VERSION 1u
+#define MESSAGE_VERSION 2u
 #define MESSAGE_MAX     65536u            /* one packet */
 #define PAYLOAD_MAX     (16u * 1024 * 1024) /* in a memfd */
-#define START_FDS_MAX   6                 /* cgroup, payload, script, three of stdio */
+#define START_FDS_MAX   7                 /* cgroup, payload, script, three of stdio, filter */
 
 enum message_kind { MESSAGE_START = 1, MESSAGE_SIGNAL, MESSAGE_WAKE };
 
@@ -48,6 +48,7 @@ enum start_flag {
 	START_FD_STDIN      = 1 << 10,
 	START_FD_STDOUT     = 1 << 11,
 	START_FD_STDERR     = 1 << 12,
+	START_FD_SECCOMP    = 1 << 13,
 };
 
 /* Optional strings of a START: bit number in `present`, and place in start_view.text. */
@@ -68,6 +69,7 @@ struct message_start {
 	int32_t  nice_;
 	uint32_t groups, argc, envc;
 	uint32_t payload; /* bytes of groups and strings */
+	uint64_t namespaces; /* flags of clone3 */
 };
 
 /* A START taken apart; everything points into the payload that it was read from. `argv` and `env` are the first of

@@ -36,7 +36,8 @@ enum runner_slot_state { RUNNER_FREE, RUNNER_ARMED, RUNNER_CLONING, RUNNER_RUNNI
 	X(CLONE,    "clone3")  X(SESSION, "setsid")   X(LIMITS,  "resource limits") X(GROUPS, "supplementary groups") \
 	X(GID,      "group")   X(UID,     "user")     X(PROVE,   "giving up root")  X(HOME,   "log directory") \
 	X(LINK,     "control link") X(WORKDIR, "working directory") X(STDIN, "standard input") X(STDOUT, "standard output") \
-	X(STDERR,   "standard error") X(TTY, "terminal") X(SIGNALS, "signals") X(EXEC, "exec")
+	X(STDERR,   "standard error") X(TTY, "terminal") X(SIGNALS, "signals") X(EXEC, "exec") \
+	X(SECCOMP, "system call filter") X(NAMESPACES, "namespaces")
 enum runner_stage {
 #define X(name, text) RUNNER_STAGE_##name,
 	RUNNER_STAGES(X)
@@ -65,7 +66,8 @@ struct runner_slot_info {
 
 /* Everything that a child needs, worked out beforehand. Borrowed for the call. Start from RUNNER_LAUNCH_INIT: zero is
  * a valid descriptor. */
-#define RUNNER_LAUNCH_INIT { .cgroup_fd = -1, .stdio = { -1, -1, -1 }, .umask_ = 022 }
+#define RUNNER_LAUNCH_INIT { .cgroup_fd = -1, .stdio = { -1, -1, -1 }, .seccomp_fd = -1, .umask_ = 022 }
+#define RUNNER_NAMESPACES ((uint64_t)(0x08000000 | 0x04000000 | 0x02000000 | 0x40000000)) /* ipc, uts, cgroup, net */
 struct runner_launch {
 	struct mscg_id id;
 	uint32_t    attempt;
@@ -88,6 +90,9 @@ struct runner_launch {
 	 * argv[1]...` by what its #! line names, else by /bin/sh. exec_path and argv[0] are not used then. */
 	const char *script;
 	int         stdio[3];  /* attached: these instead of the paths; -1: not attached */
+	uint64_t    namespaces; /* CLONE_NEWIPC, NEWUTS, NEWCGROUP, NEWNET: of its own. A supervisor without CAP_SYS_ADMIN enters
+	                         * a user namespace first, in which only its own user exists */
+	int         seccomp_fd; /* memfd, sealed, with a program for seccomp(2) that is loaded just before exec; -1: none */
 	bool        append;    /* output files are added to; otherwise emptied first */
 	bool        pty;       /* stdin is a terminal: it becomes the controlling one */
 	uint32_t    uid, gid;

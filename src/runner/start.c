@@ -1,7 +1,9 @@
 /* A START becomes a process: the plan is worked out, then one clone3. */
 #include <sys/resource.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "src/base/clock.h"
@@ -10,9 +12,11 @@
 
 /* What a START brought along. All of it is released after the clone. */
 struct brought {
-	int    cgroup, payload, script, stdio[3];
+	int    cgroup, payload, script, stdio[3], seccomp;
 	void  *map; /* of payload */
 	size_t map_size;
+	void  *filter; /* of seccomp */
+	size_t filter_size;
 	void  *arena; /* pointers that do not fit into s->pointers */
 	size_t arena_size;
 };
@@ -29,6 +33,7 @@ static int take_fds(struct brought *b, uint32_t flags, const int *fds, size_t n)
 		{ START_FD_STDIN, offsetof(struct brought, stdio[0]) },
 		{ START_FD_STDOUT, offsetof(struct brought, stdio[1]) },
 		{ START_FD_STDERR, offsetof(struct brought, stdio[2]) },
+		{ START_FD_SECCOMP, offsetof(struct brought, seccomp) },
 	};
 	size_t used = 0, wanted = 1;
 	if (n > 0)
@@ -48,37 +53,63 @@ static int take_fds(struct brought *b, uint32_t flags, const int *fds, size_t n)
 
 static void release(struct brought *b)
 {
-	int all[] = { b->cgroup, b->payload, b->script, b->stdio[0], b->stdio[1], b->stdio[2] };
+	int all[] = { b->cgroup, b->payload, b->script, b->stdio[0], b->stdio[1], b->stdio[2], b->seccomp };
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
 		cleanup_close(&all[i]);
 	if (b->map)
 		munmap(b->map, b->map_size);
+	if (b->filter)
+		munmap(b->filter, b->filter_size);
 	if (b->arena)
 		munmap(b->arena, b->arena_size);
+}
+
+/* Maps a descriptor that nobody can change any more. */
+static int map_sealed(int fd, size_t max, void **ret, size_t *ret_size)
+{
+	const int sealed = F_SEAL_SHRINK | F_SEAL_WRITE;
+	off_t end = lseek(fd, 0, SEEK_END);
+	int   has = fcntl(fd, F_GET_SEALS);
+	if (end <= 0 || end > (off_t)max || has < 0 || (has & sealed) != sealed)
+		return -EBADMSG;
+	void *map = mmap(NULL, (size_t)end, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (map == MAP_FAILED)
+		return -errno;
+	*ret      = map;
+	*ret_size = (size_t)end;
+	return 0;
 }
 
 /* Where the payload is: behind the header, or in a memfd that nobody can change any more. */
 static int find_payload(struct brought *b, const struct message_start *start, size_t size, const void **ret,
                         size_t *ret_size)
 {
-	const int sealed = F_SEAL_SHRINK | F_SEAL_WRITE;
 	if (b->payload < 0) {
 		*ret      = start + 1;
 		*ret_size = size - sizeof *start;
 		return 0;
 	}
-	off_t end = lseek(b->payload, 0, SEEK_END);
-	int   has = fcntl(b->payload, F_GET_SEALS);
-	if (end != (off_t)start->payload || end <= 0 || end > (off_t)PAYLOAD_MAX || has < 0 || (has & sealed) != sealed)
+	int r = map_sealed(b->payload, PAYLOAD_MAX, &b->map, &b->map_size);
+	if (r < 0)
+		return r;
+	if (b->map_size != start->payload)
 		return -EBADMSG;
-	b->map_size = (size_t)end;
-	b->map      = mmap(NULL, b->map_size, PROT_READ, MAP_PRIVATE, b->payload, 0);
-	if (b->map == MAP_FAILED) {
-		b->map = NULL;
-		return -errno;
-	}
 	*ret      = b->map;
 	*ret_size = b->map_size;
+	return 0;
+}
+
+/* The program of the system call filter, as seccomp(2) takes it. */
+static int find_filter(struct brought *b, struct sock_fprog *ret)
+{
+	if (b->seccomp < 0)
+		return 0;
+	int r = map_sealed(b->seccomp, BPF_MAXINSNS * sizeof *ret->filter, &b->filter, &b->filter_size);
+	if (r < 0)
+		return r;
+	if (b->filter_size % sizeof *ret->filter)
+		return -EBADMSG;
+	*ret = (struct sock_fprog){ .len = (unsigned short)(b->filter_size / sizeof *ret->filter), .filter = b->filter };
 	return 0;
 }
 
@@ -166,19 +197,20 @@ static int make_plan(struct supervisor *s, struct brought *b, const struct start
 			return -ENAMETOOLONG;
 		ret->link_temporary = s->link_temporary;
 	}
-	return make_vectors(s, b, v, ret);
+	int r = find_filter(b, &ret->filter);
+	return r < 0 ? r : make_vectors(s, b, v, ret);
 }
 
 /* clone3 into the job's cgroup. Returns when the child has become the job, or has ended: the slot's stage says which.
  *
  * Memory is shared with the child, also while it is the job's user already: what keeps that user from it is that this
  * memory is not dumpable, and changing its uid sets dumpable to fs.suid_dumpable. Where that is 1 a copy is made. */
-static int clone_child(struct supervisor *s, struct child_plan *plan, int cgroup_fd)
+static int clone_child(struct supervisor *s, struct child_plan *plan, int cgroup_fd, uint64_t namespaces)
 {
 	int pidfd = -1;
 	struct clone_args args = {
 		.flags       = CLONE_INTO_CGROUP | CLONE_PIDFD | CLONE_VFORK | CLONE_CLEAR_SIGHAND |
-		               (s->share_memory ? CLONE_VM : 0),
+		               (s->share_memory ? CLONE_VM : 0) | namespaces,
 		.pidfd       = (uint64_t)(uintptr_t)&pidfd,
 		.exit_signal = SIGCHLD,
 		.stack       = (uint64_t)(uintptr_t)s->stack,
@@ -217,6 +249,38 @@ static bool fail_child(struct supervisor *s)
 	return false;
 }
 
+static int write_proc(const char *path, const char *text)
+{
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		return -errno;
+	return 0;
+}
+
+/* Namespaces take CAP_SYS_ADMIN. Who has not got it gets it in a user namespace of its own, where nobody but its own
+ * user exists, and once for all its jobs: a child of one that is not dumpable could not write its maps. */
+static int own_namespaces(struct supervisor *s)
+{
+	char map[64];
+	unsigned uid = geteuid(), gid = getegid();
+
+	if (s->may_isolate)
+		return 0;
+	if (unshare(CLONE_NEWUSER) < 0)
+		return -errno;
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	int r = write_proc("/proc/self/setgroups", "deny");
+	snprintf(map, sizeof map, "%u %u 1", uid, uid);
+	if (r == 0)
+		r = write_proc("/proc/self/uid_map", map);
+	snprintf(map, sizeof map, "%u %u 1", gid, gid);
+	if (r == 0)
+		r = write_proc("/proc/self/gid_map", map);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	s->may_isolate = r == 0;
+	return r;
+}
+
 /* From bytes to a process that execs, or -errno. */
 static int launch(struct supervisor *s, struct brought *b, const struct message_start *start, size_t size)
 {
@@ -230,12 +294,21 @@ static int launch(struct supervisor *s, struct brought *b, const struct message_
 		r = start_read(&view, start, payload, payload_size);
 	if (r == 0)
 		r = make_plan(s, b, &view, &plan);
-	return r < 0 ? r : clone_child(s, &plan, b->cgroup);
+	if (r < 0)
+		return r;
+	if (start->namespaces & ~RUNNER_NAMESPACES)
+		return -EBADMSG;
+	if (start->namespaces && (r = own_namespaces(s)) < 0) {
+		atomic_store_explicit(&s->slot->stage, RUNNER_STAGE_NAMESPACES, memory_order_relaxed);
+		return r;
+	}
+	return clone_child(s, &plan, b->cgroup, start->namespaces);
 }
 
 bool supervise_start(struct supervisor *s, size_t size, int *fds, size_t nfds)
 {
-	_cleanup_(release) struct brought b = { .cgroup = -1, .payload = -1, .script = -1, .stdio = { -1, -1, -1 } };
+	_cleanup_(release) struct brought b = { .cgroup = -1, .payload = -1, .script = -1, .stdio = { -1, -1, -1 },
+	                                               .seccomp = -1 };
 	const struct message_start *start = (const struct message_start *)(const void *)s->packet;
 
 	int r = take_fds(&b, start->flags, fds, nfds);

@@ -31,6 +31,7 @@ struct supervisor {
 	sigset_t     while_waiting; /* all blocked but SIGCHLD */
 	bool         reset_oom;
 	bool         share_memory; /* CLONE_VM is safe here (see start.c) */
+	bool         may_isolate; /* CAP_SYS_ADMIN, here or in a user namespace of its own */
 	void        *stack;
 	size_t       stack_size;
 	/* The job; main_pid 0: none. */

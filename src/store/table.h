@@ -147,7 +147,9 @@ struct columns {
 	X(BOOL,  FIXED, hold,                   hold) \
 	X(I64,   FIXED, begin_usec,             begin_usec) \
 	X(I64,   FIXED, deadline_usec,          deadline_usec) \
-	X(TEXT,  FIXED, dependency,             dependency)
+	X(TEXT,  FIXED, dependency,             dependency) \
+	X(TEXT,  FIXED, isolate,                isolate) \
+	X(TEXT,  FIXED, allow,                  allow)
 
 #define EVENT_COLUMNS(X) \
 	X(I64,   FIXED, time_usec,              time_usec) \

@@ -18,6 +18,8 @@ const struct spec_field wire_spec_fields[] = {
 	FIELD(partition, TEXT, 0),
 	FIELD(submit_line, TEXT, 0),
 	FIELD(dependency, TEXT, 0),
+	FIELD(isolate, TEXT, 0),
+	FIELD(allow, TEXT, 0),
 	FIELD(shell, BOOL, 0),
 	FIELD(append, BOOL, 0),
 	FIELD(elastic, BOOL, 0),

@@ -452,10 +452,10 @@ static void supervisor(void **state)
 	assert_non_null(strstr(its, "Name:\tmscg-supervise\n"));
 	assert_non_null(strstr(its, "NoNewPrivs:\t1\n"));
 	assert_non_null(strstr(its, "CapBnd:\t0000000000000000\n"));
-	/* KILL SETGID SETUID SYS_NICE SYS_RESOURCE, as far as we have them (a container may not have the last). */
+	/* KILL SETGID SETUID SYS_ADMIN SYS_NICE SYS_RESOURCE, as far as we have them (a container may not have the last). */
 	_cleanup_free_ char *ours = text_of("/proc/self/status");
 	unsigned long long had = strtoull(strstr(ours, "CapEff:") + 8, NULL, 16);
-	assert_int_equal(strtoull(strstr(its, "CapEff:") + 8, NULL, 16), had & 0x18000e0);
+	assert_int_equal(strtoull(strstr(its, "CapEff:") + 8, NULL, 16), had & 0x1a000e0);
 	snprintf(path, sizeof path, "/proc/%d/oom_score_adj", parent);
 	_cleanup_free_ char *score = text_of(path);
 	assert_string_equal(score, had & 1 << 24 ? "-999\n" : "0\n");

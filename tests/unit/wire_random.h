@@ -97,6 +97,8 @@ static inline struct mscg_spec *rnd_spec(void)
 	s->comment = rnd_maybe(100, false);
 	s->partition = rnd_maybe(20, false);
 	s->submit_line = rnd_maybe(200, true);
+	s->isolate = rnd_one_in(2) ? NULL : xstrdup(rnd_one_in(2) ? "strict" : "ipc,seccomp");
+	s->allow = rnd_one_in(2) ? NULL : xstrdup("perf,userns");
 	s->append = rnd_one_in(2);
 	s->elastic = rnd_one_in(2);
 	s->slurm_env = rnd_one_in(2);

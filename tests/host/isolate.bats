@@ -1,0 +1,90 @@
+#!/usr/bin/env bats
+# also: 6.1
+# as: both
+# --isolate: each namespace is the job's own, and the system call filter is the kernel's; beside each the same job
+# without.
+
+load ../cli/helper
+
+setup() {
+    make_room
+    jobs=$MSCG_TEST_CGROUP/t$BATS_TEST_NUMBER
+    for controller in $(cat "$MSCG_TEST_CGROUP/cgroup.controllers"); do
+        echo "+$controller" >"$MSCG_TEST_CGROUP/cgroup.subtree_control"
+    done
+    mkdir "$jobs"
+    mscgd --state-dir "$room/state" --socket "$room/sock" --runtime-dir "$room/run" --total-cpus 2 --total-mem 512MB \
+        --allow-root-jobs --missing-controllers=warn --cgroup-root "$jobs" $daemon_options >>daemon.log 2>&1 3>&- &
+    daemon_pid=$!
+    mscg ping --wait 30 >/dev/null || { cat daemon.log; false; }
+}
+
+teardown() {
+    mscg shutdown --cancel-jobs >/dev/null || true
+    stop_daemon
+}
+
+own() { readlink "/proc/self/ns/$1"; }
+of_job() { mscg run --isolate="$1" readlink "/proc/self/ns/$2"; }
+seccomp_of() { mscg run "$@" grep -E '^(Seccomp|NoNewPrivs|CapPrm|CapBnd):' /proc/self/status | tr -d '\t\n'; }
+
+@test "each part is a namespace of its own, and only it" {
+    for part in ipc uts cgroup net; do
+        [ "$(of_job none "$part")" = "$(own "$part")" ]
+        [ "$(of_job "$part" "$part")" != "$(own "$part")" ]
+        [ "$(of_job seccomp "$part")" = "$(own "$part")" ]
+    done
+    [ "$(of_job default net)" = "$(own net)" ]
+    [ "$(of_job default ipc)" != "$(own ipc)" ]
+    [ "$(of_job strict net)" != "$(own net)" ]
+}
+
+@test "the cgroup namespace begins at the job" {
+    [[ $(mscg run --isolate=none cat /proc/self/cgroup) == *"/job_1"* ]]
+    mscg run --isolate=cgroup cat /proc/self/cgroup | grep -q '^0::/$'
+}
+
+@test "the filter is loaded where it is asked for, under no_new_privs and without capabilities" {
+    same NoNewPrivs:1Seccomp:2 "$(seccomp_of --isolate=seccomp | sed 's/CapPrm:0*//; s/CapBnd:[0-9a-f]*//')"
+    [[ $(seccomp_of --isolate=none) == *Seccomp:0* ]]
+    [[ $(seccomp_of --isolate=default) == *CapPrm:0000000000000000* ]]
+}
+
+@test "the kernel refuses what the profile refuses, and --allow brings it back" {
+    unshare=(unshare --user true)
+    mscg run --isolate=none "${unshare[@]}"
+    fails 1 mscg run --isolate=default "${unshare[@]}"
+    says "Operation not permitted"
+    mscg run --isolate=default --allow=userns "${unshare[@]}"
+}
+
+@test "programs run under the filter: a shell, pipes, threads, Python, a script" {
+    same 3 "$(mscg run --isolate=strict sh -c 'echo a b c | wc -w')"
+    same 499500 "$(mscg run --isolate=default "$python" -c '
+import threading, subprocess, socket, multiprocessing
+total = []
+threads = [threading.Thread(target=lambda i=i: total.append(i)) for i in range(1000)]
+[t.start() for t in threads]; [t.join() for t in threads]
+subprocess.run(["true"], check=True)
+a, b = socket.socketpair(); a.send(b"x"); assert b.recv(1) == b"x"
+print(sum(total))')"
+    printf '#!/bin/sh\n#MSCG --isolate=default --allow=perf\ngrep -c Seccomp:.2 /proc/self/status\n' >job.sh
+    mscg submit --wait -o out job.sh
+    same 1 "$(cat out)"
+}
+
+@test "what is no part or cannot be allowed is refused with what would be right" {
+    fails 2 mscg run --isolate=most true
+    says "'most' is no part of a sandbox: expected default, strict, none, or some of ipc, uts, cgroup, net, seccomp"
+    fails 2 mscg run --allow=everything true
+    says "'everything' cannot be allowed: expected some of io_uring, perf, userfaultfd, userns"
+    fails 2 mscg run --isolate= true
+}
+
+@test "a job's exit status and signals are what they are without" {
+    for how in none default strict; do
+        same 7 "$(mscg run --isolate=$how sh -c 'exit 7'; echo $?)"
+        same 143 "$(mscg run --isolate=$how sh -c 'kill -TERM $$'; echo $?)"
+        fails 127 mscg run --isolate=$how "$room/none"
+    done
+}
