@@ -9,6 +9,7 @@
 	X(run) \
 	X(queue) \
 	X(show) \
+	X(why) \
 	X(events) \
 	X(stats) \
 	X(top) \

@@ -52,11 +52,11 @@ static struct mscg_job behind(const struct mscg_job *job)
 	return next;
 }
 
-static bool has_starved(const struct core *core, const struct mscg_job *job, struct core_now now)
+static bool has_starved(const struct core *core, const struct mscg_job *job)
 {
 	int64_t guard = core->policy.starvation_guard_s * USEC_PER_SEC;
 
-	return guard && now.real_usec - MAX_OF(job->submit_usec, job->begin_usec) >= guard;
+	return guard && core->now.real_usec - MAX_OF(job->submit_usec, job->begin_usec) >= guard;
 }
 
 /* Those who pass take nothing that the head waits for. */
@@ -102,17 +102,18 @@ static void start(struct backfill *b, struct entry *e)
 
 /* -- promises ----------------------------------------------------------------------------------------------------- */
 
-static bool promise(struct backfill *b, const struct mscg_job *job, bool first)
+/* Boot clock; USEC_NEVER: no time can be given. */
+static int64_t promise(struct backfill *b, const struct mscg_job *job, bool first)
 {
 	struct plan *plan = &b->core->plan;
 	struct plan_need need = plan_need(b->core, plan, job, first);
-	int64_t at = plan_earliest(plan, &need);
+	int64_t at = plan_earliest(plan, &need, b->core->now.boot_usec);
 
 	if (at == USEC_NEVER)
-		return false;
+		return at;
 	plan_promise(plan, at, &need);
 	b->planned = true;
-	return true;
+	return at;
 }
 
 /* Each of those in front gets its time; whose time is now starts. Returns what is behind them. */
@@ -160,14 +161,16 @@ static void let_pass(struct core *core, const struct entry *head)
 {
 	struct backfill b = {.core = core, .head = head};
 	struct mscg_job from = behind(&head->job);
+	int64_t at = USEC_NEVER;
 
 	b.limits = core->policy.scheduler == CORE_EASY || core->policy.scheduler == CORE_CONSERVATIVE;
 	if (b.limits) {
 		plan_make(core, core->now, &head->job, &core->plan);
-		if (!promise(&b, &head->job, true))
-			b.guarded = has_starved(core, &head->job, core->now);
+		at = promise(&b, &head->job, true);
+		b.guarded = at == USEC_NEVER && has_starved(core, &head->job);
 	}
 	core->head = b.planned || b.guarded ? head : NULL;
+	core->head_at = at;
 	if (core->policy.scheduler == CORE_CONSERVATIVE)
 		from = promise_all(&b);
 	pass(&b, from);
@@ -199,8 +202,6 @@ enum mscg_reason backfill_why(const struct core *core, const struct entry *e, st
 	const struct shape *first = queue_first(core);
 	const struct entry *head = first ? first->head : NULL;
 	char id[MSCG_ID_TEXT], time[64];
-	struct plan plan = {0};
-	struct plan_need need;
 	int64_t at;
 
 	if (!head || head == e || core->policy.scheduler == CORE_FIRSTFIT || !fits(core, &e->job, true))
@@ -210,12 +211,9 @@ enum mscg_reason backfill_why(const struct core *core, const struct entry *e, st
 		snprintf(text, 160, "job %s is before it, and nothing passes", id);
 		return MSCG_REASON_PRIORITY;
 	}
-	plan_make(core, now, &head->job, &plan);
-	need = plan_need(core, &plan, &head->job, true);
-	at = plan_earliest(&plan, &need);
-	plan_clear(&plan);
-	if (at == USEC_NEVER && !has_starved(core, &head->job, now))
+	if (!core->head)
 		return MSCG_REASON_NONE;
+	at = core->head_at;
 	if (at == USEC_NEVER)
 		snprintf(text, 160, "job %s has waited for %s: nothing passes it any more", id,
 		         format_elapsed((uint64_t)((now.real_usec - head->job.submit_usec) / USEC_PER_SEC), time, sizeof time));

@@ -151,6 +151,30 @@ const struct mscg_job *core_find(const struct core *core, struct mscg_id id); /*
 bool core_task_waits(const struct core *core, struct mscg_id id); /* a task that is still only an index in its array */
 /* Why a pending job waits, worked out now. text (may be NULL) says it for people, with values. */
 enum mscg_reason core_why(const struct core *core, struct mscg_id id, struct core_now now, char text[160]);
+
+/* What a waiting job waits for. Costs the same however many wait: 1000 of those before it are looked at. */
+enum { CORE_AHEAD_MAX = 8, CORE_CHANGES_MAX = 6 };
+struct core_change { /* that alone would let it start now; one of these, or none where text says it all */
+	char     text[160];
+	bool     release, begin, has_priority;
+	int32_t  priority;
+	uint32_t cpus_milli, time_limit_s, throttle;
+	uint64_t mem_bytes;
+};
+struct core_forecast {
+	enum mscg_reason reason;
+	char     text[160];
+	uint32_t ahead;      /* so many are before it in the queue, tasks of arrays one by one */
+	bool     ahead_more; /* and more */
+	struct mscg_id first[CORE_AHEAD_MAX]; /* of them, an array once */
+	uint32_t first_n;
+	int64_t  start_usec; /* wall clock: by then at the latest, if nothing of a higher priority comes; USEC_NEVER: unsaid */
+	char     unsaid[256];
+	struct core_change change[CORE_CHANGES_MAX];
+	uint32_t changes;
+};
+/* False: it does not wait. */
+bool core_foresee(const struct core *core, struct mscg_id id, struct core_now now, struct core_forecast *ret);
 uint32_t core_next_job_id(const struct core *core);
 bool     core_drained(const struct core *core);
 /* Every job the core knows, in order of id. Return false from `each` to stop. */

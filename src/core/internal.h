@@ -185,6 +185,7 @@ struct core {
 	uint64_t step;
 	struct entry **dirty; uint32_t dirty_n, dirty_cap;
 	const struct entry *head; /* what nothing that starts or grows may make later; NULL: nobody */
+	int64_t  head_at; /* when that one is to start; USEC_NEVER: it is guarded */
 	bool     wanted; /* somebody who waits will start when what is under way has come back */
 	bool     squeezed; /* the machine became smaller than what was granted */
 	bool     broken; /* an event did not fit the table */
@@ -270,7 +271,9 @@ uint32_t queue_front(const struct core *core, struct entry **first, uint32_t mos
 void    plan_make(const struct core *core, struct core_now now, const struct mscg_job *head, struct plan *plan);
 void    plan_clear(struct plan *plan);
 struct plan_need plan_need(const struct core *core, const struct plan *plan, const struct mscg_job *job, bool least);
-int64_t plan_earliest(const struct plan *plan, const struct plan_need *need); /* USEC_NEVER: that can not be said */
+/* The first time, not before `not_before`, at which it fits. USEC_NEVER: that can not be said. */
+int64_t plan_earliest(const struct plan *plan, const struct plan_need *need, int64_t not_before);
+int64_t plan_obstacle(const struct plan *plan, const struct plan_need *need); /* up to when it fits from now on; USEC_NEVER: for all its time */
 bool    plan_fits_now(const struct plan *plan, const struct plan_need *need);
 void    plan_promise(struct plan *plan, int64_t at, const struct plan_need *need);
 

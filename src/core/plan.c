@@ -128,9 +128,13 @@ static uint32_t obstacle(const struct plan *p, uint32_t i, int64_t end, const st
 	return p->n;
 }
 
-int64_t plan_earliest(const struct plan *p, const struct plan_need *need)
+int64_t plan_earliest(const struct plan *p, const struct plan_need *need, int64_t not_before)
 {
-	for (uint32_t i = 0; i < p->n;) {
+	uint32_t i = 0;
+
+	while (i < p->n && p->point[i].at < not_before)
+		i++;
+	while (i < p->n) {
 		uint32_t bad = obstacle(p, i, after(p->point[i].at, need->span), need);
 
 		if (bad == p->n)
@@ -140,9 +144,16 @@ int64_t plan_earliest(const struct plan *p, const struct plan_need *need)
 	return USEC_NEVER;
 }
 
+int64_t plan_obstacle(const struct plan *p, const struct plan_need *need)
+{
+	uint32_t bad = obstacle(p, 0, after(p->point[0].at, need->span), need);
+
+	return bad == p->n ? USEC_NEVER : p->point[bad].at;
+}
+
 bool plan_fits_now(const struct plan *p, const struct plan_need *need)
 {
-	return obstacle(p, 0, after(p->point[0].at, need->span), need) == p->n;
+	return plan_obstacle(p, need) == USEC_NEVER;
 }
 
 /* The point at `at`, made if it is not there. The first is never behind it. */

@@ -148,6 +148,9 @@ void depends_settle(struct request *r, struct mscg_spec **specs, uint32_t n,
 void hold_start(struct request *r); /* Hold, Release */
 void update_start(struct request *r);
 
+/* -- why.c -- */
+void why_start(struct request *r);
+
 /* -- views.c: Job objects -- */
 json_t *view_job(struct daemon *d, const struct mscg_row *row, const struct mscg_spec *spec, bool live);
 /* What `privacy = users` leaves of somebody else's job. */

@@ -585,6 +585,7 @@ static const struct method methods[] = {
 	{ "io.mscg.Submit", submit_start, KEYS("jobs", "environments", "scripts"), ACCESS_ANYONE, false },
 	{ "io.mscg.List", list_start, KEYS("ids", "states", "user", "name", "account", "since", "until", "active", "newest_first", "limit"), ACCESS_VIEWER, false },
 	{ "io.mscg.Show", show_start, KEYS("id"), ACCESS_VIEWER, false },
+	{ "io.mscg.Why", why_start, KEYS("id"), ACCESS_VIEWER, false },
 	{ "io.mscg.Top", stats_start, KEYS(), ACCESS_VIEWER, false },
 	{ "io.mscg.Stats", stats_start, KEYS(), ACCESS_ANYONE, false },
 	{ "io.mscg.Cancel", cancel_start, KEYS("ids", "mine", "user", "states", "signal"), ACCESS_OWNER, false },

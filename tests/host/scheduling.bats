@@ -108,3 +108,18 @@ is() { [ "$(field "$1" state 2>/dev/null)" = "$2" ]; }
     kill -HUP "$daemon_pid"
     mscg wait 3 --timeout 60
 }
+
+@test "why a job waits, when it starts, and what would make it start now" {
+    mscg submit -t 20m --grace 0 "exec sleep 600"
+    within 30 is 1 RUNNING
+    mscg submit --cpus 2 -t 60s --grace 0 true
+    mscg submit -t 1h --grace 0 "exec sleep 600"
+    why() { mscg why "$1" --json | json "$2"; }
+    same '["Resources", 0]' "$(why 2 '[j["reason"], j["ahead"]]')"
+    same '["Priority", 1, ["2"]]' "$(why 3 '[j["reason"], j["ahead"], j["before"]]')"
+    within 5 eval '[ "$(mscg why 3 | grep -c "Starts now with")" = 1 ]'
+    $(why 3 '[c["command"] for c in j["starts_now_with"] if "--time" in c["command"]][0]')
+    within 30 is 3 RUNNING
+    mscg cancel 1 3
+    mscg wait 2 --timeout 60
+}

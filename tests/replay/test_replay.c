@@ -17,6 +17,7 @@
  *   { ... }               several inputs in one step
  *   jobs                  who is there and how
  *   why NAME              what core_why says
+ *   foresee NAME          who is before it, in how many seconds it starts, what would make it start now
  *   restart               a core made of the rows goes on; STARTED of whatever ran is not repeated by itself
  *
  * After every step the invariants hold, and the fold of all events is what the core says. */
@@ -503,6 +504,26 @@ static void do_why(struct replay *r, char *args)
 	buf_addf(&r->out, "> %s: %s\n", mscg_reason_name(reason), text);
 }
 
+static void do_foresee(struct replay *r, char *args)
+{
+	struct core_forecast f;
+	struct mscg_id id = lookup(r, word(&args));
+
+	if (!core_foresee(r->rig.core, id, r->rig.now, &f)) {
+		buf_adds(&r->out, "> it does not wait\n");
+		return;
+	}
+	buf_addf(&r->out, "> %s, behind %u:", mscg_reason_name(f.reason), f.ahead);
+	for (uint32_t i = 0; i < f.first_n; i++)
+		buf_addf(&r->out, " %s", name_of(r, f.first[i]));
+	if (f.start_usec == USEC_NEVER)
+		buf_addf(&r->out, "; start unsaid: %s\n", f.unsaid);
+	else
+		buf_addf(&r->out, "; in %" PRId64 " s\n", (f.start_usec - r->rig.now.real_usec) / USEC_PER_SEC);
+	for (uint32_t i = 0; i < f.changes; i++)
+		buf_addf(&r->out, "> starts now with %s\n", f.change[i].text);
+}
+
 static void do_restart(struct replay *r)
 {
 	struct core *core = core_new(&r->rig.machine.m, &r->rig.policy);
@@ -665,6 +686,8 @@ static void do_line(struct replay *r, char *line)
 		core_each(r->rig.core, print_job, r);
 	} else if (streq(verb, "why")) {
 		do_why(r, args);
+	} else if (streq(verb, "foresee")) {
+		do_foresee(r, args);
 	} else if (streq(verb, "restart")) {
 		do_restart(r);
 	} else if (!do_input(r, verb, args)) {
