@@ -47,6 +47,7 @@ static const struct setting {
 	{ { "daemon", "keep-events", "TIME", "how long the journal is kept (default: for ever)" }, FIELD(TIME, keep_events), 0 },
 	{ { "daemon", "operator-group", "GROUP", "its members may act on all jobs" }, FIELD(TEXT, operator_group), 0 },
 	{ { "daemon", "privacy", "none|users|jobs", "of others' jobs ordinary users see: all, not whose and what, nothing" }, FIELD(CHOICE, privacy), 0 },
+	{ { "daemon", "user-request-rate", "N", "requests a second of one user, operators apart (default: no limit)" }, FIELD(COUNT, user_request_rate), 0 },
 	{ { "daemon", "poll-interval", "SECONDS", "accepted for Mini-SLURM's sake; without effect, nothing polls" }, FIELD(TEXT, poll_interval), 0 },
 	{ { "daemon", "engine", "local|fake", "fake: run nothing (for tests)" }, FIELD(TEXT, engine), HIDDEN },
 	{ { NULL, "config", "FILE", "configuration file" }, FIELD(TEXT, config_file), CLI_ONLY },

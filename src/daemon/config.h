@@ -36,6 +36,7 @@ struct config {
 	char    *isolate;             /* of jobs that do not say */
 	char    *operator_group;
 	int      privacy;             /* enum config_privacy */
+	uint64_t user_request_rate;   /* a second, 0: no limit */
 	char    *poll_interval;       /* accepted, without effect */
 	char    *engine;              /* local; fake in tests */
 	/* only on the command line */

@@ -92,6 +92,12 @@ void access_used(const struct client *client, const char *verb);
 /* Before an act on a job, named `id` by the client: 0, or the code and text of the refusal. */
 int  access_act(const struct client *client, const char *verb, struct mscg_id id, const struct mscg_job *job, struct mscg_error *error);
 
+/* -- rate.c: how often each user asks -- */
+struct ids;
+/* Pays for one request; -EBUSY with text when its user has asked too often. */
+int  rate_take(struct client *client, struct mscg_error *error);
+void rate_close(struct daemon *d);
+
 /* -- requests.c -- */
 /* One call of a client. Lives until its last reply, also when the client has gone (client is NULL then). */
 struct request {
@@ -255,6 +261,7 @@ struct daemon {
 	uint32_t          clients_n;
 	struct request   *requests;
 	struct cached    *spec_cache;
+	struct ids       *rates; /* by uid */
 	struct waiter   **waiters; /* hash by id */
 	struct request   *watchers; /* Events */
 	uint64_t          last_seq; /* of what is committed */

@@ -341,6 +341,7 @@ static void teardown(struct daemon *d)
 	if (d->engine)
 		d->engine->ops->close(d->engine);
 	streams_close(d);
+	rate_close(d);
 	turn_close(d);
 	spec_cache_clear(d);
 	core_free(d->core);

@@ -636,6 +636,10 @@ void requests_handle(struct client *client, json_t *message)
 	client->current = r;
 	json_t *parameters = json_object_get(message, "parameters");
 	r->parameters      = json_is_object(parameters) ? json_incref(parameters) : json_object();
+	if ((code = rate_take(client, &error)) < 0) {
+		request_fail(r, code, &error);
+		return;
+	}
 	if ((code = wire_check_keys(message, KEYS("method", "parameters", "more", "oneway", "upgrade"), &error)) < 0 ||
 	    (code = wire_get_string(message, "method", &name, &error)) < 0 ||
 	    (code = wire_get_bool(message, "more", &r->more, &error)) < 0) {

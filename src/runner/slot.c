@@ -173,8 +173,9 @@ uint64_t slot_arm(struct slot *slot, struct mscg_id id, uint32_t attempt, uint32
 	uint64_t word = slot_load(slot);
 	if (slot_word_state(word) != RUNNER_FREE)
 		return 0;
-	uint64_t generation = (word >> 24) + 1;
+	uint64_t generation = ((word >> 24) + 1) % SLOT_GENERATIONS;
 
+	generation += generation == 0; /* 0 is no generation */
 	slot->job            = id.job;
 	slot->task           = id.task;
 	slot->attempt        = attempt;

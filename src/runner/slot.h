@@ -28,6 +28,7 @@
 #define SLOT_SIZE    256
 #define SLOTS_MAX    65536u
 #define SLOT_FILE    "slots"
+#define SLOT_GENERATIONS (UINT64_C(1) << 40) /* what a word has room for; then it begins again */
 #define BOOT_ID_SIZE 40
 
 /* Magic, version and boot_id keep their places in every version. */

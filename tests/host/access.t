@@ -227,6 +227,21 @@ for privacy in ("none", "users", "jobs"):
         ok(not wrong, "Shutdown by %d identities" % len(IDENTITIES), *["%s: %s" % i for i in wrong.items()])
     d.stop()
 
+# -- how often
+d = Daemon("--missing-controllers=warn", "--total-cpus", "2", "--operator-group", GROUP, "--user-request-rate", "20")
+often = {}
+for who in ("owner", "member", "root"):
+    peer = Peer(d.socket, **IDENTITIES[who])
+    often[who] = collections.Counter(peer.name_of("Ping", {}) for _ in range(300))
+other = Peer(d.socket, OTHER).name_of("Ping", {})
+ok(often["owner"]["ok"] >= 200 and often["owner"]["Refused"] > 0 and sum(often["owner"].values()) == 300,
+   "one user, 300 requests, 20 a second: some are refused, after 200 at once", often["owner"])
+ok(other == "ok" and all(often[who] == {"ok": 300} for who in OPERATORS), "another user and operators are not", other, often)
+time.sleep(1)
+again = Peer(d.socket, OWNER).name_of("Ping", {})
+ok(again == "ok", "and after a second it may ask again", again)
+d.stop()
+
 for pid in children:
     try:
         os.kill(pid, signal.SIGKILL)
