@@ -21,6 +21,7 @@ struct mscg_action {
 	enum mscg_action_kind kind;
 	struct mscg_id id;
 	uint32_t attempt;
+	uint32_t restarts; /* START: how often the job has run before */
 	int      signal;
 	uint64_t resize_seq; /* RESIZE: names this one in the report, and what a START waits for */
 	bool     notify;     /* RESIZE: tell the job (control file always, SIGUSR1) */

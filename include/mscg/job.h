@@ -169,10 +169,12 @@ struct mscg_spec {
 	char  *submit_line; /* the command line as typed, for `history` */
 	bool   shell;
 	bool   append;    /* open output files for appending instead of truncating */
+	bool   truncate;  /* empty them for each attempt; neither: at the first, and add to them from then on */
 	bool   elastic;
 	bool   slurm_env; /* set SLURM_* beside MSCG_* (default true) */
 	bool   hold;      /* waits until it is released */
 	bool   requeue;   /* run again after NODE_FAIL or LOST */
+	uint32_t max_retries; /* run again so often after FAILED, OUT_OF_MEMORY */
 	bool   attached;  /* stdio are descriptors of the submitting client (`mscg run`), not files */
 	bool   pty;       /* attached stdin is a terminal of its own: make it the controlling one */
 	enum mscg_cpu_mode cpu_mode;
@@ -261,6 +263,7 @@ enum mscg_job_flag {
 	MSCG_JOB_ATTACHED    = 1 << 8, /* meaningless without its client: cancelled when that goes away */
 	MSCG_JOB_KILLED      = 1 << 9, /* cgroup.kill was ordered */
 	MSCG_JOB_BY_HAND     = 1 << 10, /* elastic, resized by hand in this attempt: not grown by itself above --cpus */
+	MSCG_JOB_REQUEUING   = 1 << 11, /* is being ended to run again, on request */
 	MSCG_JOB_HELD_ADMIN  = 1 << 14, /* held by an operator, who alone can release it */
 	MSCG_JOB_HELD_USER   = 1 << 15,
 	MSCG_JOB_HELD        = MSCG_JOB_HELD_ADMIN | MSCG_JOB_HELD_USER,
@@ -273,6 +276,7 @@ struct mscg_job {
 	uint8_t  reason; /* enum mscg_reason */
 	int32_t  priority;
 	uint32_t attempt; /* 0 before the first grant */
+	uint32_t restarts, max_retries; /* how often it was requeued after it had begun; how often it may be by itself */
 	uint32_t cpus_milli, min_cpus_milli, max_cpus_milli;
 	uint32_t current_cpus_milli; /* held now; 0 when nothing is */
 	uint32_t time_limit_s, grace_s;
@@ -313,7 +317,8 @@ MSCG_PUBLIC void             mscg_run_free(struct mscg_run *run);
 	X(REQUEUED,  "requeued")    /* back to the queue for another attempt */ \
 	X(UPDATED,   "updated")     /* what was asked changed: CPUs, memory, or `field`; array tasks removed */ \
 	X(HELD,      "held")        /* waits until it is released; reason: by whom */ \
-	X(RELEASED,  "released")    /* by its user, or an operator */
+	X(RELEASED,  "released")    /* by its user, or an operator */ \
+	X(REQUEUE,   "requeue")     /* its user wants it to run again: it is being ended for that */
 
 enum mscg_event_kind {
 #define X(name, label) MSCG_EVENT_##name,

@@ -158,13 +158,15 @@ static void set_texts(struct mscg_spec *spec, const struct job_options *o)
 	spec->stdout_path = xstrdup(o->output);
 	spec->stderr_path = xstrdup(o->error_file);
 	spec->append = streq(o->open_mode, "append");
-	spec->requeue = o->requeue;
 	spec->hold = o->hold;
 	spec->dependency = xstrdup(o->dependency);
 	spec->isolate = xstrdup(o->isolate);
 	spec->allow = xstrdup(o->allow);
 	spec->begin_usec = o->begin;
 	spec->deadline_usec = o->deadline;
+	spec->truncate = streq(o->open_mode, "truncate");
+	spec->max_retries = o->max_retries;
+	spec->requeue = (o->requeue || o->max_retries) && !o->no_requeue;
 	spec->slurm_env = o->slurm_env;
 	spec->umask = umask(0);
 	umask(spec->umask);

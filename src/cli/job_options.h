@@ -13,11 +13,11 @@ struct job_options {
 	struct job_memory {
 		uint64_t total, per_cpu; /* at most one is given */
 	} memory;
-	uint32_t time_limit;
+	uint32_t time_limit, max_retries;
 	int64_t  grace_ms; /* -1: not given */
 	int32_t  priority, nice;
 	int64_t  begin, deadline; /* usec since the epoch; 0: not given */
-	bool     elastic, requeue, slurm_env, hold;
+	bool     elastic, requeue, no_requeue, slurm_env, hold;
 };
 #define JOB_OPTIONS_DEFAULT {.grace_ms = -1, .slurm_env = true}
 
@@ -66,7 +66,7 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 	 JOB_OPTION(output), .values = VALUES_FILE}, \
 	{'e', "error", "FILE", "standard error (default: with the output; .err beside .out)", value_text, JOB_OPTION(error_file), \
 	 .values = VALUES_FILE}, \
-	{0, "open-mode", "MODE", "what happens to files that exist: truncate (default) or append", value_word, JOB_OPTION(open_mode), \
+	{0, "open-mode", "MODE", "truncate: emptied at each attempt; append: added to (default: emptied at the first, then added to)", value_word, JOB_OPTION(open_mode), \
 	 .words = "append|truncate"}, \
 	{'d', "dependency", "LIST", "start after others: afterok:JOB, after|afterany|afternotok:JOB, singleton; ',' all, '?' any", value_text, \
 	 JOB_OPTION(dependency), .values = VALUES_JOB}, \
@@ -75,8 +75,11 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 	 JOB_OPTION(begin)}, \
 	{0, "deadline", "TIME", "be over by then: end it, or do not start what with its --time could not be", value_future, \
 	 JOB_OPTION(deadline)}, \
-	{0, "requeue", NULL, "run it again if the machine goes down under it", value_true, JOB_OPTION(requeue)}, \
-	{0, "no-requeue", NULL, "do not (default)", value_false, JOB_OPTION(requeue)}
+	{0, "requeue", NULL, "run it again if the machine goes down under it, or nothing shows how it ended", value_true, \
+	 JOB_OPTION(requeue)}, \
+	{0, "no-requeue", NULL, "do not (default, but with --max-retries)", value_true, JOB_OPTION(no_requeue)}, \
+	{0, "max-retries", "N", "run it again up to N times if it fails or runs out of memory; implies --requeue (default: 0)", value_count, \
+	 JOB_OPTION(max_retries)}
 
 /* What Slurm has and this version has not: refused by name. */
 #define JOB_OPTIONS_LATER \

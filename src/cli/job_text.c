@@ -128,13 +128,7 @@ static TEXT(text_task) { return jhas(job, "array_task_id") ? number(job, buf, "a
 static TEXT(text_uid) { return number(job, buf, "uid"); }
 static TEXT(text_priority) { return number(job, buf, "priority"); }
 
-static TEXT(text_restarts)
-{
-	int64_t attempt = jint(job, "attempt", 0);
-
-	snprintf(buf, JOB_TEXT, "%lld", (long long)(attempt > 0 ? attempt - 1 : 0));
-	return buf;
-}
+static TEXT(text_restarts) { return number(job, buf, "restart_count"); }
 
 static TEXT(text_short)
 {

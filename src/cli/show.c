@@ -153,6 +153,8 @@ static void print_ours(const json_t *job)
 		line("Main pid:", "%lld", (long long)jint(job, "pid", 0));
 	if (jint(job, "attempt", 0) > 1)
 		line("Attempt:", "%lld", (long long)jint(job, "attempt", 0));
+	if (jint(job, "restart_count", 0))
+		line("Restarts:", "%lld", (long long)jint(job, "restart_count", 0));
 }
 
 static void print_pressure(const json_t *live)

@@ -18,6 +18,7 @@
 	X(wait) \
 	X(logs) \
 	X(resize) \
+	X(requeue) \
 	X(hold) \
 	X(release) \
 	X(update) \

@@ -170,6 +170,9 @@ static void take_input(struct core *core, const struct core_input *in)
 		change_policy(core, in->policy);
 		done(core, in);
 		break;
+	case CORE_REQUEUE:
+		life_requeue(core, in);
+		break;
 	case CORE_TICK:
 	case CORE_INPUT_COUNT:
 		break;

@@ -73,6 +73,7 @@ enum core_input_kind {
 	CORE_REPORT,   /* from the engine */
 	CORE_MACHINE,  /* the machine changed (CPU hot-plug, reload) */
 	CORE_POLICY,   /* the configuration changed */
+	CORE_REQUEUE,  /* id: one that runs is ended for it; row: one that has ended */
 	CORE_TICK,     /* only time went on */
 	CORE_INPUT_COUNT
 };
@@ -103,6 +104,7 @@ struct core_input {
 	const struct mscg_report  *report;  /* borrowed */
 	const struct core_machine *machine; /* borrowed */
 	const struct core_policy  *policy;  /* borrowed */
+	const struct mscg_row     *row;     /* borrowed */
 };
 
 /* As Kubernetes spells them; DONE when the kernel has taken it. */

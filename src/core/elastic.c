@@ -43,7 +43,7 @@ static const struct treap_type by_victim = {by_weakness, sum_up};
 static bool is_elastic(const struct entry *e)
 {
 	return e->job.flags & MSCG_JOB_ELASTIC && e->job.state == MSCG_STATE_RUNNING && holds(e) &&
-	       !(e->job.flags & (MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT | MSCG_JOB_KILLED));
+	       !(e->job.flags & (JOB_ENDING | MSCG_JOB_KILLED));
 }
 
 /* A shrink that this very step decided can still be made larger. */

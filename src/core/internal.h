@@ -216,11 +216,13 @@ static inline bool holds(const struct entry *e)
 {
 	return e->job.run && e->job.run->grant;
 }
+/* Its main process is told to end, and killed when its grace time is over. */
+#define JOB_ENDING (MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT | MSCG_JOB_REQUEUING)
 /* Main process is known to run, and nobody is ending it. */
 static inline bool runs(const struct entry *e)
 {
 	return e->job.state == MSCG_STATE_RUNNING && (e->job.flags & MSCG_JOB_STARTED) &&
-	       !(e->job.flags & (MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT | MSCG_JOB_KILLED));
+	       !(e->job.flags & (JOB_ENDING | MSCG_JOB_KILLED));
 }
 
 /* output.c: what a step gives */
@@ -356,6 +358,9 @@ struct ending {
 	const char *text;
 };
 void life_end(struct core *core, struct entry *e, const struct ending *ending);
+/* The same for the end of an attempt, after which the job may be for another one. */
+void life_conclude(struct core *core, struct entry *e, const struct ending *ending);
+void life_requeue(struct core *core, const struct core_input *input);
 void life_back(struct core *core, struct entry *e, enum mscg_event_kind kind, enum mscg_reason reason, int64_t delay_usec,
               const char *text);
 /* report.c */

@@ -27,6 +27,7 @@ void core_job_init(const struct core *core, const struct mscg_spec *spec, struct
 		.grace_s = spec->grace_s,
 		.begin_usec = spec->begin_usec,
 		.deadline_usec = spec->deadline_usec,
+		.max_retries = spec->attached ? 0 : spec->max_retries,
 	};
 	unsigned flags = 0;
 
@@ -37,7 +38,7 @@ void core_job_init(const struct core *core, const struct mscg_spec *spec, struct
 	flags |= spec->elastic ? MSCG_JOB_ELASTIC : 0;
 	flags |= spec->cpu_mode == MSCG_CPUS_QUOTA ? MSCG_JOB_QUOTA : 0;
 	flags |= spec->hold ? MSCG_JOB_HELD_USER : 0;
-	flags |= spec->requeue ? MSCG_JOB_REQUEUE : 0;
+	flags |= spec->requeue && !spec->attached ? MSCG_JOB_REQUEUE : 0;
 	flags |= spec->attached ? MSCG_JOB_ATTACHED : 0;
 	flags |= spec->array ? MSCG_JOB_ARRAY : 0;
 	job.flags = (uint16_t)flags;
@@ -168,6 +169,7 @@ void life_start(struct core *core, struct entry *e, uint32_t cpus)
 	e->job.run->held_since_usec = core->now.boot_usec;
 	book_dress(core, e);
 	action = out_action(core, e, MSCG_ACTION_START);
+	action->restarts = e->job.restarts;
 	action->grant = mscg_grant_copy(e->job.run->grant);
 	if (l->after_n) {
 		action->after_n = l->after_n;
@@ -209,7 +211,7 @@ static void terminate(struct core *core, struct entry *e)
 void life_cancel(struct core *core, struct entry *e)
 {
 	struct mscg_event event;
-	bool again = e->job.flags & (MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT);
+	bool again = e->job.flags & JOB_ENDING;
 
 	if (is_record(e)) {
 		array_cancel(core, e);
@@ -219,12 +221,16 @@ void life_cancel(struct core *core, struct entry *e)
 		life_end(core, e, &(struct ending){MSCG_STATE_CANCELLED, MSCG_REASON_CANCELLED, 0, 0, core->now.real_usec, NULL});
 		return;
 	}
-	if (e->job.state == MSCG_STATE_COMPLETING) /* it ends by itself; how is known already */
+	/* It ends by itself, and how is known already; but it may be for another attempt. */
+	if (e->job.state == MSCG_STATE_COMPLETING && !(e->job.flags & MSCG_JOB_REQUEUING) &&
+	    (!e->job.max_retries || (!e->job.exit_code && !e->job.exit_signal)))
 		return;
 	if (!(e->job.flags & MSCG_JOB_CANCELLING)) {
 		event = out_new(core, e, MSCG_EVENT_CANCEL);
 		out_event(core, e, &event);
 	}
+	if (e->job.state == MSCG_STATE_COMPLETING)
+		return;
 	if (again)
 		life_kill(core, e);
 	else
@@ -238,7 +244,7 @@ void life_set_deadline(struct core *core, struct entry *e)
 
 	if (e->job.flags & MSCG_JOB_KILLED)
 		at = USEC_NEVER;
-	else if (e->job.flags & (MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT))
+	else if (e->job.flags & JOB_ENDING)
 		at = core->now.boot_usec + e->job.grace_s * USEC_PER_SEC;
 	else if (e->job.flags & MSCG_JOB_STARTED) {
 		if (e->job.time_limit_s)
@@ -266,7 +272,7 @@ void life_deadline(struct core *core, struct entry *e)
 		gate_consider(core, e);
 	} else if (e->job.state != MSCG_STATE_RUNNING && e->job.state != MSCG_STATE_SUSPENDED) {
 		return;
-	} else if (e->job.flags & (MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT)) {
+	} else if (e->job.flags & JOB_ENDING) {
 		life_kill(core, e);
 	} else if (limit_reached(core, e) == MSCG_REASON_NONE) {
 		life_set_deadline(core, e);
@@ -320,7 +326,8 @@ void life_back(struct core *core, struct entry *e, enum mscg_event_kind kind, en
 	resize_drop(core, e, "the job is back in the queue");
 	event.reason = (uint8_t)reason;
 	event.text = text && *text ? xstrdup(text) : NULL;
-	snprintf(e->job.run->fail_text, sizeof e->job.run->fail_text, "%s", text ? text : "");
+	if (e->job.run)
+		snprintf(e->job.run->fail_text, sizeof e->job.run->fail_text, "%s", text ? text : "");
 	out_event(core, e, &event);
 	l->after_n = 0;
 	l->unsure = false;
@@ -328,4 +335,113 @@ void life_back(struct core *core, struct entry *e, enum mscg_event_kind kind, en
 	l->retry_at = delay_usec ? core->now.boot_usec + delay_usec : 0;
 	gate_arm(core, e);
 	gate_consider(core, e);
+}
+
+/* -- once more ---------------------------------------------------------------------------------------------------- */
+
+static bool wants_another(const struct mscg_job *job, enum mscg_state state)
+{
+	if (job->flags & (MSCG_JOB_CANCELLING | MSCG_JOB_REQUEUING))
+		return !(job->flags & MSCG_JOB_CANCELLING);
+	switch (state) {
+	case MSCG_STATE_NODE_FAIL:
+	case MSCG_STATE_LOST:
+		return job->flags & MSCG_JOB_REQUEUE;
+	case MSCG_STATE_FAILED:
+	case MSCG_STATE_OUT_OF_MEMORY:
+		return job->restarts < job->max_retries;
+	default:
+		return false;
+	}
+}
+
+/* What this attempt came to, for the journal: the record of the job goes on to the next one. */
+static char *attempt_text(const struct mscg_job *job, const struct ending *ending)
+{
+	const struct mscg_usage *u = &job->run->usage;
+	char cpu[64] = "", memory[64] = "", exit[32] = "", number[32];
+
+	if (ending->code >= 0)
+		snprintf(exit, sizeof exit, ", %d:%d", ending->code, ending->signal);
+	if (u->cpu_usec != MSCG_UNKNOWN)
+		snprintf(cpu, sizeof cpu, ", %.3f s of CPU", (double)u->cpu_usec / (double)USEC_PER_SEC);
+	if (u->memory_peak_bytes != MSCG_UNKNOWN)
+		snprintf(memory, sizeof memory, ", %s of memory", format_size(u->memory_peak_bytes, number, sizeof number));
+	return xasprintf("attempt %u was %s%s%s%s%s%s", job->attempt, mscg_state_name(ending->state), exit, cpu, memory,
+	                 ending->text && *ending->text ? ": " : "", ending->text ? ending->text : "");
+}
+
+void life_conclude(struct core *core, struct entry *e, const struct ending *ending)
+{
+	_cleanup_free_ char *text = NULL;
+
+	if (!wants_another(&e->job, ending->state)) {
+		life_end(core, e, ending);
+		return;
+	}
+	text = attempt_text(&e->job, ending);
+	out_action(core, e, MSCG_ACTION_REMOVE)->state = (uint8_t)ending->state;
+	life_back(core, e, MSCG_EVENT_REQUEUED, ending->reason, 0, text);
+}
+
+static const char requeued_text[] = "requeued on request";
+
+static void requeue_running(struct core *core, struct entry *e)
+{
+	struct mscg_event event = out_new(core, e, MSCG_EVENT_REQUEUE);
+	bool again = e->job.flags & JOB_ENDING;
+
+	out_event(core, e, &event);
+	if (e->job.state == MSCG_STATE_COMPLETING)
+		return; /* it ends by itself */
+	if (again)
+		life_kill(core, e);
+	else
+		terminate(core, e);
+}
+
+/* It had ended, and is known to the store only. */
+static void requeue_ended(struct core *core, const struct mscg_job *job)
+{
+	struct entry *e = entry_new(core);
+
+	e->job = *job;
+	e->job.run = mscg_run_copy(job->run);
+	entry_index(core, e);
+	entry_live(core, e);
+	core->count[e->job.state]++;
+	life_back(core, e, MSCG_EVENT_REQUEUED, MSCG_REASON_NONE, 0, requeued_text);
+}
+
+static int may_requeue(const struct mscg_job *job, char text[160])
+{
+	char id[MSCG_ID_TEXT];
+	const char *why = job->state == MSCG_STATE_PENDING     ? "waits in the queue already" :
+	                  !mscg_state_is_final((enum mscg_state)job->state) && job->flags & MSCG_JOB_CANCELLING ? "is being cancelled" :
+	                  job->flags & MSCG_JOB_ATTACHED       ? "was attached to a terminal: run it again" :
+	                  job->flags & MSCG_JOB_ARRAY          ? "is an array: requeue its tasks that run" :
+	                  mscg_state_is_final((enum mscg_state)job->state) && job->id.task != MSCG_NO_TASK ?
+	                                                         "is a task that has ended: submit it again with --array" : NULL;
+
+	if (why)
+		snprintf(text, 160, "job %s %s", mscg_id_format(job->id, id), why);
+	return why ? -EBUSY : 0;
+}
+
+void life_requeue(struct core *core, const struct core_input *in)
+{
+	struct entry *e = entry_find(core, in->id);
+	const struct mscg_job *job = e ? &e->job : in->row ? &in->row->job : NULL;
+	char text[160] = "", id[MSCG_ID_TEXT];
+	int r;
+
+	if (!job || (e && e->node.bits & ENTRY_ENDED) || (!e && !mscg_state_is_final((enum mscg_state)job->state))) {
+		r = -ESRCH;
+		snprintf(text, sizeof text, "job %s has just ended: try again", mscg_id_format(in->id, id));
+	} else if ((r = may_requeue(job, text)) == 0 && e) {
+		requeue_running(core, e);
+	} else if (r == 0) {
+		requeue_ended(core, job);
+	}
+	out_answer(core, in->token, in->id, r, CORE_RESIZE_NONE, true, "%s", text);
 }

@@ -44,7 +44,19 @@
 	X(COMPLETING, RESIZED,         COMPLETING) \
 	X(COMPLETING, RESIZE_DEFERRED, COMPLETING) \
 	X(COMPLETING, REQUEUED,        PENDING)    \
-	X(COMPLETING, UPDATED,         COMPLETING)
+	X(COMPLETING, UPDATED,         COMPLETING) \
+	X(RUNNING,    REQUEUE,         RUNNING)    \
+	X(SUSPENDED,  REQUEUE,         SUSPENDED)  \
+	X(COMPLETING, REQUEUE,         COMPLETING) \
+	X(COMPLETED,  REQUEUED,        PENDING)    \
+	X(FAILED,     REQUEUED,        PENDING)    \
+	X(CANCELLED,  REQUEUED,        PENDING)    \
+	X(TIMEOUT,    REQUEUED,        PENDING)    \
+	X(OUT_OF_MEMORY, REQUEUED,     PENDING)    \
+	X(PREEMPTED,  REQUEUED,        PENDING)    \
+	X(DEADLINE,   REQUEUED,        PENDING)    \
+	X(NODE_FAIL,  REQUEUED,        PENDING)    \
+	X(LOST,       REQUEUED,        PENDING)
 
 enum {
 	STATE_NEW = MSCG_STATE_COUNT,
@@ -104,7 +116,8 @@ static void release(struct mscg_job *job)
 	}
 }
 
-#define ATTEMPT_FLAGS (MSCG_JOB_STARTED | MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT | MSCG_JOB_KILLED | MSCG_JOB_BY_HAND)
+#define ATTEMPT_FLAGS (MSCG_JOB_STARTED | MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT | MSCG_JOB_KILLED | MSCG_JOB_BY_HAND | \
+                       MSCG_JOB_REQUEUING)
 
 static uint16_t without(uint16_t flags, unsigned bits)
 {
@@ -200,8 +213,14 @@ static void back_to_queue(struct mscg_job *job, const struct mscg_event *event)
 	release(job);
 	job->flags = without(job->flags, ATTEMPT_FLAGS);
 	job->reason = event->reason;
-	job->start_usec = 0;
+	job->start_usec = job->end_usec = 0;
 	job->exit_code = job->exit_signal = 0;
+}
+
+static void requeued(struct mscg_job *job, const struct mscg_event *event)
+{
+	job->restarts += job->attempt > 0;
+	back_to_queue(job, event);
 }
 
 static void ended(struct mscg_job *job, const struct mscg_event *event)
@@ -269,8 +288,13 @@ static int payload(struct mscg_job *job, const struct mscg_event *event, struct 
 		job->start_usec = event->time_usec;
 		return 0;
 	case MSCG_EVENT_DEFERRED:
-	case MSCG_EVENT_REQUEUED:
 		back_to_queue(job, event);
+		return 0;
+	case MSCG_EVENT_REQUEUED:
+		requeued(job, event);
+		return 0;
+	case MSCG_EVENT_REQUEUE:
+		job->flags |= MSCG_JOB_REQUEUING;
 		return 0;
 	case MSCG_EVENT_EXITED:
 		job->exit_code = event->exit_code;

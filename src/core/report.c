@@ -16,7 +16,7 @@ static void adopted(struct core *core, struct entry *e)
 {
 	if (e->job.flags & MSCG_JOB_KILLED)
 		out_action(core, e, MSCG_ACTION_KILL);
-	else if (e->job.flags & (MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT))
+	else if (e->job.flags & JOB_ENDING)
 		out_action(core, e, MSCG_ACTION_SIGNAL)->signal = SIGTERM;
 	else if (e->live->unsure)
 		resize_settle(core, e);
@@ -71,6 +71,10 @@ static void start_deferred(struct core *core, struct entry *e, const struct mscg
 		life_end(core, e, &(struct ending){MSCG_STATE_CANCELLED, MSCG_REASON_CANCELLED, 0, 0, time_of(core, r), NULL});
 		return;
 	}
+	if (e->job.flags & MSCG_JOB_REQUEUING) {
+		life_conclude(core, e, &(struct ending){MSCG_STATE_CANCELLED, MSCG_REASON_NONE, 0, 0, time_of(core, r), NULL});
+		return;
+	}
 	/* CPUs that it was to be started on did not come free, or a restart called it back: no fault of its own. */
 	if (l->after_n || l->restored) {
 		l->restored = false;
@@ -97,7 +101,7 @@ static void start_failed(struct core *core, struct entry *e, const struct mscg_r
 	} else if (r->reason) {
 		ending.reason = r->reason;
 	}
-	life_end(core, e, &ending);
+	life_conclude(core, e, &ending);
 }
 
 static void exited(struct core *core, struct entry *e, const struct mscg_report *r)
@@ -157,7 +161,7 @@ static void ended(struct core *core, struct entry *e, const struct mscg_report *
 	e->job.run->usage = r->usage;
 	e->job.run->usage.cpu_held_usec = held;
 	verdict(&e->job, r, &ending);
-	life_end(core, e, &ending);
+	life_conclude(core, e, &ending);
 }
 
 static void lost(struct core *core, struct entry *e, const struct mscg_report *r)
@@ -167,12 +171,7 @@ static void lost(struct core *core, struct entry *e, const struct mscg_report *r
 
 	if (down) /* another boot: its clock says nothing of when this one ended */
 		e->job.run->held_since_usec = core->now.boot_usec;
-	if (e->job.flags & MSCG_JOB_REQUEUE && !(e->job.flags & MSCG_JOB_CANCELLING)) {
-		out_action(core, e, MSCG_ACTION_REMOVE);
-		life_back(core, e, MSCG_EVENT_REQUEUED, reason, 0, r->text);
-		return;
-	}
-	life_end(core, e, &(struct ending){down ? MSCG_STATE_NODE_FAIL : MSCG_STATE_LOST, reason, -1, 0, time_of(core, r), r->text});
+	life_conclude(core, e, &(struct ending){down ? MSCG_STATE_NODE_FAIL : MSCG_STATE_LOST, reason, -1, 0, time_of(core, r), r->text});
 }
 
 /* Cannot be killed: it keeps what it holds, so that nobody else gets it. */

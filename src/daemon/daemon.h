@@ -171,6 +171,9 @@ void list_start(struct request *r);   /* List */
 void show_start(struct request *r);   /* Show */
 void stats_start(struct request *r);  /* Stats, Top */
 
+/* -- requeue.c -- */
+void requeue_start(struct request *r);
+
 /* -- streams.c: those who wait and those who watch -- */
 struct waiter;
 void wait_start(struct request *r);
@@ -182,6 +185,7 @@ void streams_close(struct daemon *d);
 struct batch;
 /* Adds an input for the next step of this turn. Takes spec (a reference) and report (its contents). `r` gets the answers. */
 void turn_add(struct daemon *d, const struct core_input *input, struct spec_ref *spec, struct request *r);
+void turn_add_row(struct daemon *d, const struct core_input *input, struct mscg_row *row, struct request *r); /* takes what the row owns */
 void turn_add_report(struct daemon *d, struct mscg_report *report);
 /* Commits whatever is open and waits until all has come out (shutdown, --once). */
 int  turn_flush(struct daemon *d);

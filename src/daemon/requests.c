@@ -590,6 +590,7 @@ static const struct method methods[] = {
 	{ "io.mscg.Stats", stats_start, KEYS(), ACCESS_ANYONE, false },
 	{ "io.mscg.Cancel", cancel_start, KEYS("ids", "mine", "user", "states", "signal"), ACCESS_OWNER, false },
 	{ "io.mscg.Wait", wait_start, KEYS("ids"), ACCESS_VIEWER, true },
+	{ "io.mscg.Requeue", requeue_start, KEYS("ids"), ACCESS_OWNER, true },
 	{ "io.mscg.Resize", resize_start, KEYS("id", "cpus", "mem_bytes"), ACCESS_OWNER, true },
 	{ "io.mscg.Hold", hold_start, KEYS("ids"), ACCESS_OWNER, false },
 	{ "io.mscg.Release", hold_start, KEYS("ids"), ACCESS_OWNER, false },

@@ -12,6 +12,8 @@ struct inbox_entry {
 	bool               has_report;
 	struct core_update update;
 	bool               has_update;
+	struct mscg_row    row;
+	bool               has_row;
 	struct request    *request;
 };
 
@@ -299,6 +301,7 @@ static void inbox_clear(struct inbox *inbox)
 		spec_ref_put(inbox->entry[i].spec);
 		if (inbox->entry[i].has_report)
 			mscg_report_clear(&inbox->entry[i].report);
+		mscg_row_clear(&inbox->entry[i].row);
 	}
 	inbox->n = 0;
 }
@@ -322,6 +325,7 @@ static int turn_run(sd_event_source *source, void *ctx)
 		e->input.spec   = e->spec ? e->spec->spec : NULL;
 		e->input.report = e->has_report ? &e->report : NULL;
 		e->input.update = e->has_update ? &e->update : NULL;
+		e->input.row    = e->has_row ? &e->row : NULL;
 		inbox->inputs[i] = e->input;
 	}
 	core_step(d->core, inbox->inputs, inbox->n, now, &inbox->out);
@@ -364,6 +368,16 @@ void turn_add(struct daemon *d, const struct core_input *input, struct spec_ref 
 		e->update = *input->update;
 	if (r)
 		r->awaiting++;
+}
+
+void turn_add_row(struct daemon *d, const struct core_input *input, struct mscg_row *row, struct request *r)
+{
+	turn_add(d, input, NULL, r);
+	struct inbox_entry *e = &d->inbox->entry[d->inbox->n - 1];
+
+	e->row     = *row;
+	e->has_row = true;
+	*row       = (struct mscg_row){ 0 };
 }
 
 void turn_add_report(struct daemon *d, struct mscg_report *report)
@@ -444,8 +458,10 @@ void turn_forget_requests(struct daemon *d)
 	for (uint32_t i = 0; i < inbox->n; i++) {
 		if (inbox->entry[i].has_report)
 			inbox->entry[kept++] = inbox->entry[i];
-		else
+		else {
 			spec_ref_put(inbox->entry[i].spec);
+			mscg_row_clear(&inbox->entry[i].row);
+		}
 	}
 	inbox->n = kept;
 }

@@ -53,7 +53,7 @@ static const char *value_of(enum variable v, const struct task *t, const struct 
 	case VAR_CPUS_PER_TASK: snprintf(text, size, "%u", whole_cpus(t)); return text;
 	case VAR_MEM_PER_NODE: snprintf(text, size, "%llu", (unsigned long long)(t->grant->share[0].mem_bytes >> 20)); return text;
 	case VAR_SUBMIT_DIR: return spec->workdir;
-	case VAR_RESTART_COUNT: snprintf(text, size, "%u", t->attempt - 1); return text;
+	case VAR_RESTART_COUNT: snprintf(text, size, "%u", t->restarts); return text;
 	case VAR_JOB_END_TIME:
 		if (!spec->time_limit_s)
 			return NULL;

@@ -245,7 +245,7 @@ static void failed(struct local *l, struct task *t, const struct runner_slot_inf
 	local_report(l, &report);
 }
 
-static void orphaned(struct local *l, struct task *t)
+void finish_orphan(struct local *l, struct task *t)
 {
 	if (t->phase == TASK_EMPTYING || t->phase == TASK_ENDED)
 		return;
@@ -271,7 +271,7 @@ void finish_event(const struct runner_slot_info *info, void *ctx)
 		if (info->supervised)
 			started(l, t, info);
 		else
-			orphaned(l, t);
+			finish_orphan(l, t);
 		break;
 	case RUNNER_ARMED:
 	case RUNNER_CLONING:
@@ -279,7 +279,7 @@ void finish_event(const struct runner_slot_info *info, void *ctx)
 	case RUNNER_REVOKED:
 	case RUNNER_DAMAGED:
 		if (!info->supervised)
-			orphaned(l, t);
+			finish_orphan(l, t);
 		break;
 	}
 }

@@ -22,7 +22,7 @@ enum phase { TASK_WAITING, TASK_LAUNCHED, TASK_RUNNING, TASK_EMPTYING, TASK_ENDE
 
 struct task {
 	struct mscg_id id;
-	uint32_t attempt;
+	uint32_t attempt, restarts;
 	enum phase phase;
 	char     name[40]; /* of the cgroup: "job_12", "job_12_3" */
 	struct mscg_cgroup cgroup;
@@ -131,6 +131,7 @@ void launch_give_up(struct local *l, struct task *t, int error, const char *text
 /* finish.c: from the end of the main process to the removed cgroup */
 void finish_event(const struct runner_slot_info *info, void *ctx);
 void finish_emptying(struct local *l, struct task *t);  /* the main process is gone */
+void finish_orphan(struct local *l, struct task *t);    /* its supervisor is gone: it is ended */
 void finish_look(struct local *l, struct task *t);      /* cgroup.events fired */
 void finish_late(struct local *l, struct task *t);      /* its deadline passed */
 void finish_kill(struct engine *e, const struct mscg_action *action);

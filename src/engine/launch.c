@@ -93,7 +93,7 @@ static int hand_over(struct local *l, struct task *t, const struct mscg_spec *sp
 		.stdin_path = in, .stdout_path = out, .stderr_path = err,
 		.make_dir = spec->attached && !link ? NULL : dir, .link_optional = true, .link_path = link, .link_target = control,
 		.seccomp_fd = -1, .script = spec->script, .stdio = { t->stdio[0], t->stdio[1], t->stdio[2] },
-		.append = spec->append, .pty = spec->pty, .uid = spec->uid, .gid = spec->gid, .drop = geteuid() == 0,
+		.append = spec->append || (t->restarts && !spec->truncate), .pty = spec->pty, .uid = spec->uid, .gid = spec->gid, .drop = geteuid() == 0,
 		.umask_ = spec->umask, .deadline_usec = t->deadline_usec,
 	};
 	launch.ngroups = groups_of(spec, &launch.groups);
@@ -154,6 +154,7 @@ void launch_start(struct engine *e, const struct mscg_action *a, const struct ms
 	if (t)
 		task_free(l, t);
 	t            = task_new(l, a->id, a->attempt);
+	t->restarts  = a->restarts;
 	t->grant     = mscg_grant_copy(a->grant);
 	t->elastic   = spec->elastic;
 	t->min_milli = spec->min_cpus_milli;

@@ -74,7 +74,9 @@ static const char views[] =
 	" FROM event LEFT JOIN kind ON kind.id = event.kind LEFT JOIN state ON state.id = event.state"
 	" LEFT JOIN reason ON reason.id = coalesce(" DETAIL("event", "reason") ", 0);";
 
-const struct schema schema_now = {.version = STORE_VERSION};
+/* What came since: members of details only, which are left out where they are 0. */
+static const char *const steps[STORE_VERSION] = {[1] = ""};
+const struct schema schema_now = {STORE_VERSION, steps};
 
 static int pragma_int(struct store *store, const char *sql, int64_t *ret, struct mscg_error *error)
 {

@@ -81,7 +81,9 @@ struct columns {
 	X(U32,   PLAIN, array_failed,           array_failed) \
 	X(I64,   PLAIN, job.begin_usec,         begin_usec) \
 	X(I64,   PLAIN, job.deadline_usec,      deadline_usec) \
-	X(TEXT,  PLAIN, dependency,             dependency)
+	X(TEXT,  PLAIN, dependency,             dependency) \
+	X(U32,   PLAIN, job.restarts,           restarts) \
+	X(U32,   PLAIN, job.max_retries,        max_retries)
 
 /* In a column `run` of its own, NULL while the job has none; then "usage", a list in the order of USAGES (left out
  * where nothing is known), and "grant". */
@@ -149,7 +151,9 @@ struct columns {
 	X(I64,   FIXED, deadline_usec,          deadline_usec) \
 	X(TEXT,  FIXED, dependency,             dependency) \
 	X(TEXT,  FIXED, isolate,                isolate) \
-	X(TEXT,  FIXED, allow,                  allow)
+	X(TEXT,  FIXED, allow,                  allow) \
+	X(BOOL,  FIXED, truncate,               truncate) \
+	X(U32,   FIXED, max_retries,            max_retries)
 
 #define EVENT_COLUMNS(X) \
 	X(I64,   FIXED, time_usec,              time_usec) \

@@ -196,6 +196,9 @@ static void set_state(json_t *o, const struct mscg_row *row, const struct wire_j
 	set(o, "reason", reason_json(job->reason));
 	set_text(o, "reason_text", extra->reason_text);
 	set(o, "attempt", json_integer(job->attempt));
+	set(o, "restart_count", json_integer(job->restarts));
+	set(o, "max_retries", json_integer(job->max_retries));
+	set(o, "requeue", json_boolean(job->flags & MSCG_JOB_REQUEUE));
 	set(o, "priority", json_integer(job->priority));
 	set(o, "exit_code", exit_code_json(row));
 	set(o, "signal", job->exit_signal > 0 ? json_integer(job->exit_signal) : json_null());

@@ -22,6 +22,7 @@ const struct spec_field wire_spec_fields[] = {
 	FIELD(allow, TEXT, 0),
 	FIELD(shell, BOOL, 0),
 	FIELD(append, BOOL, 0),
+	FIELD(truncate, BOOL, 0),
 	FIELD(elastic, BOOL, 0),
 	FIELD(slurm_env, BOOL, 0),
 	FIELD(requeue, BOOL, 0),
@@ -38,6 +39,7 @@ const struct spec_field wire_spec_fields[] = {
 	FIELD(hold, BOOL, 0),
 	NAMED(begin, TIME, begin_usec, 0),
 	NAMED(deadline, TIME, deadline_usec, 0),
+	FIELD(max_retries, U32, 0, UINT32_MAX),
 };
 _Static_assert(ARRAY_SIZE(wire_spec_fields) == SPEC_FIELDS_N, "SPEC_FIELDS_N counts the rows");
 

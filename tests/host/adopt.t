@@ -104,6 +104,20 @@ d.start()
 job = note("exit 3")
 ok(d.wait(job)[job]["exit_code"] == 3 and noted(job) == 1, "supervisors in a cgroup that was killed once start jobs again")
 
+# -- the runtime directory is swept while the daemon is down: nothing says any more how jobs went
+runs, over, fresh = note("sleep 600"), note("sleep 1"), note("exit 2")
+for j in (runs, over):
+    d.started(j)
+crash()
+time.sleep(2)
+os.unlink(d.dir + "/run/runner/slots")
+d.start()
+o = d.wait(runs, over, fresh)
+ok((o[runs]["state"], o[runs]["reason"]) == ("LOST", "OutcomeUnknown"), "without its slot: a job that runs is LOST", o[runs])
+ok(not os.path.exists(root + "/jobs/job_" + runs) or not cgroup_file(runs, "cgroup.procs"), "and no process of it survives")
+ok((o[over]["state"], o[over]["reason"]) == ("LOST", "OutcomeUnknown"), "one that has ended too", o[over])
+ok([noted(j) for j in (runs, over, fresh)] == [1, 1, 1] and o[fresh]["exit_code"] == 2, "neither runs again, and what waited runs")
+
 # -- daemon and supervisor together
 job = note("sleep 600")
 j = d.started(job)

@@ -6,13 +6,13 @@
  *   policy elastic=no threshold=50 calm=1000 retries=3 reject scheduler=easy|conservative|firstfit|fcfs depth=100
  *          guard=SECONDS                                                        may follow
  *   submit NAME cpus=2 [elastic=MIN:MAX] [mem=1G] [priority=5] [time=60] [grace=30] [array=0-9%2] [quota] [requeue]
- *                  [hold] [begin=SECONDS] [deadline=SECONDS] [uid=N]     seconds from now on
+ *                  [retries=N] [hold] [begin=SECONDS] [deadline=SECONDS] [uid=N]     seconds from now on
  *                  [after=DEPENDENCY]      jobs by number: afterok:1,afterany:2
  *   started | exited CODE | ended CODE | deferred | failed CODE | resized | refused | lost | stuck   NAME [signal=9] [oom=1]
  *                                                        [supervisor] [node-down] [attempt=N] [#text...]: a report of the engine
  *   hold NAME [admin], release NAME [admin]
  *   update NAME [priority=N|+N|top] [time=SECONDS|+N] [begin=SECONDS] [deadline=SECONDS] [throttle=N] [cpus=N] [mem=SIZE]
- *   cancel NAME, signal NAME, resize NAME [cpus=N] [mem=SIZE], drain on|off, shutdown, tick
+ *   cancel NAME, requeue NAME, signal NAME, resize NAME [cpus=N] [mem=SIZE], drain on|off, shutdown, tick
  *   pass SECONDS          time goes on, then a tick
  *   { ... }               several inputs in one step
  *   jobs                  who is there and how
@@ -413,6 +413,8 @@ static void spec_word(struct replay *r, struct mscg_spec *s, char *w)
 		s->hold = true;
 	} else if (streq(w, "quota")) {
 		s->cpu_mode = MSCG_CPUS_QUOTA;
+	} else if ((v = value(w, "retries"))) {
+		s->max_retries = number(r, v);
 	} else if (streq(w, "requeue")) {
 		s->requeue = true;
 	} else {
@@ -610,6 +612,14 @@ static void do_hold(struct replay *r, enum core_input_kind kind, char *args)
 	in->admin = w && streq(w, "admin");
 }
 
+static void do_requeue(struct replay *r, char *args)
+{
+	struct core_input *in = input(r, CORE_REQUEUE);
+
+	in->id  = lookup(r, word(&args));
+	in->row = core_find(r->rig.core, in->id) ? NULL : &fold_of(r, in->id)->row;
+}
+
 static bool is_report(const char *verb, enum mscg_report_kind *ret)
 {
 	static const struct { const char *verb; enum mscg_report_kind kind; } kinds[] = {
@@ -637,6 +647,8 @@ static bool do_input(struct replay *r, const char *verb, char *args)
 		do_report(r, kind, args);
 	else if (streq(verb, "cancel"))
 		input(r, CORE_CANCEL)->id = lookup(r, word(&args));
+	else if (streq(verb, "requeue"))
+		do_requeue(r, args);
 	else if (streq(verb, "signal"))
 		*input(r, CORE_SIGNAL) = (struct core_input){.kind = CORE_SIGNAL, .token = 1, .id = lookup(r, word(&args)), .signal = SIGUSR2};
 	else if (streq(verb, "resize"))

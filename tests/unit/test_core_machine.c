@@ -12,24 +12,25 @@ enum { NO = -1, FINAL = -2 };
 
 static const struct row {
 	enum mscg_event_kind event;
-	int fresh, pending, running, suspended, completing; /* in a final state nothing ever happens */
+	int fresh, pending, running, suspended, completing, final;
 } rows[] = {
-	{MSCG_EVENT_SUBMITTED,       P,  NO,    NO,    NO,    NO},
-	{MSCG_EVENT_GRANTED,         NO, R,     NO,    NO,    NO},
-	{MSCG_EVENT_STARTED,         NO, NO,    R,     NO,    NO},
-	{MSCG_EVENT_DEFERRED,        NO, NO,    P,     NO,    NO},
-	{MSCG_EVENT_EXITED,          NO, NO,    CG,    CG,    NO},
-	{MSCG_EVENT_ENDED,           NO, FINAL, FINAL, FINAL, FINAL},
-	{MSCG_EVENT_CANCEL,          NO, P,     R,     S,     CG},
-	{MSCG_EVENT_TIMELIMIT,       NO, NO,    R,     S,     NO},
-	{MSCG_EVENT_KILL,            NO, NO,    R,     S,     CG},
-	{MSCG_EVENT_RESIZING,        NO, NO,    R,     NO,    NO},
-	{MSCG_EVENT_RESIZED,         NO, NO,    R,     S,     CG},
-	{MSCG_EVENT_RESIZE_DEFERRED, NO, NO,    R,     S,     CG},
-	{MSCG_EVENT_REQUEUED,        NO, NO,    P,     P,     P},
-	{MSCG_EVENT_UPDATED,         NO, P,     R,     S,     CG},
-	{MSCG_EVENT_HELD,            NO, P,     NO,    NO,    NO},
-	{MSCG_EVENT_RELEASED,        NO, P,     NO,    NO,    NO},
+	{MSCG_EVENT_SUBMITTED,       P,  NO,    NO,    NO,    NO, NO},
+	{MSCG_EVENT_GRANTED,         NO, R,     NO,    NO,    NO, NO},
+	{MSCG_EVENT_STARTED,         NO, NO,    R,     NO,    NO, NO},
+	{MSCG_EVENT_DEFERRED,        NO, NO,    P,     NO,    NO, NO},
+	{MSCG_EVENT_EXITED,          NO, NO,    CG,    CG,    NO, NO},
+	{MSCG_EVENT_ENDED,           NO, FINAL, FINAL, FINAL, FINAL, NO},
+	{MSCG_EVENT_CANCEL,          NO, P,     R,     S,     CG, NO},
+	{MSCG_EVENT_TIMELIMIT,       NO, NO,    R,     S,     NO, NO},
+	{MSCG_EVENT_KILL,            NO, NO,    R,     S,     CG, NO},
+	{MSCG_EVENT_RESIZING,        NO, NO,    R,     NO,    NO, NO},
+	{MSCG_EVENT_RESIZED,         NO, NO,    R,     S,     CG, NO},
+	{MSCG_EVENT_RESIZE_DEFERRED, NO, NO,    R,     S,     CG, NO},
+	{MSCG_EVENT_REQUEUED,        NO, NO,    P,     P,     P,  P},
+	{MSCG_EVENT_UPDATED,         NO, P,     R,     S,     CG, NO},
+	{MSCG_EVENT_HELD,            NO, P,     NO,    NO,    NO, NO},
+	{MSCG_EVENT_RELEASED,        NO, P,     NO,    NO,    NO, NO},
+	{MSCG_EVENT_REQUEUE,         NO, NO,    R,     S,     CG, NO},
 };
 _Static_assert(ARRAY_SIZE(rows) == MSCG_EVENT_COUNT, "a row for every event");
 
@@ -47,7 +48,7 @@ static int cell(const struct row *row, int state, bool fresh)
 	case CG:
 		return row->completing;
 	default:
-		return NO;
+		return row->final;
 	}
 }
 
@@ -108,7 +109,7 @@ static void test_every_cell(void **unused)
 			}
 			mscg_run_free(job.run);
 		}
-	assert_int_equal(listed, 35);
+	assert_int_equal(listed, 35 + 3 + 9);
 	assert_int_equal(listed + empty, MSCG_EVENT_COUNT * (MSCG_STATE_COUNT + 1));
 }
 
@@ -254,6 +255,10 @@ static void test_flags_and_times(void **unused)
 	apply(&job, MSCG_EVENT_ENDED, 0, NULL, 0);
 	assert_int_equal(job.end_usec, 9);
 	assert_int_equal(job.current_cpus_milli, 0);
+	assert_int_equal(job.restarts, 1);
+	apply(&job, MSCG_EVENT_REQUEUED, 0, NULL, 0);
+	assert_int_equal(job.end_usec, 0);
+	assert_int_equal(job.restarts, 2);
 	mscg_run_free(job.run);
 }
 

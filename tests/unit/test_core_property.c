@@ -346,6 +346,7 @@ static void random_spec(struct world *w, struct mscg_spec *s, struct mscg_range 
 	s->hold = chance(8);
 	s->begin_usec = chance(8) ? w->rig.now.real_usec + below(20) * USEC_PER_SEC : 0;
 	s->deadline_usec = chance(8) ? w->rig.now.real_usec + (20 + below(60)) * USEC_PER_SEC : 0;
+	s->max_retries = chance(30) ? below(4) : 0;
 	if (chance(20)) {
 		s->cpu_mode = MSCG_CPUS_QUOTA;
 		s->cpus_milli = s->min_cpus_milli = s->max_cpus_milli = 100 + below(20) * 100;
@@ -421,6 +422,11 @@ static void random_inputs(struct world *w)
 		in = input(w, CORE_UPDATE);
 		in->id = any_id(w);
 		in->update = &w->update;
+		in->token = 1;
+	}
+	if (chance(6)) {
+		in = input(w, CORE_REQUEUE);
+		in->id = any_id(w);
 		in->token = 1;
 	}
 	if (chance(2)) {

@@ -270,9 +270,9 @@ static void test_newer_version(void **state)
 	store_close(store);
 	with_sql(*state, "PRAGMA user_version = 7");
 	assert_refused(*state, -EPROTONOSUPPORT, "version 7");
-	assert_refused(*state, -EPROTONOSUPPORT, "versions up to 1");
+	assert_refused(*state, -EPROTONOSUPPORT, "versions up to 2");
 	assert_refused(*state, -EPROTONOSUPPORT, MSCG_VERSION);
-	with_sql(*state, "PRAGMA user_version = 1");
+	with_sql(*state, "PRAGMA user_version = 2");
 	assert_ok(try_open(*state, &error));
 	/* The same version from a program with more states, or others. */
 	with_sql(*state, "INSERT INTO state VALUES(200, 'DREAMING', 'DR', 0)");
@@ -535,7 +535,7 @@ static void test_read_only(void **state)
 
 static int open_as(const char *dir, int version, const char *step, struct mscg_error *error)
 {
-	const char *const steps[] = {[1] = step};
+	const char *const steps[] = {[STORE_VERSION] = step};
 	const struct schema schema = {version, steps};
 	struct store *store = NULL;
 	struct store_info info;
@@ -554,12 +554,12 @@ static void test_migration(void **state)
 {
 	struct mscg_error error = {0};
 	struct store *store = open_store(*state, NULL);
-	_cleanup_free_ char *copy = below(*state, "mscg.db.v1"), *old = below(*state, "old"), *db = below(*state, "old/mscg.db");
+	_cleanup_free_ char *copy = below(*state, "mscg.db.v2"), *old = below(*state, "old"), *db = below(*state, "old/mscg.db");
 
 	assert_ok(fill(store, 1, 30, &error));
 	store_close(store);
 	/* A step that fails half-way: nothing has changed. */
-	assert_fails(open_as(*state, 2, "CREATE TABLE note(text); INSERT INTO none VALUES(1)", &error), -EIO, "none");
+	assert_fails(open_as(*state, STORE_VERSION + 1, "CREATE TABLE note(text); INSERT INTO none VALUES(1)", &error), -EIO, "none");
 	assert_ok(try_open(*state, &error));
 	store = open_store(*state, NULL);
 	assert_int_equal(query_int(store, "SELECT count(*) FROM sqlite_schema WHERE name = 'note'"), 0);
@@ -567,10 +567,10 @@ static void test_migration(void **state)
 	store_close(store);
 	assert_int_equal(access(copy, F_OK), 0);
 
-	assert_ok(open_as(*state, 2, "CREATE TABLE note(text); INSERT INTO note VALUES('moved')", &error));
+	assert_ok(open_as(*state, STORE_VERSION + 1, "CREATE TABLE note(text); INSERT INTO note VALUES('moved')", &error));
 	with_sql(*state, "UPDATE note SET text = 'still here'");
-	assert_ok(open_as(*state, 2, "this is not run again", &error));
-	assert_fails(try_open(*state, &error), -EPROTONOSUPPORT, "version 2");
+	assert_ok(open_as(*state, STORE_VERSION + 1, "this is not run again", &error));
+	assert_fails(try_open(*state, &error), -EPROTONOSUPPORT, "version 3");
 	/* The copy is what was there before, and is one file. */
 	assert_int_equal(mkdir(old, 0700), 0);
 	assert_int_equal(rename(copy, db), 0);
