@@ -27,6 +27,8 @@
 	X(doctor) \
 	X(seccomp) \
 	X(ping) \
+	X(backup) \
+	X(fsck) \
 	X(drain) \
 	X(shutdown) \
 	X(simulate)

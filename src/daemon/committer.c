@@ -126,6 +126,11 @@ void committer_dispatch(struct committer *c)
 	}
 }
 
+bool committer_is_stopping(const struct committer *c)
+{
+	return c->stop; /* set by the thread that asks */
+}
+
 void committer_stop(struct committer *c)
 {
 	if (!c)

@@ -24,5 +24,7 @@ void committer_stop(struct committer *c);
 void committer_submit(struct committer *c, struct work *work);
 int  committer_fd(const struct committer *c); /* readable when something is done */
 void committer_dispatch(struct committer *c); /* calls done */
+/* `done` is being called by committer_stop: nothing more can be submitted, and the thread has ended. */
+bool committer_is_stopping(const struct committer *c);
 
 #endif

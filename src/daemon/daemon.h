@@ -174,6 +174,10 @@ void stats_start(struct request *r);  /* Stats, Top */
 /* -- requeue.c -- */
 void requeue_start(struct request *r);
 
+/* -- backup.c, fsck.c -- */
+void backup_start(struct request *r);
+void fsck_start(struct request *r);
+
 /* -- streams.c: those who wait and those who watch -- */
 struct waiter;
 void wait_start(struct request *r);

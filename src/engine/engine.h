@@ -40,6 +40,9 @@ struct engine_ops {
 	int  (*paths)(struct engine *e, struct mscg_id id, char cgroup[512], char control[512]);
 	/* Jobs that were killed and are not gone: they hold what they were granted. `processes` says which, for people. */
 	void (*each_stuck)(struct engine *e, void (*each)(struct mscg_id id, const char *processes, void *ctx), void *ctx);
+	/* What is on the machine against what is known of it: `differs` is called for each thing that does not agree. where: slot,
+	 * cgroup. id.job 0: of no job. NULL: there is nothing to look at. */
+	void (*check)(struct engine *e, void (*differs)(void *ctx, const char *where, struct mscg_id id, const char *text), void *ctx);
 	int  (*fd)(struct engine *e);       /* poll this */
 	void (*dispatch)(struct engine *e); /* delivers reports */
 	/* Jobs go on (local). */

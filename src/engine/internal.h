@@ -150,6 +150,9 @@ void adopt_job(struct engine *e, const struct mscg_job *job, const struct mscg_s
 void adopt_done(struct engine *e);
 void adopt_slot(const struct runner_slot_info *info, void *ctx);
 
+/* check.c */
+void check_all(struct engine *e, void (*differs)(void *ctx, const char *where, struct mscg_id id, const char *text), void *ctx);
+
 /* resize.c: kernel writes that may take long, in threads of their own */
 void resize_start(struct engine *e, const struct mscg_action *action);
 void resize_dispatch(struct local *l);

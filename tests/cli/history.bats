@@ -83,7 +83,7 @@ teardown() { stop_daemon; }
 @test "accounting as sacct writes it" {
     stop_daemon
     make_room
-    serve '{"jobs": [{"id": "7", "job_id": 7, "state": "COMPLETED", "exit_code": 0, "attempt": 2, "cpus": 2, "current_cpus": 0,
+    serve '{"jobs": [{"id": "7", "job_id": 7, "state": "COMPLETED", "exit_code": 0, "attempt": 2, "restart_count": 1, "cpus": 2, "current_cpus": 0,
         "elastic": true, "mem_bytes": 4294967296, "time_limit": 5400, "run_seconds": 100.4, "wait_seconds": 61,
         "start_time": "2026-01-31T12:00:00Z", "accounting": {"cpu_usec": 61500000, "cpu_user_usec": 4000000000, "cpu_system_usec": 1234,
         "cpu_held_usec": 301200000, "memory_peak_bytes": 314572800, "cpu_efficiency": 0.204183, "memory_efficiency": 0.0732,

@@ -426,6 +426,7 @@ static void user_probe(void)
 {
 	clear_env();
 	set_env("PATH", NULL);
+	set_env("MSCG_STATE_DIR", at("home/probed")); /* the machine may have a daemon's, which is for the system then */
 	execl(at("bin/probe"), "probe", NULL);
 	_exit(98);
 }
