@@ -39,13 +39,12 @@ static void answer(struct request *r, const struct core_answer *a)
 
 static int may(struct request *r, const struct mscg_job *job, char text[160])
 {
-	char id[MSCG_ID_TEXT];
+	struct mscg_error error;
+	int code = access_act(r->client, request_verb(r), job->id, job, &error);
 
-	if (client_may_act(r->client, job->uid))
-		return 0;
-	snprintf(text, 160, "job %s belongs to uid %u", mscg_id_format(job->id, id), job->uid);
-	log_line(LOG_NOTICE, "job=%s refused requeue by uid=%u", id, r->client->peer.uid);
-	return -EPERM;
+	if (code < 0)
+		snprintf(text, 160, "%.159s", error.text);
+	return code;
 }
 
 /* 0: it is before the core. */
@@ -81,8 +80,8 @@ static void rows_read(struct work *work, void *ctx)
 	struct request *r = q->request;
 
 	(void)ctx;
-	if (q->result < 0) {
-		request_fail(r, q->result, &q->error);
+	if (q->result < 0 || !r->client) { /* gone: nobody to ask whether it may */
+		request_fail(r, q->result < 0 ? q->result : -ECANCELED, &q->error);
 	} else {
 		r->awaiting++; /* until all are under way */
 		for (uint32_t i = 0; i < q->n; i++) {
