@@ -246,7 +246,7 @@ void life_set_deadline(struct core *core, struct entry *e)
 		at = USEC_NEVER;
 	else if (e->job.flags & JOB_ENDING)
 		at = core->now.boot_usec + e->job.grace_s * USEC_PER_SEC;
-	else if (e->job.flags & MSCG_JOB_STARTED) {
+	else if (e->job.flags & MSCG_JOB_STARTED && !l->restored) {
 		if (e->job.time_limit_s)
 			at = l->started_boot + e->job.time_limit_s * USEC_PER_SEC;
 		if (e->job.deadline_usec)

@@ -99,7 +99,7 @@ static int load_granted(struct core *core, struct entry *e, struct mscg_error *e
 	l->restored = true;
 	l->unsure = is_unsure(core, e);
 	change_note_hurt(core, e);
-	/* By the wall clock, until the engine says when it was by the boot clock. */
+	/* By the wall clock, which may have been set since then: no limit is due before the engine says it by the boot clock. */
 	ago = was_started(e) ? core->now.real_usec - e->job.start_usec : 0;
 	l->started_boot = core->now.boot_usec - (ago > 0 ? ago : 0);
 	life_set_deadline(core, e);

@@ -38,13 +38,12 @@ static void started(struct core *core, struct entry *e, const struct mscg_report
 	out_touch(core, e);
 	l->restored = false;
 	if (e->job.flags & MSCG_JOB_STARTED) {
-		if (restored && r->boot_usec && r->boot_usec != l->started_boot) {
-			/* The wall clock may have been set since then. */
-			l->started_boot = MIN_OF(r->boot_usec, core->now.boot_usec);
+		if (restored) {
+			if (r->boot_usec)
+				l->started_boot = MIN_OF(r->boot_usec, core->now.boot_usec);
 			life_set_deadline(core, e);
-		}
-		if (restored)
 			adopted(core, e);
+		}
 		return;
 	}
 	l->retries = 0;

@@ -247,6 +247,27 @@ static void test_limit_goes_on_after_a_restart(void **state)
 	rig_close(&r);
 }
 
+/* The wall clock was set a year ahead since its start: nobody is told of a limit before the engine says when that was. */
+static void test_limit_waits_for_the_engine(void **state)
+{
+	struct rig r;
+	struct mscg_row row = running_row(3, "0", true);
+
+	(void)state;
+	open_rig(&r, 1);
+	row.job.time_limit_s = 60;
+	row.job.start_usec = r.now.real_usec - INT64_C(365) * 86400 * USEC_PER_SEC;
+	assert_int_equal(load(&r, row, NULL), 0);
+	rig_tick(&r, 0);
+	assert_int_equal(r.out.events_n, 0);
+	REPORT(&r, STARTED, id_of(3), .boot_usec = r.now.boot_usec - 50 * USEC_PER_SEC);
+	assert_int_equal(r.out.events_n, 0);
+	assert_int_equal(r.out.wake_boot_usec, r.now.boot_usec + 10 * USEC_PER_SEC);
+	rig_tick(&r, 10 * USEC_PER_SEC);
+	assert_non_null(find_event(&r.out, MSCG_EVENT_TIMELIMIT, id_of(3)));
+	rig_close(&r);
+}
+
 /* Another boot: its clock is worth nothing. */
 static void test_node_fail(void **state)
 {
@@ -454,6 +475,7 @@ int main(void)
 		cmocka_unit_test(test_ids_run_out),
 		cmocka_unit_test(test_rows_that_contradict),
 		cmocka_unit_test(test_limit_goes_on_after_a_restart),
+		cmocka_unit_test(test_limit_waits_for_the_engine),
 		cmocka_unit_test(test_node_fail),
 		cmocka_unit_test(test_walks_and_stats),
 		cmocka_unit_test(test_why_says_values),
