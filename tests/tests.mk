@@ -35,6 +35,18 @@ $(PROBES): $(BUILD)/tests/probe/%: tests/probe/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=c17 -D_GNU_SOURCE -O2 -Wall -static -MMD -MP -o $@ $< -lpthread
 
+# Measurements. Two are jobs: without libc, so that what is measured is the launch. What links the rooms says so.
+BENCH := $(addprefix $(BUILD)/bench/,floor load nothing first core_scale)
+.PHONY: benches
+benches: $(BENCH)
+$(BENCH): $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 $(OPT) -Wall -I. -Iinclude $(BENCH_FLAGS) -MMD -MP -o $@ $(filter %.c %.a,$^) $(BENCH_LIBS)
+$(BENCH): $(BUILD)/bench/%: tests/bench/%.c
+$(BUILD)/bench/nothing $(BUILD)/bench/first: BENCH_FLAGS := -static -nostdlib -fno-stack-protector
+$(BUILD)/bench/floor: BENCH_LIBS := -lsqlite3
+$(BUILD)/bench/core_scale: $(CORE) $(BASE)
+
 # ---- running them
 
 .PHONY: check check-full check-build layering bench fault fuzz vm
@@ -59,10 +71,10 @@ check-full: ## check, and the tests that take longer
 layering: $(LIBS) $(TEST_LIBS) ## does the code keep to its floor plan?
 	@MSCG_BUILD=$(abspath $(BUILD)) tests/layering/layering.t
 
-bench: ## the figures of docs/PERFORMANCE.md (ARGS=…)
+bench: ## the figures of docs/PERFORMANCE.md, into BUILD/bench (QUICK=1: in 3 minutes; ARGS=…)
 	packaging/deps.sh build bench
-	+@$(MAKE) --no-print-directory $(JOBS) all probes
-	tests/bench/run $(ARGS)
+	+@$(MAKE) --no-print-directory $(JOBS) all benches
+	tests/bench/run --build $(BUILD) $(if $(filter 1,$(QUICK)),--quick) $(ARGS)
 
 fault: ## kill, cut, corrupt: the oracle's suites (SUITE=kill-daemon COUNT=2000 SEED=1 ARGS=…)
 	packaging/deps.sh build test vm
