@@ -168,6 +168,8 @@ int cli_ask(const struct cli *cli, unsigned flags, const char *method, json_t *p
 int cli_await(const struct cli *cli, int64_t deadline_boot_usec, struct mscg **ret);
 /* True for errors that mean: the connection is gone, not that the request is wrong. */
 bool cli_is_lost(int code);
+/* The same, or nobody listens: as while the daemon is restarted. */
+bool cli_is_away(int code);
 /* Reads job ids of words (ranges are not expanded); NULL-ended canonical copies as an array of strings for a call, or
  * NULL with a usage error printed. */
 json_t *cli_job_ids(const struct cli *cli, char *const *words);

@@ -39,6 +39,11 @@ bool cli_is_lost(int code)
 	return code == -ECONNREFUSED || code == -ECONNRESET || code == -EPIPE || code == -ENOTCONN;
 }
 
+bool cli_is_away(int code)
+{
+	return cli_is_lost(code) || code == -ENOENT;
+}
+
 int cli_await(const struct cli *cli, int64_t deadline_boot_usec, struct mscg **ret)
 {
 	/* A socket can not be watched for the moment when somebody listens on it: this tries, first often, then seldom. */
@@ -51,7 +56,7 @@ int cli_await(const struct cli *cli, int64_t deadline_boot_usec, struct mscg **r
 		if (cli_try_connect(cli, 0, ret, &error) == 0)
 			return 0;
 		now = clock_boot_usec();
-		if (!cli_is_lost(error.code) && error.code != -ENOENT)
+		if (!cli_is_away(error.code))
 			return cli_fail(&error);
 		if (now >= deadline_boot_usec)
 			return cli_fail(&error);

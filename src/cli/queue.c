@@ -277,6 +277,11 @@ static int watch_queue(const struct cli *cli, const struct queue_options *o, str
 
 		screen_begin(&s);
 		r = print_queue(cli, o, m, &error);
+		/* It may be restarted: the next look connects anew. */
+		if (cli_is_away(r)) {
+			printf("mscg: %s\n", error.text);
+			r = 0;
+		}
 		screen_draw(&s);
 		for (event = SCREEN_KEY; r == 0 && event != SCREEN_TIME && event != SCREEN_QUIT;) {
 			event = screen_wait(&s, (int)MAX_OF((until - clock_boot_usec()) / USEC_PER_MSEC, (int64_t)0));

@@ -209,6 +209,11 @@ static int watch_top(const struct cli *cli, const struct top_options *o, struct 
 		screen_start(&s);
 	while (r == 0 && pause_between(&s, before.usec + wait_ms * USEC_PER_MSEC)) {
 		r = read_top(m, &now, &reply, &error);
+		if (cli_is_away(r)) { /* it may be restarted: the next reading connects anew */
+			before.usec = clock_boot_usec();
+			r = 0;
+			continue;
+		}
 		if (r < 0)
 			break;
 		add_used(reply, &before);

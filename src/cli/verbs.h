@@ -27,6 +27,7 @@
 	X(doctor) \
 	X(seccomp) \
 	X(ping) \
+	X(upgrade) \
 	X(backup) \
 	X(fsck) \
 	X(drain) \

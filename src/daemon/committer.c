@@ -14,6 +14,7 @@ struct committer {
 	pthread_cond_t  wake;
 	struct queue    todo, finished; /* both under lock */
 	bool            stop;
+	uint32_t        pending; /* submitted and not dispatched: of the thread that asks */
 	int             event_fd;
 	struct store   *store;
 	void           *ctx;
@@ -99,6 +100,7 @@ int committer_start(struct committer **ret, struct store *store, void *ctx, stru
 
 void committer_submit(struct committer *c, struct work *work)
 {
+	c->pending++;
 	pthread_mutex_lock(&c->lock);
 	queue_add(&c->todo, work);
 	pthread_cond_signal(&c->wake);
@@ -121,9 +123,15 @@ void committer_dispatch(struct committer *c)
 	while (all) {
 		struct work *next = all->next;
 
+		c->pending--;
 		all->done(all, c->ctx);
 		all = next;
 	}
+}
+
+bool committer_pending(const struct committer *c)
+{
+	return c->pending > 0;
 }
 
 bool committer_is_stopping(const struct committer *c)

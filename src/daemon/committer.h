@@ -24,6 +24,8 @@ void committer_stop(struct committer *c);
 void committer_submit(struct committer *c, struct work *work);
 int  committer_fd(const struct committer *c); /* readable when something is done */
 void committer_dispatch(struct committer *c); /* calls done */
+/* Something was submitted whose `done` was not called yet. */
+bool committer_pending(const struct committer *c);
 /* `done` is being called by committer_stop: nothing more can be submitted, and the thread has ended. */
 bool committer_is_stopping(const struct committer *c);
 

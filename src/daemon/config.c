@@ -51,6 +51,7 @@ static const struct setting {
 	{ { "daemon", "poll-interval", "SECONDS", "accepted for Mini-SLURM's sake; without effect, nothing polls" }, FIELD(TEXT, poll_interval), 0 },
 	{ { "daemon", "engine", "local|fake", "fake: run nothing (for tests)" }, FIELD(TEXT, engine), HIDDEN },
 	{ { NULL, "config", "FILE", "configuration file" }, FIELD(TEXT, config_file), CLI_ONLY },
+	{ { NULL, "can-follow", "STORE.SLOTS", "say whether this program could take over, and exit" }, FIELD(TEXT, can_follow), CLI_ONLY | HIDDEN },
 	{ { NULL, "once", NULL, "carry out one request from standard input and exit" }, FIELD(BOOL, once), CLI_ONLY },
 };
 _Static_assert(ARRAY_SIZE(settings) <= 64, "origin[] in struct config is too small");

@@ -41,6 +41,7 @@ struct config {
 	char    *engine;              /* local; fake in tests */
 	/* only on the command line */
 	char    *config_file;
+	char    *can_follow; /* versions of what is to be taken over */
 	bool     once;
 
 	const char *origin[64]; /* by index in the table: where the value came from; owned */

@@ -70,6 +70,8 @@ struct client {
 };
 int  server_open(struct daemon *d, struct mscg_error *error);
 void server_close(struct daemon *d);
+/* Nobody is accepted any more, and no message read that has not begun to come. */
+void server_pause(struct daemon *d);
 /* A connection that is there already (--once). */
 struct client *server_adopt(struct daemon *d, int fd, struct mscg_error *error);
 /* Output was queued, or the current request has ended: flush and go on. */
@@ -193,6 +195,8 @@ void turn_add_row(struct daemon *d, const struct core_input *input, struct mscg_
 void turn_add_report(struct daemon *d, struct mscg_report *report);
 /* Commits whatever is open and waits until all has come out (shutdown, --once). */
 int  turn_flush(struct daemon *d);
+/* Something is decided that is not committed, done and answered. */
+bool turn_is_open(const struct daemon *d);
 int  turn_open(struct daemon *d, struct mscg_error *error);
 void turn_close(struct daemon *d);
 bool turn_store_is_failing(const struct daemon *d, struct mscg_error *error);
@@ -222,6 +226,32 @@ int users_uid(const char *name, uint32_t *ret);
 /* For a user whose session is not delegated: starts this program again in a scope of the user manager that is. Returns
  * where that is not needed or not possible. */
 void scope_enter(const struct config *config, char **argv);
+
+/* -- handover.c: one program takes the place of another in this process -- */
+struct handover {
+	int      listen_fd, asker_fd, previous_fd; /* -1: none */
+	int     *clients;
+	uint32_t clients_n, clients_cap;
+	char    *before; /* version */
+	char   **argv;   /* of the one before */
+	char    *failed; /* why we are back; NULL: we are the new one */
+	bool     taken;
+};
+void handover_init(struct handover *h);
+void handover_clear(struct handover *h);
+/* The program that leaves. Upgrade, which the next one answers: */
+void upgrade_start(struct request *r);
+/* The loop has ended: a connection on which nothing is under way is kept. */
+void handover_keep(struct daemon *d, const struct client *c);
+void handover_close(struct daemon *d);
+/* Everything else is closed. Returns only where neither program can be executed. */
+void handover_execute(struct daemon *d);
+/* The program that comes. --can-follow: 0, or text that says why it could not take over. */
+int  handover_check(const struct config *config, struct mscg_error *error);
+void handover_take(struct daemon *d); /* before anything is opened or spawned */
+void handover_finish(struct daemon *d);
+/* It could not come up: executes the one before, if there is one. Returns otherwise. */
+void handover_return(struct daemon *d, const struct mscg_error *why);
 
 /* -- main.c -- */
 /* Leaves the loop: at once, or (when_idle) when no job is left. */
@@ -263,6 +293,9 @@ struct daemon {
 	int64_t           probe_usec;
 
 	/* server.c, requests.c */
+	bool              upgrading; /* leaves for another program when what is under way is done */
+	struct upgrade   *upgrade;
+	struct handover   handover;
 	int               listen_fd, spare_fd; /* the latter is there to be given up */
 	sd_event_source  *listen_source;
 	struct client    *clients;

@@ -244,6 +244,7 @@ static int watch(struct daemon *d, struct mscg_error *error)
 	sigaddset(&mask, SIGTERM);
 	sigaddset(&mask, SIGINT);
 	sigaddset(&mask, SIGHUP);
+	sigaddset(&mask, SIGCHLD); /* looked at after a handover only */
 	sigprocmask(SIG_BLOCK, &mask, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	if ((r = sd_event_add_signal(d->loop, NULL, SIGTERM, on_term, d)) < 0 ||
@@ -330,6 +331,7 @@ static int setup(struct daemon *d, struct mscg_error *error)
 static void teardown(struct daemon *d)
 {
 	server_close(d);
+	handover_close(d);
 	hotplug_close(d);
 	if (d->inbox && d->committer)
 		turn_flush(d);
@@ -393,14 +395,25 @@ int main(int argc, char **argv)
 
 	if (r > 0)
 		return 0;
-	if (r < 0)
-		return fatal(&error);
+	handover_init(&d.handover);
+	if (r == 0 && d.config.can_follow) {
+		r = handover_check(&d.config, &error);
+		config_clear(&d.config);
+		return r < 0 ? fatal(&error) : 0;
+	}
+	handover_take(&d);
+	if (r < 0) {
+		fatal(&error);
+		handover_return(&d, &error);
+		return 2;
+	}
 	scope_enter(&d.config, argv);
 	r = setup(&d, &error);
 	if (r >= 0 && d.config.once) {
 		r = run_once(&d, &error);
 	} else if (r >= 0) {
 		announce(&d);
+		handover_finish(&d);
 		r = sd_event_loop(d.loop);
 		if (r < 0)
 			mscg_error_set(&error, r, "event loop: %s", strerror(-r));
@@ -411,5 +424,12 @@ int main(int argc, char **argv)
 		for (char **w = d.warnings; w && *w; w++)
 			fprintf(stderr, "  %s\n", *w);
 	teardown(&d);
+	if (d.upgrading && r == 0) {
+		handover_execute(&d);
+		r = 1; /* neither program could be executed */
+	} else if (r) {
+		handover_return(&d, &error);
+	}
+	handover_clear(&d.handover);
 	return r;
 }

@@ -599,6 +599,7 @@ static const struct method methods[] = {
 	{ "io.mscg.Config", config_start, KEYS(), ACCESS_ANYONE, false },
 	{ "io.mscg.Drain", drain_start, KEYS("undo"), ACCESS_OPERATOR, true },
 	{ "io.mscg.Shutdown", shutdown_start, KEYS("cancel_jobs"), ACCESS_OPERATOR, true },
+	{ "io.mscg.Upgrade", upgrade_start, KEYS(), ACCESS_OPERATOR, true },
 	{ "io.mscg.Backup", backup_start, KEYS(), ACCESS_OPERATOR, false },
 	{ "io.mscg.Fsck", fsck_start, KEYS(), ACCESS_OPERATOR, false },
 	{ "io.mscg.Ping", ping_start, KEYS(), ACCESS_ANYONE, false },

@@ -66,6 +66,12 @@ static bool take_messages(struct client *c)
 	return false;
 }
 
+/* What has not begun to come is left for the program that comes. */
+static bool is_deaf(const struct client *c)
+{
+	return c->d->upgrading && wire_conn_is_between(c->conn);
+}
+
 /* Writes what is queued and sets what to poll for; `more`: to be called again in any case. False: the client is gone. */
 static bool flush_client(struct client *c, bool more)
 {
@@ -81,7 +87,7 @@ static bool flush_client(struct client *c, bool more)
 	if (r == 0 && c->eof && !more && (!c->current || c->current->watching))
 		return false;
 	/* A client that sends ahead of its answers is read until its buffer is full, and then waits its turn. */
-	bool in = !c->eof && !wire_conn_full(c->conn);
+	bool in = !c->eof && !wire_conn_full(c->conn) && !is_deaf(c);
 	sd_event_source_set_io_events(c->io, (in ? EPOLLIN | EPOLLRDHUP : 0) | (out ? EPOLLOUT : 0));
 	sd_event_source_set_enabled(c->io, c->eof && !out ? SD_EVENT_OFF : SD_EVENT_ON);
 	if (r == 0 && c->current && c->current->drained)
@@ -123,7 +129,8 @@ static int on_client(sd_event_source *source, int fd, uint32_t events, void *ctx
 
 	(void)source;
 	(void)fd;
-	bool there = c->eof || !(events & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP)) || read_client(c);
+	uint32_t input = is_deaf(c) ? EPOLLHUP | EPOLLERR : EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP;
+	bool there = c->eof || !(events & input) || read_client(c);
 	if (!there || !flush_client(c, take_messages(c)))
 		client_free(c);
 	return 0;
@@ -223,9 +230,24 @@ static int remove_stale(const char *path, const struct sockaddr_un *address, str
 	return 0;
 }
 
-int server_open(struct daemon *d, struct mscg_error *error)
+/* The one that clients are waiting on already, if it is of this path still. */
+static int take_inherited(struct daemon *d, const char *path)
 {
-	const char *path = d->config.socket;
+	_cleanup_close_ int fd = steal_fd(&d->handover.listen_fd);
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	socklen_t size = sizeof address - 1, flag = sizeof(int);
+	int listens = 0;
+
+	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &flag) < 0 || !listens || getsockname(fd, (struct sockaddr *)&address, &size) < 0 || address.sun_family != AF_UNIX)
+		return -1;
+	if (streq(address.sun_path, path))
+		return steal_fd(&fd);
+	unlink(address.sun_path);
+	return -1;
+}
+
+static int listen_at(const char *path, struct mscg_error *error)
+{
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	_cleanup_free_ char *dir = xstrdup(path);
 	char *slash = strrchr(dir, '/');
@@ -253,6 +275,19 @@ int server_open(struct daemon *d, struct mscg_error *error)
 	umask(old);
 	if (r < 0 || listen(fd, 1024) < 0)
 		return mscg_error_set(error, r ? r : -errno, "cannot listen on %s: %s", path, strerror(r ? -r : errno));
+	return steal_fd(&fd);
+}
+
+int server_open(struct daemon *d, struct mscg_error *error)
+{
+	const char *path = d->config.socket;
+	_cleanup_close_ int fd = take_inherited(d, path);
+	int r;
+
+	if (fd < 0)
+		fd = r = listen_at(path, error);
+	if (fd < 0)
+		return r;
 	r = sd_event_add_io(d->loop, &d->listen_source, fd, EPOLLIN, on_connect, d);
 	if (r < 0)
 		return mscg_error_set(error, r, "cannot watch %s: %s", path, strerror(-r));
@@ -261,17 +296,30 @@ int server_open(struct daemon *d, struct mscg_error *error)
 	return 0;
 }
 
+void server_pause(struct daemon *d)
+{
+	sd_event_source_set_enabled(d->listen_source, SD_EVENT_OFF);
+	for (struct client *c = d->clients; c; c = c->next)
+		client_kick(c);
+}
+
 void server_close(struct daemon *d)
 {
 	d->listen_source = sd_event_source_unref(d->listen_source);
 	if (d->listen_fd >= 0) {
-		close(steal_fd(&d->listen_fd));
-		unlink(d->config.socket);
+		if (d->upgrading) {
+			d->handover.listen_fd = steal_fd(&d->listen_fd);
+		} else {
+			close(steal_fd(&d->listen_fd));
+			unlink(d->config.socket);
+		}
 		cleanup_close(&d->spare_fd);
 	}
 	while (d->clients) {
-		d->clients->attached_n = 0; /* those jobs go on without us */
 		wire_conn_flush(d->clients->conn);
+		if (d->upgrading)
+			handover_keep(d, d->clients);
+		d->clients->attached_n = 0; /* those jobs go on without us */
 		client_free(d->clients);
 	}
 }

@@ -1,6 +1,7 @@
 /* One turn: what came in is stepped at once; what was decided is committed in one transaction, and only then carried
  * out and answered. While a commit is under way further steps add to the next batch, so that everybody who comes
  * meanwhile shares one fsync. */
+#include <poll.h>
 #include <syslog.h>
 
 #include "daemon.h"
@@ -429,16 +430,22 @@ void turn_close(struct daemon *d)
 	d->timer_source = sd_event_source_unref(d->timer_source);
 }
 
+bool turn_is_open(const struct daemon *d)
+{
+	return (d->inbox->n || d->flying || (d->open && !batch_is_empty(d->open))) && !d->failing;
+}
+
+/* The loop may have ended: what comes of commits is waited for here. */
 int turn_flush(struct daemon *d)
 {
-	while ((d->inbox->n || d->open || d->flying) && !d->failing) {
+	struct pollfd p = { .fd = committer_fd(d->committer), .events = POLLIN };
+
+	while (turn_is_open(d)) {
 		if (d->inbox->n)
 			turn_run(NULL, d);
-		if (d->open && !d->flying && batch_is_empty(d->open))
-			batch_free(steal(&d->open));
-		int r = sd_event_run(d->loop, d->flying ? UINT64_MAX : 0);
-		if (r < 0)
-			return r;
+		fly(d);
+		if (d->flying && poll(&p, 1, -1) > 0)
+			committer_dispatch(d->committer);
 	}
 	return d->failing ? d->failure.code : 0;
 }

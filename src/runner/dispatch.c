@@ -67,10 +67,12 @@ static void on_socket(struct runner *r, uint32_t index, runner_event *event, voi
 		return;
 	while (nfds > 0) /* a supervisor sends none */
 		close(fds[--nfds]);
-	if (got > 0 && message_valid(&packet, (size_t)got) && packet.h.kind == MESSAGE_WAKE && packet.h.slot == index)
+	if (got > 0 && message_valid(&packet, (size_t)got) && packet.h.kind == MESSAGE_WAKE && packet.h.slot == index) {
+		r->members[index].foreign = packet.h.version != MESSAGE_VERSION;
 		pool_tell(r, index, false, event, ctx);
-	else if (pool_hang_up(r, index))
+	} else if (pool_hang_up(r, index)) {
 		pool_conclude(r, index, event, ctx);
+	}
 }
 
 void runner_dispatch(struct runner *r, runner_event *event, void *ctx)

@@ -24,8 +24,8 @@ bool message_valid(const void *packet, size_t size)
 		[MESSAGE_WAKE]   = sizeof(struct message_header),
 	};
 	const struct message_header *h = packet;
-	return size >= sizeof *h && h->magic == MESSAGE_MAGIC && h->version == MESSAGE_VERSION && h->size == size &&
-	       h->kind < ARRAY_SIZE(least) && least[h->kind] > 0 && size >= least[h->kind];
+	return size >= sizeof *h && h->magic == MESSAGE_MAGIC && h->size == size &&
+	       (h->version == MESSAGE_VERSION || h->kind != MESSAGE_START) && h->kind < ARRAY_SIZE(least) && least[h->kind] > 0 && size >= least[h->kind];
 }
 
 int message_send(int fd, const void *packet, size_t size, const int *fds, size_t n)

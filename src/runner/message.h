@@ -6,7 +6,8 @@
  *
  * A START carries its groups and strings behind the header; what does not fit is in a sealed memfd instead. The
  * strings, each ended by NUL, are those of START_STRINGS that `present` names, then argv, then the environment.
- * Both ends are one installation: a version that differs is an error, not a negotiation.
+ * The header and SIGNAL and WAKE are the same in every version: after an upgrade a supervisor of before goes on with its
+ * job. A START of another version is an error, not a negotiation.
  */
 #ifndef RUNNER_MESSAGE_H
 #define RUNNER_MESSAGE_H
@@ -98,7 +99,7 @@ void start_pack_clear(struct start_pack *pack);
  * -EBADMSG unless it is consumed exactly. Allocates nothing. */
 int start_read(struct start_view *ret, const struct message_start *start, const void *payload, size_t size);
 
-/* A whole header of this version, of that size. */
+/* A whole header, of that size; a START is of this version. */
 bool message_valid(const void *packet, size_t size);
 struct message_header message_make(enum message_kind kind, size_t size, uint32_t slot, uint64_t generation);
 

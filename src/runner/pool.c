@@ -60,6 +60,7 @@ int pool_watch(struct runner *r, uint32_t index, int socket, int pidfd, struct m
 	m->epoch++;
 	m->socket = socket;
 	m->pidfd  = pidfd;
+	m->foreign = false;
 	int ret = watch(r, index, WATCHED_SOCKET, socket, error);
 	if (ret == 0 && pidfd >= 0)
 		ret = watch(r, index, WATCHED_PIDFD, pidfd, error);
@@ -134,7 +135,9 @@ static void send_home(struct runner *r)
 
 void pool_put(struct runner *r, uint32_t index)
 {
-	const struct member *m = &r->members[index];
+	struct member *m = &r->members[index];
+	if (m->foreign)
+		unwatch(r, &m->socket);
 	if (!member_alive(m)) {
 		if (m->pidfd < 0)
 			r->bare[r->n_bare++] = index;

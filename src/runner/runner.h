@@ -118,6 +118,9 @@ void runner_close(struct runner *runner);
  * supervisors. -errno when the new slot file cannot be made. */
 int runner_adopt(struct runner *runner, void (*each)(const struct runner_slot_info *info, void *ctx), void *ctx);
 
+/* Of the slot file: who knows another one cannot take over from this program. */
+uint32_t runner_slot_version(void);
+
 /* An epoll fd that becomes readable when there is something for runner_dispatch. */
 int runner_fd(const struct runner *runner);
 /* Calls `event` for every slot whose state changed: RUNNING (exec seen), EXITED, FAILED; and, with supervised = false,

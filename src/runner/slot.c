@@ -69,6 +69,11 @@ static size_t file_size(uint32_t n)
 	return (size_t)SLOT_SIZE * ((size_t)n + 1);
 }
 
+uint32_t runner_slot_version(void)
+{
+	return SLOT_VERSION;
+}
+
 int slot_file_map(struct slot_file *ret, int fd, struct mscg_error *error)
 {
 	struct stat st;

@@ -213,6 +213,11 @@ bool wire_conn_full(const struct wire_conn *conn)
 	return conn->in_end - conn->in_start > WIRE_MESSAGE_MAX;
 }
 
+bool wire_conn_is_between(const struct wire_conn *conn)
+{
+	return conn->is_socket && !conn->broken && conn->in_start == conn->in_end && conn->received_n <= conn->due;
+}
+
 int wire_conn_read(struct wire_conn *conn)
 {
 	ssize_t n;

@@ -43,6 +43,8 @@ int wire_conn_peer(const struct wire_conn *conn, struct wire_peer *ret);
  * not poll for input then. */
 int  wire_conn_read(struct wire_conn *conn);
 bool wire_conn_full(const struct wire_conn *conn);
+/* Nothing was read that wire_conn_next did not return: the stream could go on elsewhere. */
+bool wire_conn_is_between(const struct wire_conn *conn);
 /* The next whole message, an object: 1 and a new reference; 0: none yet; -EMSGSIZE, -EBADMSG with text: the connection
  * is of no further use, and every later call says so again. Depth and number of containers are bounded; equal keys in
  * one object and "\u0000" in a string are -EBADMSG. */

@@ -427,8 +427,12 @@ static void packets(void **state)
 	wake.kind = 0;
 	assert_false(message_valid(&wake, sizeof wake));
 	wake = message_make(MESSAGE_WAKE, sizeof wake, 1, 2);
-	wake.version++;
-	assert_false(message_valid(&wake, sizeof wake));
+	wake.version++; /* said by, or to, a supervisor of before an upgrade */
+	assert_true(message_valid(&wake, sizeof wake));
+	struct message_start start = { .h = message_make(MESSAGE_START, sizeof start, 1, 2) };
+	assert_true(message_valid(&start, sizeof start));
+	start.h.version++;
+	assert_false(message_valid(&start, sizeof start));
 
 	unsigned before = count_fds();
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
