@@ -78,6 +78,13 @@ static int read_file(const struct mscg_cgroup *cgroup, struct filling *f, struct
 	return 1;
 }
 
+static bool is_current(const char *file)
+{
+	const char *dot = strrchr(file, '.');
+
+	return dot && streq(dot, ".current");
+}
+
 int mscg_cgroup_read_stat(const struct mscg_cgroup *cgroup, unsigned groups, struct mscg_cgroup_stat *ret,
                           struct mscg_error *error)
 {
@@ -90,7 +97,8 @@ int mscg_cgroup_read_stat(const struct mscg_cgroup *cgroup, unsigned groups, str
 	for (; f.from < ARRAY_SIZE(fields); f.from = f.to) {
 		for (f.to = f.from + 1; f.to < ARRAY_SIZE(fields) && streq(fields[f.to].file, fields[f.from].file);)
 			f.to++;
-		int r = fields[f.from].group & groups ? read_file(cgroup, &f, error) : 0;
+		bool wanted = fields[f.from].group & groups && !(groups & MSCG_CGROUP_STAT_TOTALS && is_current(fields[f.from].file));
+		int r = wanted ? read_file(cgroup, &f, error) : 0;
 		if (r < 0)
 			return r;
 		found += r;

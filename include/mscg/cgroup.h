@@ -477,6 +477,7 @@ enum mscg_cgroup_stat_group {
 	MSCG_CGROUP_STAT_IO     = 1 << 4,
 	MSCG_CGROUP_STAT_PIDS   = 1 << 5,
 	MSCG_CGROUP_STAT_ALL    = (1 << 6) - 1,
+	MSCG_CGROUP_STAT_TOTALS = 1 << 6, /* of the others only what has added up: no *.current */
 };
 /* Reads the files of those groups, each opened, read, and closed once; everything else in *ret is UNKNOWN. A file that
  * is not there is no error. -ENODEV: the cgroup was removed: read before rmdir. */

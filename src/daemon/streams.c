@@ -10,7 +10,7 @@ struct waiter {
 	struct request *request;
 	struct waiter  *next;            /* in its bucket */
 	struct waiter **prev;            /* NULL: not in one */
-	struct waiter  *next_of_request; /* the request owns them all */
+	struct waiter  *next_of_request, **prev_of_request; /* the request owns them all */
 };
 
 static struct waiter **bucket(struct daemon *d, struct mscg_id id)
@@ -41,15 +41,19 @@ static void waiter_link(struct daemon *d, struct waiter *w)
 	*b = w;
 }
 
+static void waiter_free(struct waiter *w)
+{
+	waiter_unlink(w);
+	*w->prev_of_request = w->next_of_request;
+	if (w->next_of_request)
+		w->next_of_request->prev_of_request = w->prev_of_request;
+	free(w);
+}
+
 static void free_waiters(struct request *r)
 {
-	while (r->waiters) {
-		struct waiter *w = r->waiters;
-
-		r->waiters = w->next_of_request;
-		waiter_unlink(w);
-		free(w);
-	}
+	while (r->waiters)
+		waiter_free(r->waiters);
 }
 
 static void wait_abandon(struct request *r)
@@ -65,26 +69,19 @@ static void wait_tell(struct waiter *w, uint8_t state, uint8_t reason, int32_t c
 {
 	struct request *r = w->request;
 	char id[MSCG_ID_TEXT];
-	json_t *reply = json_pack("{s:s, s:s, s:o, s:o, s:s}", "id", mscg_id_format(w->id, id), "state",
-	                          mscg_state_name((enum mscg_state)state), "exit_code", code < 0 ? json_null() : json_integer(code),
-	                          "signal", signal ? json_integer(signal) : json_null(), "reason",
-	                          mscg_reason_name((enum mscg_reason)reason));
+	json_t *reply = NULL;
 
-	waiter_unlink(w);
-	for (struct waiter **p = &r->waiters; *p; p = &(*p)->next_of_request)
-		if (*p == w) {
-			*p = w->next_of_request;
-			break;
-		}
-	free(w);
-	if (r->waiters || r->reading) {
-		if (r->more)
-			request_stream(r, reply);
-		else
-			json_decref(reply);
+	mscg_id_format(w->id, id);
+	waiter_free(w);
+	if ((r->waiters || r->reading) && !r->more)
 		return;
-	}
-	request_reply(r, reply);
+	reply = json_pack("{s:s, s:s, s:o, s:o, s:s}", "id", id, "state", mscg_state_name((enum mscg_state)state), "exit_code",
+	                  code < 0 ? json_null() : json_integer(code), "signal", signal ? json_integer(signal) : json_null(), "reason",
+	                  mscg_reason_name((enum mscg_reason)reason));
+	if (r->waiters || r->reading)
+		request_stream(r, reply);
+	else
+		request_reply(r, reply);
 }
 
 struct wait_work {
@@ -118,7 +115,9 @@ static struct waiter *waiter_add(struct request *r, struct mscg_id id)
 {
 	struct waiter *w = xcalloc(1, sizeof *w);
 
-	*w         = (struct waiter){ .id = id, .request = r, .next_of_request = r->waiters };
+	*w = (struct waiter){ .id = id, .request = r, .next_of_request = r->waiters, .prev_of_request = &r->waiters };
+	if (w->next_of_request)
+		w->next_of_request->prev_of_request = &w->next_of_request;
 	r->waiters = w;
 	waiter_link(r->d, w);
 	return w;

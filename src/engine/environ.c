@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "internal.h"
+#include "src/base/buf.h"
 #include "src/base/parse.h"
 
 enum scope { ALWAYS, ARRAYS };
@@ -76,15 +77,22 @@ static const char *value_of(enum variable v, const struct task *t, const struct 
 	return NULL;
 }
 
-static void set_both(char ***env, const char *prefix, const char *name, const char *value)
-{
-	char full[64];
+/* Strings that are set here. */
+struct setting {
+	struct buf text; /* each with its NUL */
+	uint32_t   n;
+};
 
-	snprintf(full, sizeof full, "%s%s", prefix, name);
-	env_set(env, full, value);
+static void set(struct setting *s, const char *prefix, const char *name, const char *value)
+{
+	buf_adds(&s->text, prefix);
+	buf_adds(&s->text, name);
+	buf_addc(&s->text, '=');
+	buf_add(&s->text, value, strlen(value) + 1);
+	s->n++;
 }
 
-static void set_elastic(char ***env, const struct local *l, const struct task *t)
+static void set_elastic(struct setting *s, const struct local *l, const struct task *t)
 {
 	static const char *const prefixes[] = { "MSCG_", "MINI_SLURM_" };
 	_cleanup_free_ char *control = control_path(l, t->id);
@@ -94,24 +102,23 @@ static void set_elastic(char ***env, const struct local *l, const struct task *t
 	format_cpus(t->min_milli, min, sizeof min);
 	format_cpus(t->max_milli, max, sizeof max);
 	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
-		set_both(env, prefixes[i], "ELASTIC", "1");
-		set_both(env, prefixes[i], "CURRENT_CPUS", current);
-		set_both(env, prefixes[i], "MIN_CPUS", min);
-		set_both(env, prefixes[i], "MAX_CPUS", max);
-		set_both(env, prefixes[i], "CONTROL_FILE", control);
+		set(s, prefixes[i], "ELASTIC", "1");
+		set(s, prefixes[i], "CURRENT_CPUS", current);
+		set(s, prefixes[i], "MIN_CPUS", min);
+		set(s, prefixes[i], "MAX_CPUS", max);
+		set(s, prefixes[i], "CONTROL_FILE", control);
 	}
 }
 
-static void set_if_unset(char ***env, const char *name, const char *value)
+static void set_if_unset(struct setting *s, const struct mscg_spec *spec, const char *name, const char *value)
 {
-	if (value && !env_get(*env, name))
-		env_set(env, name, value);
+	if (value && !env_get(spec->env, name))
+		set(s, "", name, value);
 }
 
-char **job_environ(const struct local *l, const struct task *t, const struct mscg_spec *spec)
+static void set_all(struct setting *s, const struct local *l, const struct task *t, const struct mscg_spec *spec)
 {
 	static const char *const threads[] = { "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS" };
-	char **env = spec->env ? strv_copy(spec->env) : xcalloc(1, sizeof *env);
 	bool task = spec->array && t->id.task != MSCG_NO_TASK;
 	char text[64];
 
@@ -120,18 +127,52 @@ char **job_environ(const struct local *l, const struct task *t, const struct msc
 
 		if (!value)
 			continue;
-		set_both(&env, "MSCG_", variables[v].name, value);
+		set(s, "MSCG_", variables[v].name, value);
 		if (spec->slurm_env)
-			set_both(&env, "SLURM_", variables[v].name, value);
+			set(s, "SLURM_", variables[v].name, value);
 	}
 	if (t->elastic)
-		set_elastic(&env, l, t);
+		set_elastic(s, l, t);
 	snprintf(text, sizeof text, "%u", whole_cpus(t));
 	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
-		set_if_unset(&env, threads[i], text);
-	set_if_unset(&env, "HOME", spec->home);
-	set_if_unset(&env, "USER", spec->user);
-	set_if_unset(&env, "LOGNAME", spec->user);
-	set_if_unset(&env, "PATH", "/usr/local/bin:/usr/bin:/bin");
-	return env;
+		set_if_unset(s, spec, threads[i], text);
+	set_if_unset(s, spec, "HOME", spec->home);
+	set_if_unset(s, spec, "USER", spec->user);
+	set_if_unset(s, spec, "LOGNAME", spec->user);
+	set_if_unset(s, spec, "PATH", "/usr/local/bin:/usr/bin:/bin");
+}
+
+/* What is set here may take the place of what the user sent only if its name begins as ours do. */
+static bool is_replaced(const char *entry, char *const *own, uint32_t n)
+{
+	static const char *const prefixes[] = { "MSCG_", "SLURM_", "MINI_SLURM_" };
+	size_t length = strcspn(entry, "="), p = 0;
+
+	while (p < ARRAY_SIZE(prefixes) && strncmp(entry, prefixes[p], strlen(prefixes[p])) != 0)
+		p++;
+	for (uint32_t i = 0; p < ARRAY_SIZE(prefixes) && i < n; i++)
+		if (strncmp(own[i], entry, length) == 0 && own[i][length] == '=')
+			return true;
+	return false;
+}
+
+void job_environ(const struct local *l, const struct task *t, const struct mscg_spec *spec, struct environment *ret)
+{
+	struct setting s = { .n = 0 };
+
+	set_all(&s, l, t, spec);
+	char **list = xcalloc(s.n + strv_length(spec->env) + 1, sizeof *list);
+	uint32_t n = 0;
+	for (char *at = s.text.data; n < s.n; at += strlen(at) + 1)
+		list[n++] = at;
+	for (char *const *e = spec->env; e && *e; e++)
+		if (!is_replaced(*e, list, s.n))
+			list[n++] = *e;
+	*ret = (struct environment){ list, buf_steal(&s.text) };
+}
+
+void environment_free(struct environment *e)
+{
+	free(e->list);
+	free(e->own);
 }

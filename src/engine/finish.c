@@ -14,11 +14,11 @@
  * (seen on Linux 6.18, in 2 of 20000 cgroups full of such). What is left is killed again at growing intervals. */
 static const int64_t kill_pause_first_usec = 20 * USEC_PER_MSEC, kill_pause_last_usec = 10 * USEC_PER_SEC;
 
-static void account(struct task *t)
+static void account(const struct local *l, struct task *t)
 {
 	struct mscg_cgroup_stat stat;
 
-	if (t->cgroup.fd >= 0 && mscg_cgroup_read_stat(&t->cgroup, MSCG_CGROUP_STAT_ALL, &stat, NULL) == 0)
+	if (t->cgroup.fd >= 0 && mscg_cgroup_read_stat(&t->cgroup, l->counters, &stat, NULL) == 0)
 		usage_from_stat(&t->usage, &stat);
 }
 
@@ -29,7 +29,7 @@ static void ended(struct local *l, struct task *t)
 		epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, t->events_fd, NULL);
 		close(steal_fd(&t->events_fd));
 	}
-	account(t);
+	account(l, t);
 	if (t->stuck)
 		local_log(l, LOG_NOTICE, "job=%s is gone at last", t->name + 4);
 	t->phase = TASK_ENDED;
@@ -237,7 +237,7 @@ static void failed(struct local *l, struct task *t, const struct runner_slot_inf
 	t->phase     = TASK_ENDED;
 	t->exit_code = info->stage == RUNNER_STAGE_EXEC && info->errno_value == ENOENT ? 127 : 126;
 	t->reason    = MSCG_REASON_LAUNCH_FAILED;
-	account(t);
+	account(l, t);
 	struct mscg_report report = task_report(t, MSCG_REPORT_START_FAILED);
 	report.errno_value        = info->errno_value;
 	report.usage              = t->usage;

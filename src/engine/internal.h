@@ -63,6 +63,7 @@ struct local {
 	struct mscg_cgroup_host *host;
 	int      lock_fd;
 	uint32_t controllers; /* enforced here */
+	unsigned counters;    /* enum mscg_cgroup_stat_group: what the kernel counts in a job's cgroup, when it has ended */
 	struct runner *runner;
 	int      epoll_fd, timer_fd, event_fd;
 	struct task *tasks[TASK_BUCKETS];
@@ -100,8 +101,13 @@ void usage_from_stat(struct mscg_usage *u, const struct mscg_cgroup_stat *s); /*
 int  root_open(struct local *l, const struct local_config *config, struct mscg_cpuset *ret_allowed, char ***ret_warnings,
                struct mscg_error *error);
 
-/* environ.c: what a job finds in its environment. The caller frees the vector. */
-char **job_environ(const struct local *l, const struct task *t, const struct mscg_spec *spec);
+/* environ.c: what a job finds in its environment: strings of the specification, which must stay, and its own. */
+struct environment {
+	char **list;
+	char  *own;
+};
+void job_environ(const struct local *l, const struct task *t, const struct mscg_spec *spec, struct environment *ret);
+void environment_free(struct environment *e);
 
 /* isolate.c: what stands between a job and the rest */
 /* Namespaces and filter of a launch, which borrows the filter's descriptor. 0, or -errno with text. */

@@ -78,7 +78,7 @@ static int hand_over(struct local *l, struct task *t, const struct mscg_spec *sp
 {
 	const char *node = t->grant->share[0].node;
 	char *shell[] = { (char *)"/bin/sh", (char *)"-c", spec->argv[0], NULL };
-	_cleanup_strv_ char **env = job_environ(l, t, spec);
+	_cleanup_(environment_free) struct environment env;
 	_cleanup_free_ char *in = jobfile_input(spec, t->id, node);
 	_cleanup_free_ char *out = jobfile_output(spec, t->id, node, 1);
 	_cleanup_free_ char *err = jobfile_output(spec, t->id, node, 2);
@@ -88,7 +88,7 @@ static int hand_over(struct local *l, struct task *t, const struct mscg_spec *sp
 	struct runner_launch launch = {
 		.id = t->id, .attempt = t->attempt, .cgroup_fd = t->cgroup.fd, .cgroup_id = t->cgroup.id,
 		.exec_path = spec->shell ? "/bin/sh" : spec->argv[0],
-		.argv = spec->shell && !spec->script ? shell : spec->argv, .env = env,
+		.argv = spec->shell && !spec->script ? shell : spec->argv,
 		.workdir = spec->workdir ? spec->workdir : spec->home,
 		.stdin_path = in, .stdout_path = out, .stderr_path = err,
 		.make_dir = spec->attached && !link ? NULL : dir, .link_optional = true, .link_path = link, .link_target = control,
@@ -96,6 +96,8 @@ static int hand_over(struct local *l, struct task *t, const struct mscg_spec *sp
 		.append = spec->append || (t->restarts && !spec->truncate), .pty = spec->pty, .uid = spec->uid, .gid = spec->gid, .drop = geteuid() == 0,
 		.umask_ = spec->umask, .deadline_usec = t->deadline_usec,
 	};
+	job_environ(l, t, spec, &env);
+	launch.env     = env.list;
 	launch.ngroups = groups_of(spec, &launch.groups);
 	note_paths(t, &launch);
 	int r = isolate_launch(l, spec, &launch, error);

@@ -244,6 +244,23 @@ static int open_supervisors(struct local *l, struct mscg_error *error)
 	return r;
 }
 
+/* What is not counted here has no files: looking for each of them, at the end of every job, costs more than reading them. */
+static unsigned counters_of(const struct mscg_cgroup *root)
+{
+	unsigned groups = MSCG_CGROUP_STAT_CPU | MSCG_CGROUP_STAT_TOTALS;
+	uint32_t enabled = 0;
+
+	if (mscg_cgroup_controllers(root, NULL, &enabled, NULL) < 0)
+		return MSCG_CGROUP_STAT_ALL | MSCG_CGROUP_STAT_TOTALS;
+	if (enabled & MSCG_CGROUP_BIT(MEMORY))
+		groups |= MSCG_CGROUP_STAT_MEMORY | MSCG_CGROUP_STAT_DETAIL | MSCG_CGROUP_STAT_EVENTS;
+	if (enabled & MSCG_CGROUP_BIT(IO))
+		groups |= MSCG_CGROUP_STAT_IO;
+	if (enabled & MSCG_CGROUP_BIT(PIDS))
+		groups |= MSCG_CGROUP_STAT_PIDS;
+	return groups;
+}
+
 int root_open(struct local *l, const struct local_config *config, struct mscg_cpuset *ret_allowed, char ***ret_warnings,
               struct mscg_error *error)
 {
@@ -264,6 +281,7 @@ int root_open(struct local *l, const struct local_config *config, struct mscg_cp
 	if (geteuid() != 0)
 		remember_root(l);
 	l->controllers = controllers & wanted_bits();
+	l->counters    = counters_of(&l->root);
 	if ((r = open_supervisors(l, error)) < 0)
 		return r;
 	if (l->controllers & MSCG_CGROUP_BIT(CPUSET))

@@ -159,6 +159,10 @@ static void stats(void **state)
 	assert_true(st.pids_peak == 12 && st.pids_current == MSCG_CGROUP_UNKNOWN);
 	assert_int_equal(mscg_cgroup_read_stat(&cg, MSCG_CGROUP_STAT_CPU, &st, &e), 0);
 	assert_true(st.cpu_usage_usec == 30 && st.memory_current == MSCG_CGROUP_UNKNOWN);
+	put("pids.current", "3\n");
+	assert_int_equal(mscg_cgroup_read_stat(&cg, MSCG_CGROUP_STAT_ALL | MSCG_CGROUP_STAT_TOTALS, &st, &e), 0);
+	assert_true(st.cpu_usage_usec == 30 && st.memory_anon == 1 && st.pids_peak == 12);
+	assert_true(st.memory_current == MSCG_CGROUP_UNKNOWN && st.pids_current == MSCG_CGROUP_UNKNOWN);
 	put("io.stat", "");
 	assert_int_equal(mscg_cgroup_read_stat(&cg, MSCG_CGROUP_STAT_IO, &st, &e), 0);
 	assert_true(st.io_read_bytes == 0);
