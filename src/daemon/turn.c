@@ -196,6 +196,8 @@ static void batch_done(struct work *work, void *ctx)
 		degraded_begin(d, &b->error);
 	if (b->stamp_boot)
 		memcpy(d->info.boot_id, d->boot_id, sizeof d->info.boot_id);
+	/* The next commit while this one's actions are carried out: both take about as long. */
+	fly(d);
 	for (uint32_t i = 0; i < b->specs_n; i++)
 		spec_cache_add(d, b->specs[i].job, b->specs[i].ref);
 	for (uint32_t i = 0; i < b->actions_n; i++)
@@ -205,7 +207,6 @@ static void batch_done(struct work *work, void *ctx)
 	streams_committed(d, b->events, b->events_n);
 	batch_free(b);
 	prune_if_due(d);
-	fly(d);
 }
 
 static bool batch_is_empty(const struct batch *b)
