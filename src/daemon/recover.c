@@ -168,6 +168,7 @@ static void rebuild_done(struct work *work, void *ctx)
 
 	if (l->result < 0) {
 		log_line(LOG_ERR, "the state directory cannot be used yet: %s", l->error.text);
+		d->failure = d->degraded_why = l->error; /* what is in the way by now */
 		retry_later(d);
 	} else {
 		log_line(LOG_NOTICE, "state rebuilt from the store");

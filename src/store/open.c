@@ -239,8 +239,10 @@ static int connect_db(struct store *store, struct mscg_error *error)
 		return sql_error(store, rc, error, "cannot open the database");
 	sqlite3_busy_timeout(store->db, 2000);
 	sqlite3_db_config(store->db, SQLITE_DBCONFIG_DEFENSIVE, 1, &on);
-	if (sqlite3_db_readonly(store->db, "main"))
-		return mscg_error_set(error, -EACCES, "cannot write %s: %s", path, strerror(EACCES));
+	if (sqlite3_db_readonly(store->db, "main")) {
+		int code = faccessat(store->dir_fd, "mscg.db", W_OK, AT_EACCESS) < 0 ? -errno : -EROFS;
+		return mscg_error_set(error, code, "cannot write %s: %s", path, strerror(-code));
+	}
 	if ((r = sql_exec(store, settings, error)) < 0)
 		return r;
 	/* What is refused is left as it was found. */

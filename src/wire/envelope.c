@@ -20,6 +20,7 @@ static const struct wire_error_name errors[] = {
 	{"Refused", -ENOSPC, 1},
 	{"Refused", -EBUSY, 1},
 	{"StoreFailed", -EIO, 1},
+	{"StoreFailed", -EROFS, 1},
 	/* Never on the wire: what a client makes of silence. */
 	{"Failed", -ECONNREFUSED, 4},
 	{"Failed", -ECONNRESET, 4},
