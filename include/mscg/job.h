@@ -94,8 +94,12 @@ MSCG_PUBLIC const char *mscg_reason_name(enum mscg_reason reason); /* "Resources
 MSCG_PUBLIC const char *mscg_reason_text(enum mscg_reason reason); /* a sentence for people */
 MSCG_PUBLIC int         mscg_reason_parse(const char *label, enum mscg_reason *ret);
 
-/* What stands between a job and the rest: parts of --isolate, each a namespace of its own but the last. */
+/* What stands between a job and the rest: parts of --isolate, each a namespace of its own but seccomp, and
+ * readonly, which goes with mount. */
 #define MSCG_PARTS(X) \
+	X(PID,     "pid") \
+	X(MOUNT,   "mount") \
+	X(READONLY, "readonly") \
 	X(IPC,     "ipc") \
 	X(UTS,     "uts") \
 	X(CGROUP,  "cgroup") \
@@ -114,7 +118,7 @@ enum mscg_part {
 #undef X
 	MSCG_ISOLATE_NONE    = 0,
 	MSCG_ISOLATE_STRICT  = (1 << MSCG_PART_COUNT) - 1,
-	MSCG_ISOLATE_DEFAULT = MSCG_ISOLATE_STRICT & ~MSCG_PART_NET,
+	MSCG_ISOLATE_DEFAULT = MSCG_ISOLATE_STRICT & ~(MSCG_PART_NET | MSCG_PART_READONLY),
 };
 /* "default", "strict", "none", or parts: "ipc,seccomp"; as bits of enum mscg_part. */
 MSCG_PUBLIC int mscg_isolate_parse(const char *text, uint32_t *ret, struct mscg_error *error);

@@ -45,7 +45,7 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 	{0, "max-cpus", "N", "elastic: never more than this (default: all CPUs)", value_cpus, JOB_OPTION(max_cpus)}, \
 	{0, "cpu-mode", "MODE", "exclusive: whole CPUs of its own (default); quota: a share of CPUs (--cpus 0.5)", value_word, \
 	 JOB_OPTION(cpu_mode), .words = "exclusive|quota"}, \
-	{0, "isolate", "HOW", "default, strict, none, or parts: ipc,uts,cgroup,net,seccomp (default: as mscgd is told)", value_text, JOB_OPTION(isolate)}, \
+	{0, "isolate", "HOW", "default, strict, none, or parts: pid,mount,ipc,... (default: as mscgd is told)", value_text, JOB_OPTION(isolate)}, \
 	{0, "allow", "NAMES", "past the system call filter: io_uring, perf, userfaultfd, userns", value_text, JOB_OPTION(allow)}, \
 	{'J', "job-name", "NAME", "name (default: that of the program)", value_text, JOB_OPTION(name)}, \
 	{'D', "chdir", "DIR", "working directory (default: this one)", value_text, JOB_OPTION(chdir), .values = VALUES_DIRECTORY}, \

@@ -147,6 +147,7 @@ void adopt_job(struct engine *e, const struct mscg_job *job, const struct mscg_s
 	t->slot     = slot->slot;
 	t->has_slot = true;
 	t->pid      = slot->pid;
+	t->has_init = slot->init;
 	switch (slot->state) {
 	case RUNNER_CLONING:
 		if (slot->supervised)

@@ -184,6 +184,7 @@ static void started(struct local *l, struct task *t, const struct runner_slot_in
 	t->phase      = TASK_RUNNING;
 	task_forget_paths(t);
 	t->pid        = info->pid;
+	t->has_init   = info->init;
 	t->start_usec = info->start_usec;
 	t->start_boot_usec = info->start_boot_usec;
 	struct mscg_report report = task_report(t, MSCG_REPORT_STARTED);
@@ -314,8 +315,8 @@ static void signal_all(struct local *l, struct task *t, int sig)
 		return;
 	}
 	_cleanup_free_ int *fds = xreallocarray(NULL, n + 1, sizeof *fds);
-	for (size_t i = 0; i < n; i++)
-		fds[i] = pidfd_open(pids[i], 0);
+	for (size_t i = 0; i < n; i++) /* the init would pass on what its main process is sent anyway */
+		fds[i] = t->has_init && pids[i] == t->pid ? -1 : pidfd_open(pids[i], 0);
 	if (mscg_cgroup_processes(&t->cgroup, &again, &m, NULL) == 0)
 		for (size_t i = 0; i < n; i++)
 			for (size_t k = 0; k < m; k++)

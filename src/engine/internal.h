@@ -45,6 +45,7 @@ struct task {
 	char    *path[RUNNER_STAGE_COUNT]; /* what a stage of its launch is about, until it has started */
 	/* how it ended, kept until it is removed */
 	int32_t  pid;
+	bool     has_init;        /* pid is its init, which takes signals for its main process */
 	int64_t  start_usec, start_boot_usec, end_usec;
 	int32_t  exit_code, exit_signal;
 	uint8_t  reason;
@@ -74,6 +75,9 @@ struct local {
 	bool     adopted;
 	struct resizer *resizer;
 	uint32_t isolate; /* enum mscg_part, of jobs that do not say */
+	bool     cover_known;
+	char    *cover[2]; /* where else the cgroup tree is mounted */
+	char    *keep, tmpfs_options[64]; /* of the launch under way */
 	int      filters[1 << MSCG_ALLOW_COUNT]; /* system call filters, sealed, by what they allow; -1: not made yet */
 	int64_t  unkillable_usec; /* after a kill, until what is left counts as stuck */
 };
@@ -110,8 +114,8 @@ void job_environ(const struct local *l, const struct task *t, const struct mscg_
 void environment_free(struct environment *e);
 
 /* isolate.c: what stands between a job and the rest */
-/* Namespaces and filter of a launch, which borrows the filter's descriptor. 0, or -errno with text. */
-int  isolate_launch(struct local *l, const struct mscg_spec *spec, struct runner_launch *launch, struct mscg_error *error);
+/* Namespaces, mounts and filter of a launch, which borrows what is the engine's until the next. 0, or -errno with text. */
+int  isolate_launch(struct local *l, const struct task *t, const struct mscg_spec *spec, struct runner_launch *launch, struct mscg_error *error);
 void isolate_close(struct local *l);
 
 /* control.c: the control file of an elastic job */

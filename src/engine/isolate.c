@@ -11,7 +11,8 @@ static const struct {
 	enum mscg_part part;
 	uint64_t       flag;
 } namespaces[] = {
-	{ MSCG_PART_IPC, CLONE_NEWIPC }, { MSCG_PART_UTS, CLONE_NEWUTS }, { MSCG_PART_CGROUP, CLONE_NEWCGROUP }, { MSCG_PART_NET, CLONE_NEWNET },
+	{ MSCG_PART_PID, CLONE_NEWPID }, { MSCG_PART_MOUNT, CLONE_NEWNS }, { MSCG_PART_IPC, CLONE_NEWIPC },
+	{ MSCG_PART_UTS, CLONE_NEWUTS }, { MSCG_PART_CGROUP, CLONE_NEWCGROUP }, { MSCG_PART_NET, CLONE_NEWNET },
 };
 
 /* Made when the first job needs it; every launch passes the same descriptor, which nobody can write to. */
@@ -32,7 +33,79 @@ static int make_filter(uint32_t allow, struct mscg_error *error)
 	return r < 0 ? mscg_error_set(error, r, "cannot keep the system call filter: %s", strerror(-r)) : steal_fd(&fd);
 }
 
-int isolate_launch(struct local *l, const struct mscg_spec *spec, struct runner_launch *launch, struct mscg_error *error)
+static bool is_below(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	return strncmp(path, dir, n) == 0 && path[n] == '/';
+}
+
+/* In what a sandbox puts something of its own over. */
+static bool is_covered(const char *path)
+{
+	static const char *const dirs[] = { "/tmp", "/var/tmp", "/dev/shm" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
+		if (is_below(path, dirs[i]))
+			return true;
+	return false;
+}
+
+/* Places of the cgroup tree beside /sys/fs/cgroup: "ID PARENT DEVICE ROOT PLACE ... - TYPE". */
+static int find_cover(struct local *l, struct mscg_error *error)
+{
+	_cleanup_free_ char *text = NULL;
+	int r = fd_read_file_at(AT_FDCWD, "/proc/self/mountinfo", 16 << 20, &text, NULL);
+	size_t n = 0;
+
+	for (char *line, *at = text; r == 0 && (line = strsep(&at, "\n")) && *line;) {
+		char place[4096];
+		const char *type = strstr(line, " - ");
+
+		if (!type || strncmp(type + 3, "cgroup2 ", 8) != 0 || sscanf(line, "%*s %*s %*s %*s %4095s", place) != 1 ||
+		    streq(place, "/sys/fs/cgroup") || is_below(place, "/sys/fs/cgroup") ||
+		    is_covered(place))
+			continue;
+		if (n == ARRAY_SIZE(l->cover))
+			return mscg_error_set(error, -E2BIG, "the cgroup tree is mounted at %s, %s and %.60s: too many places to cover", l->cover[0],
+			                      l->cover[1], place);
+		l->cover[n++] = xstrdup(place);
+	}
+	l->cover_known = r == 0;
+	return r < 0 ? mscg_error_set(error, r, "cannot read /proc/self/mountinfo: %s", strerror(-r)) : 0;
+}
+
+static int set_mounts(struct local *l, const struct task *t, uint32_t parts, struct runner_launch *launch, struct mscg_error *error)
+{
+	const char *workdir = launch->workdir ? launch->workdir : "/";
+	uint64_t mem = t->grant->share[0].mem_bytes;
+	char id[MSCG_ID_TEXT];
+
+	if (!l->cover_known) {
+		int r = find_cover(l, error);
+
+		if (r < 0)
+			return r;
+	}
+	launch->strict  = parts & MSCG_PART_READONLY;
+	launch->own_tmp = !streq(workdir, "/tmp") && !streq(workdir, "/var/tmp");
+	launch->keep_workdir = is_covered(workdir) || (launch->strict && !streq(workdir, "/"));
+	if (mem)
+		snprintf(l->tmpfs_options, sizeof l->tmpfs_options, "mode=1777,size=%llu", (unsigned long long)mem);
+	else
+		snprintf(l->tmpfs_options, sizeof l->tmpfs_options, "mode=1777");
+	launch->tmpfs_options = l->tmpfs_options;
+	for (size_t i = 0; i < ARRAY_SIZE(l->cover); i++)
+		launch->cover[i] = l->cover[i];
+	if (t->elastic && is_covered(l->jobs_dir)) {
+		free(l->keep);
+		l->keep = xasprintf("%s/%s", l->jobs_dir, mscg_id_format(t->id, id));
+		launch->keep_path = l->keep;
+	}
+	return 0;
+}
+
+int isolate_launch(struct local *l, const struct task *t, const struct mscg_spec *spec, struct runner_launch *launch, struct mscg_error *error)
 {
 	uint32_t parts = l->isolate, allow = 0;
 	int r = spec->isolate ? mscg_isolate_parse(spec->isolate, &parts, error) : 0;
@@ -40,6 +113,10 @@ int isolate_launch(struct local *l, const struct mscg_spec *spec, struct runner_
 	if (r == 0 && spec->allow)
 		r = mscg_allow_parse(spec->allow, &allow, error);
 	if (r < 0)
+		return r;
+	if (parts & MSCG_PART_READONLY)
+		parts |= MSCG_PART_MOUNT;
+	if (parts & MSCG_PART_MOUNT && (r = set_mounts(l, t, parts, launch, error)) < 0)
 		return r;
 	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++)
 		if (parts & namespaces[i].part)
@@ -56,4 +133,7 @@ void isolate_close(struct local *l)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(l->filters); i++)
 		cleanup_close(&l->filters[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(l->cover); i++)
+		free(l->cover[i]);
+	free(l->keep);
 }

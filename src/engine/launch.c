@@ -100,7 +100,7 @@ static int hand_over(struct local *l, struct task *t, const struct mscg_spec *sp
 	launch.env     = env.list;
 	launch.ngroups = groups_of(spec, &launch.groups);
 	note_paths(t, &launch);
-	int r = isolate_launch(l, spec, &launch, error);
+	int r = isolate_launch(l, t, spec, &launch, error);
 	if (r >= 0)
 		r = runner_launch(l->runner, &launch, &t->slot, error);
 	for (int i = 0; i < 3; i++)

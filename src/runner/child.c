@@ -6,46 +6,15 @@
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "src/runner/child_code.h"
+#include "src/runner/enclose.h"
 #include "src/runner/sys.h"
 
 #define PATH_SIZE 4096
-
-CHILD_INLINE void note(const struct child_plan *p, enum runner_stage stage)
-{
-	atomic_store_explicit(&p->slot->stage, (int32_t)stage, memory_order_relaxed);
-}
-
-CHILD_CODE __attribute__((noreturn)) static void fail(const struct child_plan *p, long result)
-{
-	atomic_store_explicit(&p->slot->errno_value, (int32_t)-result, memory_order_relaxed);
-	for (;;)
-		sys(exit_group, 127);
-}
-
-/* Ends the launch unless `result` is a success; gives it back. */
-CHILD_INLINE long must(const struct child_plan *p, long result)
-{
-	if (result < 0)
-		fail(p, result);
-	return result;
-}
-
-CHILD_INLINE size_t length(const char *s)
-{
-	size_t n = 0;
-	while (s[n])
-		n++;
-	return n;
-}
-
-CHILD_INLINE void copy(char *to, const char *from, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		to[i] = from[i];
-}
 
 /* What needs the supervisor's privileges, before they are given up. */
 CHILD_CODE static void set_limits(const struct child_plan *p)
@@ -66,6 +35,8 @@ CHILD_CODE static void become_user(const struct child_plan *p)
 {
 	uint32_t id[3] = { 0, 0, 0 };
 
+	if (p->mounts) /* CAP_SYS_ADMIN is needed a little longer: permitted, and effective only while mounting */
+		must(p, sys(prctl, PR_SET_KEEPCAPS, 1));
 	if (p->drop) {
 		note(p, RUNNER_STAGE_GROUPS);
 		must(p, sys(setgroups, p->ngroups, p->groups));
@@ -84,13 +55,14 @@ CHILD_CODE static void become_user(const struct child_plan *p)
 	must(p, sys(getresuid, &id[0], &id[1], &id[2]));
 	if (id[0] != p->uid || id[1] != p->uid || id[2] != p->uid)
 		fail(p, -EPERM);
+}
 
+/* Permitted, effective, inheritable; ambient ones go with them. An empty bounding set, no_new_privs and the limits are
+ * inherited: the supervisor set them for itself. */
+CHILD_CODE static void give_up_root(const struct child_plan *p)
+{
 	note(p, RUNNER_STAGE_PROVE);
-	/* Permitted, effective, inheritable; ambient ones go with them. An empty bounding set, no_new_privs and the limits
-	 * are inherited: the supervisor set them for itself. */
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3, .pid = 0 };
-	struct __user_cap_data_struct   none[_LINUX_CAPABILITY_U32S_3] = { { 0, 0, 0 }, { 0, 0, 0 } };
-	must(p, sys(capset, &header, none));
+	set_capabilities(p, false, false);
 	if (p->uid != 0 && sys(setuid, 0) >= 0)
 		fail(p, -EPERM);
 }
@@ -155,13 +127,21 @@ CHILD_CODE static long open_stdio(const struct child_plan *p, int target)
 	return fd;
 }
 
+static const enum runner_stage stdio_stage[] = { RUNNER_STAGE_STDIN, RUNNER_STAGE_STDOUT, RUNNER_STAGE_STDERR };
+
+CHILD_CODE static void open_files(struct child_plan *p)
+{
+	for (int i = 0; i < 3; i++) {
+		note(p, stdio_stage[i]);
+		p->opened[i] = p->stdio[i] >= 0 ? p->stdio[i] : i == 2 && p->share_stderr ? -1 : (int)open_stdio(p, i);
+	}
+}
+
 CHILD_CODE static void set_stdio(const struct child_plan *p)
 {
-	static const enum runner_stage stage[] = { RUNNER_STAGE_STDIN, RUNNER_STAGE_STDOUT, RUNNER_STAGE_STDERR };
 	for (int i = 0; i < 3; i++) {
-		note(p, stage[i]);
-		long fd = p->stdio[i] >= 0 ? p->stdio[i] : i == 2 && p->share_stderr ? 1 : open_stdio(p, i);
-		must(p, sys(dup3, fd, i, 0));
+		note(p, stdio_stage[i]);
+		must(p, sys(dup3, p->opened[i] >= 0 ? p->opened[i] : 1, i, 0));
 	}
 	if (p->pty) {
 		note(p, RUNNER_STAGE_TTY);
@@ -243,21 +223,44 @@ CHILD_CODE static bool has_slash(const char *s)
 	return *s == '/';
 }
 
-CHILD_CODE void child_main(void *plan)
+CHILD_CODE void child_prepare(struct child_plan *p)
+{
+	note(p, RUNNER_STAGE_SESSION);
+	must(p, sys(close_range, SUPERVISOR_DAEMON_FD, SUPERVISOR_LISTEN_FD, 0));
+	set_limits(p);
+	become_user(p);
+	if (p->mounts)
+		set_capabilities(p, true, false);
+	else
+		give_up_root(p);
+	if (p->own_pid) /* memory of its own: the supervisor's has been so since it started */
+		must(p, sys(prctl, PR_SET_DUMPABLE, 0));
+	sys(umask, p->umask_);
+	make_places(p);
+	enter_workdir(p);
+	open_files(p);
+	if (p->mounts) {
+		enclose(p);
+		give_up_root(p);
+		enter_workdir(p); /* as it is called now */
+	}
+}
+
+CHILD_CODE void child_become(void *plan)
 {
 	const struct child_plan *p = plan;
 
 	note(p, RUNNER_STAGE_SESSION);
-	must(p, sys(close_range, SUPERVISOR_DAEMON_FD, SUPERVISOR_LISTEN_FD, 0));
 	must(p, sys(setsid));
-	set_limits(p);
-	become_user(p);
-	sys(umask, p->umask_);
-	make_places(p);
-	enter_workdir(p);
 	set_stdio(p);
 	restore_signals(p);
 	load_filter(p);
 	note(p, RUNNER_STAGE_EXEC);
 	fail(p, has_slash(p->exec_path) ? try_exec(p, p->exec_path) : search(p));
+}
+
+CHILD_CODE void child_main(void *plan)
+{
+	child_prepare(plan);
+	child_become(plan);
 }

@@ -1,8 +1,8 @@
 /* child.h: what happens between clone3 and execve, in the job's own process.
  *
  * The child runs on its supervisor's memory while that waits (CLONE_VM, CLONE_VFORK): it may read everything in its
- * plan, and writes only its own stack, the slot's stage and errno, and the plan's argv. It allocates nothing and calls
- * nothing of libc. It never returns: it becomes the job, or exits after noting where and why.
+ * plan, and writes only its own stack, the slot's stage and errno, and the plan's argv and opened. It allocates nothing and calls
+ * nothing of libc. A job with a pid namespace has an init before it, on memory of its own (init.h). It never returns: it becomes the job, or exits after noting where and why.
  */
 #ifndef RUNNER_CHILD_H
 #define RUNNER_CHILD_H
@@ -20,6 +20,9 @@
 #define SCRIPT_FD 60
 #define SCRIPT_FD_PATH "/dev/fd/60"
 
+#define ENCLOSE_KEEP_MAX  2
+#define ENCLOSE_COVER_MAX 2
+
 struct child_plan {
 	struct slot *slot;
 	const char  *exec_path, *path, *workdir;
@@ -28,6 +31,16 @@ struct child_plan {
 	const char  *file[3];  /* of stdin, stdout, stderr; NULL: /dev/null */
 	int          stdio[3]; /* attached instead; -1: not */
 	int          script_fd; /* -1: none */
+	int          opened[3]; /* by the child itself: stdin, stdout, stderr */
+	/* A mount namespace of its own (enclose.c): what stays reachable at its place, where else the machine's cgroup
+	 * tree is, and how the job's tmpfs are mounted. */
+	bool         mounts, strict, own_tmp, own_ipc;
+	const char  *keep[ENCLOSE_KEEP_MAX], *cover[ENCLOSE_COVER_MAX], *tmpfs_options;
+	/* A pid namespace of its own (init.c) */
+	bool         own_pid;
+	int          report_fd;
+	void        *main_stack;
+	size_t       main_stack_size;
 	struct sock_fprog filter; /* of system calls; len 0: none */
 	const char  *make_dir, *link_path, *link_temporary, *link_target;
 	const uint32_t *groups;
@@ -40,5 +53,8 @@ struct child_plan {
 
 /* Entry point for sys_clone3; `plan` is a struct child_plan. */
 void child_main(void *plan);
+/* Its two halves: what needs privileges, or the machine's own view of the file system; and what makes it the job. */
+void child_prepare(struct child_plan *plan);
+void child_become(void *plan);
 
 #endif

@@ -43,6 +43,9 @@ enum start_flag {
 	START_PTY           = 1 << 2,
 	START_SHARE_STDERR  = 1 << 3, /* stderr is stdout's descriptor */
 	START_LINK_OPTIONAL = 1 << 4,
+	START_STRICT        = 1 << 5,
+	START_OWN_TMP       = 1 << 6,
+	START_KEEP_WORKDIR  = 1 << 7,
 	/* Descriptors that follow the cgroup's, in this order. */
 	START_FD_PAYLOAD    = 1 << 8,
 	START_FD_SCRIPT     = 1 << 9,
@@ -54,7 +57,8 @@ enum start_flag {
 
 /* Optional strings of a START: bit number in `present`, and place in start_view.text. */
 #define START_STRINGS(X) \
-	X(EXEC) X(PATH) X(WORKDIR) X(STDIN) X(STDOUT) X(STDERR) X(MAKE_DIR) X(LINK) X(LINK_TARGET) X(INTERPRETER_ARG)
+	X(EXEC) X(PATH) X(WORKDIR) X(STDIN) X(STDOUT) X(STDERR) X(MAKE_DIR) X(LINK) X(LINK_TARGET) X(INTERPRETER_ARG) \
+	X(KEEP) X(COVER) X(COVER_TOO) X(TMPFS)
 enum start_string {
 #define X(name) START_STRING_##name,
 	START_STRINGS(X)

@@ -90,7 +90,8 @@ static uint32_t flags_of(const struct runner_launch *l)
 	static const uint32_t attached[] = { START_FD_STDIN, START_FD_STDOUT, START_FD_STDERR };
 	uint32_t flags = (l->drop ? START_DROP : 0) | (l->append ? START_APPEND : 0) | (l->pty ? START_PTY : 0) |
 	                 (l->link_optional ? START_LINK_OPTIONAL : 0) | (l->script ? START_FD_SCRIPT : 0) |
-	                 (l->seccomp_fd >= 0 ? START_FD_SECCOMP : 0);
+	                 (l->seccomp_fd >= 0 ? START_FD_SECCOMP : 0) | (l->strict ? START_STRICT : 0) |
+	                 (l->own_tmp ? START_OWN_TMP : 0) | (l->keep_workdir ? START_KEEP_WORKDIR : 0);
 	for (int i = 0; i < 3; i++)
 		if (l->stdio[i] >= 0)
 			flags |= attached[i];
@@ -139,6 +140,10 @@ int start_pack(struct start_pack *pack, const struct runner_launch *launch, uint
 		[START_STRING_MAKE_DIR]    = launch->make_dir,
 		[START_STRING_LINK]        = launch->link_path,
 		[START_STRING_LINK_TARGET] = launch->link_target,
+		[START_STRING_KEEP]        = launch->keep_path,
+		[START_STRING_COVER]       = launch->cover[0],
+		[START_STRING_COVER_TOO]   = launch->cover[1],
+		[START_STRING_TMPFS]       = launch->tmpfs_options,
 	};
 	if (launch->script &&
 	    (r = read_interpreter(launch->script, line, sizeof line, &text[START_STRING_EXEC],

@@ -37,7 +37,8 @@ enum runner_slot_state { RUNNER_FREE, RUNNER_ARMED, RUNNER_CLONING, RUNNER_RUNNI
 	X(GID,      "group")   X(UID,     "user")     X(PROVE,   "giving up root")  X(HOME,   "log directory") \
 	X(LINK,     "control link") X(WORKDIR, "working directory") X(STDIN, "standard input") X(STDOUT, "standard output") \
 	X(STDERR,   "standard error") X(TTY, "terminal") X(SIGNALS, "signals") X(EXEC, "exec") \
-	X(SECCOMP, "system call filter") X(NAMESPACES, "namespaces")
+	X(SECCOMP, "system call filter") X(NAMESPACES, "namespaces") \
+	X(MOUNTS, "mounts") X(KEEP, "directory to keep") X(DEV, "/dev") X(PROC, "/proc") X(CGROUP, "/sys/fs/cgroup") X(INIT, "job init")
 enum runner_stage {
 #define X(name, text) RUNNER_STAGE_##name,
 	RUNNER_STAGES(X)
@@ -60,6 +61,7 @@ struct runner_slot_info {
 	int            wait_status;          /* exit code or signal */
 	enum runner_stage stage;             /* FAILED: how far it got */
 	int            errno_value;
+	bool           init;                 /* `pid` is the job's init, pid 1 of its own namespace, and not its main process */
 	bool           supervised;           /* a supervisor is there for it */
 	bool           other_boot;           /* adoption: it is of another boot; nothing of it runs any more */
 };
@@ -67,7 +69,7 @@ struct runner_slot_info {
 /* Everything that a child needs, worked out beforehand. Borrowed for the call. Start from RUNNER_LAUNCH_INIT: zero is
  * a valid descriptor. */
 #define RUNNER_LAUNCH_INIT { .cgroup_fd = -1, .stdio = { -1, -1, -1 }, .seccomp_fd = -1, .umask_ = 022 }
-#define RUNNER_NAMESPACES ((uint64_t)(0x08000000 | 0x04000000 | 0x02000000 | 0x40000000)) /* ipc, uts, cgroup, net */
+#define RUNNER_NAMESPACES ((uint64_t)(0x08000000 | 0x04000000 | 0x02000000 | 0x40000000 | 0x20000000 | 0x00020000)) /* ipc, uts, cgroup, net, pid, mnt */
 struct runner_launch {
 	struct mscg_id id;
 	uint32_t    attempt;
@@ -90,8 +92,15 @@ struct runner_launch {
 	 * argv[1]...` by what its #! line names, else by /bin/sh. exec_path and argv[0] are not used then. */
 	const char *script;
 	int         stdio[3];  /* attached: these instead of the paths; -1: not attached */
-	uint64_t    namespaces; /* CLONE_NEWIPC, NEWUTS, NEWCGROUP, NEWNET: of its own. A supervisor without CAP_SYS_ADMIN enters
+	uint64_t    namespaces; /* CLONE_NEWIPC, NEWUTS, NEWCGROUP, NEWNET, NEWPID, NEWNS: of its own. A supervisor without CAP_SYS_ADMIN enters
 	                         * a user namespace first, in which only its own user exists */
+	/* With NEWNS: */
+	bool        strict;        /* everything is read-only but what is kept and the job's own tmpfs */
+	bool        own_tmp;       /* /tmp and /var/tmp are the job's own */
+	bool        keep_workdir;  /* what stands at its working directory stays there, and writable */
+	const char *keep_path;     /* another directory that stays; NULL: none */
+	const char *cover[2];      /* further places of the cgroup tree, to be covered; NULL: none */
+	const char *tmpfs_options; /* for mount(2), of each of its tmpfs */
 	int         seccomp_fd; /* memfd, sealed, with a program for seccomp(2) that is loaded just before exec; -1: none */
 	bool        append;    /* output files are added to; otherwise emptied first */
 	bool        pty;       /* stdin is a terminal: it becomes the controlling one */

@@ -50,7 +50,7 @@ uint64_t slot_armed_sum(const struct slot *slot, uint64_t generation)
 
 uint64_t slot_started_sum(const struct slot *slot, uint64_t generation)
 {
-	uint64_t sum = mix(generation, (uint32_t)slot->pid);
+	uint64_t sum = mix(generation, (uint64_t)slot->init << 32 | (uint32_t)slot->pid);
 
 	sum = mix(sum, (uint64_t)slot->start_usec);
 	return mix(sum, (uint64_t)slot->start_boot_usec);
@@ -224,6 +224,7 @@ void slot_info(const struct slot *slot, uint32_t index, struct runner_slot_info 
 	/* The rest may be half written until the state says that it is whole. */
 	if (state == RUNNER_RUNNING || state == RUNNER_EXITED) {
 		ret->pid             = slot->pid;
+		ret->init            = slot->init;
 		ret->start_usec      = slot->start_usec;
 		ret->start_boot_usec = slot->start_boot_usec;
 	}

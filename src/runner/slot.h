@@ -55,7 +55,8 @@ struct slot {
 	int64_t end_usec, end_boot_usec;
 	int32_t wait_code, wait_status;
 	uint64_t armed_sum, started_sum, ended_sum; /* of what is written before ARMED, RUNNING, EXITED */
-	uint8_t reserved[SLOT_SIZE - 120];
+	uint32_t init; /* written by the supervisor before RUNNING: pid is the job's init */
+	uint8_t reserved[SLOT_SIZE - 124];
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct slot_header) == SLOT_SIZE, "the header takes the place of one slot");

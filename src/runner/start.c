@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include "src/base/clock.h"
+#include "src/runner/init.h"
 #include "src/runner/supervise.h"
 #include "src/runner/sys.h"
 
@@ -188,6 +189,15 @@ static int make_plan(struct supervisor *s, struct brought *b, const struct start
 		.share_stderr  = start->flags & START_SHARE_STDERR,
 		.link_optional = start->flags & START_LINK_OPTIONAL,
 		.reset_oom     = s->reset_oom,
+		.mounts        = start->namespaces & CLONE_NEWNS,
+		.own_pid       = start->namespaces & CLONE_NEWPID,
+		.own_ipc       = start->namespaces & CLONE_NEWIPC,
+		.strict        = start->flags & START_STRICT,
+		.own_tmp       = start->flags & START_OWN_TMP,
+		.keep          = { start->flags & START_KEEP_WORKDIR ? v->text[START_STRING_WORKDIR] : NULL, v->text[START_STRING_KEEP] },
+		.cover         = { v->text[START_STRING_COVER], v->text[START_STRING_COVER_TOO] },
+		.tmpfs_options = v->text[START_STRING_TMPFS],
+		.report_fd     = -1,
 	};
 	if (!ret->exec_path || !*ret->exec_path)
 		return -EBADMSG;
@@ -207,21 +217,32 @@ static int make_plan(struct supervisor *s, struct brought *b, const struct start
  * memory is not dumpable, and changing its uid sets dumpable to fs.suid_dumpable. Where that is 1 a copy is made. */
 static int clone_child(struct supervisor *s, struct child_plan *plan, int cgroup_fd, uint64_t namespaces)
 {
-	int pidfd = -1;
+	int pidfd = -1, report[2] = { -1, -1 };
+	bool init = namespaces & CLONE_NEWPID;
 	struct clone_args args = {
-		.flags       = CLONE_INTO_CGROUP | CLONE_PIDFD | CLONE_VFORK | CLONE_CLEAR_SIGHAND |
-		               (s->share_memory ? CLONE_VM : 0) | namespaces,
+		.flags       = CLONE_INTO_CGROUP | CLONE_PIDFD | CLONE_CLEAR_SIGHAND | (init ? 0 : CLONE_VFORK) |
+		               (s->share_memory && !init ? CLONE_VM : 0) | namespaces,
 		.pidfd       = (uint64_t)(uintptr_t)&pidfd,
 		.exit_signal = SIGCHLD,
 		.stack       = (uint64_t)(uintptr_t)s->stack,
 		.stack_size  = s->stack_size,
 		.cgroup      = (uint64_t)cgroup_fd,
 	};
-	long pid = sys_clone3(&args, sizeof args, child_main, plan);
-	if (pid < 0)
+	if (init && pipe2(report, O_CLOEXEC) < 0)
+		return -errno;
+	plan->report_fd       = report[1];
+	plan->main_stack      = s->main_stack;
+	plan->main_stack_size = s->stack_size;
+	long pid = sys_clone3(&args, sizeof args, init ? child_init : child_main, plan);
+	cleanup_close(&report[1]);
+	if (pid < 0) {
+		cleanup_close(&report[0]);
 		return (int)pid;
+	}
 	s->main_pid   = (int)pid;
 	s->main_pidfd = pidfd;
+	s->report_fd  = report[0];
+	s->slot->init = init;
 	return 0;
 }
 
@@ -240,6 +261,8 @@ static bool fail_child(struct supervisor *s)
 	while (waitid(P_PIDFD, (id_t)s->main_pidfd, &si, WEXITED) < 0 && errno == EINTR)
 		;
 	close(s->main_pidfd);
+	cleanup_close(&s->report_fd);
+	s->report_fd           = -1;
 	s->main_pid            = 0;
 	s->slot->end_usec      = clock_real_usec();
 	s->slot->end_boot_usec = clock_boot_usec();
@@ -321,7 +344,10 @@ bool supervise_start(struct supervisor *s, size_t size, int *fds, size_t nfds)
 		r = launch(s, &b, start, size);
 	if (r < 0)
 		return fail_launch(s, r);
-	if (atomic_load_explicit(&s->slot->stage, memory_order_relaxed) != RUNNER_STAGE_EXEC ||
+	/* The init says when it is so far; its end says that it is not. */
+	int said = 0;
+	if ((s->report_fd >= 0 && (!supervise_read_report(s, &said) || said != INIT_STARTED)) ||
+	    atomic_load_explicit(&s->slot->stage, memory_order_relaxed) != RUNNER_STAGE_EXEC ||
 	    atomic_load_explicit(&s->slot->errno_value, memory_order_relaxed) != 0)
 		return fail_child(s);
 	s->slot->pid             = s->main_pid;

@@ -36,7 +36,34 @@ static void finish_main(struct supervisor *s, const siginfo_t *si)
 	slot_swap(s->slot, s->generation, RUNNER_RUNNING, RUNNER_EXITED);
 	wake_daemon(s);
 	close(s->main_pidfd);
+	if (s->report_fd >= 0)
+		close(steal_fd(&s->report_fd));
 	s->main_pid = 0;
+}
+
+bool supervise_read_report(struct supervisor *s, int *ret)
+{
+	ssize_t n;
+	do
+		n = read(s->report_fd, ret, sizeof *ret);
+	while (n < 0 && errno == EINTR);
+	return n == sizeof *ret;
+}
+
+/* The init of the job speaks, or is dead: then its own end is the job's. */
+static void hear_init(struct supervisor *s, const siginfo_t *own_end)
+{
+	int status;
+	siginfo_t si = own_end ? *own_end : (siginfo_t){ 0 };
+	if (supervise_read_report(s, &status)) {
+		si.si_code   = WIFEXITED(status) ? CLD_EXITED : WCOREDUMP(status) ? CLD_DUMPED : CLD_KILLED;
+		si.si_status = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
+		finish_main(s, &si);
+	} else if (own_end) {
+		finish_main(s, own_end);
+	} else {
+		close(steal_fd(&s->report_fd));
+	}
 }
 
 /* Everything that ended: the main process, and orphans of the job that became ours (we are their subreaper). */
@@ -51,7 +78,11 @@ static void reap(struct supervisor *s)
 		}
 		if (si.si_pid == 0)
 			return;
-		if (s->main_pid != 0 && si.si_pid == s->main_pid)
+		if (s->main_pid == 0 || si.si_pid != s->main_pid)
+			continue;
+		if (s->report_fd >= 0)
+			hear_init(s, &si);
+		else
 			finish_main(s, &si);
 	}
 }
@@ -131,6 +162,7 @@ void supervise(struct supervisor *s)
 		struct pollfd p[] = {
 			{ .fd = s->daemon_fd, .events = (short)(s->wake_due ? POLLIN | POLLOUT : POLLIN) },
 			{ .fd = s->listen_fd, .events = POLLIN },
+			{ .fd = s->report_fd, .events = POLLIN },
 		};
 		/* SIGCHLD is let in here only: it cannot slip in between a look and the wait. */
 		int n = ppoll(p, ARRAY_SIZE(p), NULL, &s->while_waiting);
@@ -138,6 +170,8 @@ void supervise(struct supervisor *s)
 			reap(s);
 			continue;
 		}
+		if (p[2].revents)
+			hear_init(s, NULL);
 		if (p[0].revents & POLLOUT)
 			wake_daemon(s);
 		if (p[0].revents & ~POLLOUT)

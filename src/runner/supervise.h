@@ -32,10 +32,11 @@ struct supervisor {
 	bool         reset_oom;
 	bool         share_memory; /* CLONE_VM is safe here (see start.c) */
 	bool         may_isolate; /* CAP_SYS_ADMIN, here or in a user namespace of its own */
-	void        *stack;
+	void        *stack, *main_stack; /* of a child; of the main process that an init starts */
 	size_t       stack_size;
 	/* The job; main_pid 0: none. */
-	int          main_pid, main_pidfd;
+	int          main_pid, main_pidfd; /* of the job's init, where it has one */
+	int          report_fd; /* what the init says; -1: there is none */
 	uint64_t     generation;
 	char         link_temporary[4096];
 	char        *pointers[POINTERS_MAX];
@@ -44,6 +45,8 @@ struct supervisor {
 
 /* Runs until there is neither a job nor a daemon. */
 void supervise(struct supervisor *s);
+/* The next word of the job's init; false: it is dead. Waits for it. */
+bool supervise_read_report(struct supervisor *s, int *ret);
 /* Carries out a START of `size` bytes in s->packet. The descriptors are its to close. What came of it is in the slot;
  * true when a job runs now. */
 bool supervise_start(struct supervisor *s, size_t size, int *fds, size_t nfds);

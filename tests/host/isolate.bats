@@ -29,7 +29,7 @@ of_job() { mscg run --isolate="$1" readlink "/proc/self/ns/$2"; }
 seccomp_of() { mscg run "$@" grep -E '^(Seccomp|NoNewPrivs|CapPrm|CapBnd):' /proc/self/status | tr -d '\t\n'; }
 
 @test "each part is a namespace of its own, and only it" {
-    for part in ipc uts cgroup net; do
+    for part in pid ipc uts cgroup net; do
         [ "$(of_job none "$part")" = "$(own "$part")" ]
         [ "$(of_job "$part" "$part")" != "$(own "$part")" ]
         [ "$(of_job seccomp "$part")" = "$(own "$part")" ]
@@ -42,6 +42,43 @@ seccomp_of() { mscg run "$@" grep -E '^(Seccomp|NoNewPrivs|CapPrm|CapBnd):' /pro
 @test "the cgroup namespace begins at the job" {
     [[ $(mscg run --isolate=none cat /proc/self/cgroup) == *"/job_1"* ]]
     mscg run --isolate=cgroup cat /proc/self/cgroup | grep -q '^0::/$'
+}
+
+@test "pid: the main process is the second, its init passes signals on, and nobody outside is seen" {
+    same 2 "$(mscg run --isolate=pid sh -c 'echo $$')"
+    same mscg-supervise "$(mscg run --isolate=pid,mount cat /proc/1/comm)"
+    [ "$(mscg run --isolate=pid,mount sh -c 'ls -d /proc/[0-9]* | wc -l')" -lt 6 ]
+    # SIGTERM without a handler ends it, as it does outside.
+    same 143 "$(mscg run --isolate=pid sh -c 'kill -TERM $$'; echo $?)"
+    mscg submit --isolate=pid -o out sh -c 'trap "echo got usr2; exit 4" USR2; echo up; while :; do sleep 0.1; done'
+    job=$(mscg queue --json | json 'j[-1]["id"]')
+    until grep -q up out 2>/dev/null; do sleep 0.1; done
+    mscg cancel --signal=USR2 "$job"
+    mscg wait "$job" || [ $? -eq 4 ]
+    grep -q 'got usr2' out
+    # What is left behind is killed.
+    mscg run --isolate=pid sh -c 'sleep 1000 & exit 0'
+}
+
+@test "mount: /tmp, /dev, /proc and the cgroup tree are the job's own; its directory stays" {
+    touch /tmp/mscg-isolate.$$
+    same 1 "$(mscg run --isolate=none sh -c "ls /tmp | grep -c mscg-isolate.$$")"
+    same 0 "$(mscg run --isolate=default sh -c "ls /tmp | grep -c mscg-isolate.$$")"
+    rm /tmp/mscg-isolate.$$
+    mscg run --isolate=default sh -c 'echo here >inside; [ "$PWD" = "$(pwd -P)" ]'
+    same here "$(cat inside)"
+    [ "$(mscg run --isolate=default sh -c 'ls /dev | wc -l')" -lt 20 ]
+    mscg run --isolate=default sh -c '[ -c /dev/null ] && [ ! -e /dev/kmsg ] && : >/dev/shm/mine'
+    mscg run --isolate=default sh -c '[ -e /sys/fs/cgroup/cgroup.procs ]'
+    fails 1 mscg run --isolate=default sh -c 'echo 0 >/sys/fs/cgroup/cgroup.procs || exit 1'
+    fails 1 mscg run --isolate=default sh -c 'echo 1 >/proc/sys/kernel/panic || exit 1'
+}
+
+@test "readonly: nothing but the working directory and the job's own tmpfs can be written" {
+    mscg run --isolate=strict sh -c 'echo yes >inside && echo yes >/tmp/t && echo yes >/dev/shm/s'
+    same yes "$(cat inside)"
+    fails 1 mscg run --isolate=strict sh -c 'echo no >/etc/mscg-isolate || exit 1'
+    says "Read-only file system"
 }
 
 @test "the filter is loaded where it is asked for, under no_new_privs and without capabilities" {
@@ -75,7 +112,7 @@ print(sum(total))')"
 
 @test "what is no part or cannot be allowed is refused with what would be right" {
     fails 2 mscg run --isolate=most true
-    says "'most' is no part of a sandbox: expected default, strict, none, or some of ipc, uts, cgroup, net, seccomp"
+    says "'most' is no part of a sandbox: expected default, strict, none, or some of pid, mount, readonly, ipc, uts, cgroup, net, seccomp"
     fails 2 mscg run --allow=everything true
     says "'everything' cannot be allowed: expected some of io_uring, perf, userfaultfd, userns"
     fails 2 mscg run --isolate= true

@@ -1,0 +1,193 @@
+/* The mounts of a job: made in its own mount namespace by its own process, as its user with nothing but CAP_SYS_ADMIN,
+ * before it gives that up too. Paths of the user are opened with the user's rights. Everything is held by descriptors
+ * before something is put over it; nobody else is in this namespace yet. See child.h for what may be called here. */
+#include "src/runner/enclose.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/mount.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include "src/runner/child_code.h"
+
+#ifndef OPEN_TREE_CLONE
+#define OPEN_TREE_CLONE 1
+#endif
+#define AT_RECURSIVE_ 0x8000
+#define PATH_SIZE 4096
+
+/* Device nodes of the machine that a job sees; the rest of /dev is not there. */
+static const char *const devices[] = { "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty" };
+enum { DEVICES = sizeof devices / sizeof devices[0] };
+
+static const struct {
+	const char *target, *name;
+} links[] = {
+	{ "/proc/self/fd", "/dev/fd" }, { "/proc/self/fd/0", "/dev/stdin" }, { "/proc/self/fd/1", "/dev/stdout" },
+	{ "/proc/self/fd/2", "/dev/stderr" }, { "pts/ptmx", "/dev/ptmx" },
+};
+
+/* Of the job's own /proc: what tells of the machine and its kernel to who should not know, and what changes it. */
+static const char *const masked_files[] = { "/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/sched_debug", "/proc/kallsyms",
+	                                    "/proc/kmsg", "/proc/latency_stats" };
+static const char *const masked_dirs[]  = { "/proc/acpi", "/proc/scsi", "/proc/asound", "/sys/firmware", "/sys/kernel/security",
+	                                    "/sys/kernel/debug", "/sys/kernel/tracing", "/sys/devices/virtual/powercap" };
+static const char *const read_only[]    = { "/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs" };
+
+CHILD_CODE void set_capabilities(const struct child_plan *p, bool admin, bool effective)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3, .pid = 0 };
+	struct __user_cap_data_struct   caps[_LINUX_CAPABILITY_U32S_3] = { { 0, 0, 0 }, { 0, 0, 0 } };
+	if (admin)
+		caps[CAP_TO_INDEX(CAP_SYS_ADMIN)].permitted = CAP_TO_MASK(CAP_SYS_ADMIN);
+	if (effective)
+		caps[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective = CAP_TO_MASK(CAP_SYS_ADMIN);
+	must(p, sys(capset, &header, caps));
+}
+
+CHILD_CODE static long set_read_only(long dir, const char *path, unsigned flags)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
+	return sys(mount_setattr, dir, path, flags, &attr, sizeof attr);
+}
+
+CHILD_CODE static long hold(const char *path)
+{
+	return sys(open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE_);
+}
+
+CHILD_CODE static void put(const struct child_plan *p, long fd, const char *path)
+{
+	must(p, sys(move_mount, fd, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH));
+	sys(close, fd);
+}
+
+CHILD_CODE static void make_tmpfs(const struct child_plan *p, const char *path, const char *options, unsigned long flags)
+{
+	must(p, sys(mount, "tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV | flags, options));
+}
+
+/* The directories that lead to `path`, in a tmpfs of the job. */
+CHILD_CODE static void make_way(const struct child_plan *p, const char *path)
+{
+	char part[PATH_SIZE];
+	size_t n = length(path);
+	if (n >= sizeof part)
+		fail(p, -ENAMETOOLONG);
+	for (size_t i = 1; i <= n; i++) {
+		if (i < n && path[i] != '/')
+			continue;
+		copy(part, path, i);
+		part[i] = 0;
+		long r = sys(mkdirat, AT_FDCWD, part, 0755);
+		if (r < 0 && r != -EEXIST && r != -EROFS && r != -EACCES)
+			fail(p, r);
+	}
+}
+
+CHILD_CODE static void make_dev(const struct child_plan *p)
+{
+	long fd[DEVICES];
+	note(p, RUNNER_STAGE_DEV);
+	for (int i = 0; i < DEVICES; i++)
+		fd[i] = hold(devices[i]);
+	make_tmpfs(p, "/dev", "mode=0755,size=64k,nr_inodes=64", MS_NOEXEC);
+	for (int i = 0; i < DEVICES; i++) {
+		if (fd[i] < 0) /* this machine has none */
+			continue;
+		sys(close, must(p, sys(openat, AT_FDCWD, devices[i], O_WRONLY | O_CREAT | O_CLOEXEC, 0666)));
+		put(p, fd[i], devices[i]);
+	}
+	must(p, sys(mkdirat, AT_FDCWD, "/dev/pts", 0755));
+	must(p, sys(mkdirat, AT_FDCWD, "/dev/shm", 01777));
+	must(p, sys(mkdirat, AT_FDCWD, "/dev/mqueue", 0755));
+	must(p, sys(mount, "devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620"));
+	if (p->own_ipc)
+		must(p, sys(mount, "mqueue", "/dev/mqueue", "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
+	for (size_t i = 0; i < sizeof links / sizeof links[0]; i++)
+		must(p, sys(symlinkat, links[i].target, AT_FDCWD, links[i].name));
+	make_tmpfs(p, "/dev/shm", p->tmpfs_options, 0);
+	must(p, set_read_only(AT_FDCWD, "/dev", 0));
+}
+
+/* What a kernel has not got needs no cover. */
+CHILD_CODE static void cover_file(const struct child_plan *p, const char *path)
+{
+	long r = sys(mount, "/dev/null", path, NULL, MS_BIND, NULL);
+	if (r < 0 && r != -ENOENT)
+		fail(p, r);
+}
+
+CHILD_CODE static void cover_dir(const struct child_plan *p, const char *path)
+{
+	long r = sys(mount, "tmpfs", path, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,nr_inodes=2,mode=0555");
+	if (r < 0 && r != -ENOENT && r != -ENOTDIR && r != -EACCES)
+		fail(p, r);
+}
+
+CHILD_CODE static void make_proc(const struct child_plan *p)
+{
+	note(p, RUNNER_STAGE_PROC);
+	if (p->own_pid)
+		must(p, sys(mount, "proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
+	for (size_t i = 0; i < sizeof read_only / sizeof read_only[0]; i++) {
+		long fd = hold(read_only[i]);
+		if (fd == -ENOENT)
+			continue;
+		must(p, fd);
+		must(p, set_read_only(fd, "", AT_EMPTY_PATH | AT_RECURSIVE_));
+		put(p, fd, read_only[i]);
+	}
+	for (size_t i = 0; i < sizeof masked_files / sizeof masked_files[0]; i++)
+		cover_file(p, masked_files[i]);
+	for (size_t i = 0; i < sizeof masked_dirs / sizeof masked_dirs[0]; i++)
+		cover_dir(p, masked_dirs[i]);
+}
+
+/* The tree of cgroups as the job sees it from its own downwards, in place of the machine's, which stays writable for
+ * who owns the files; and the other places where the machine has it. */
+CHILD_CODE static void make_cgroup(const struct child_plan *p)
+{
+	note(p, RUNNER_STAGE_CGROUP);
+	long fs = must(p, sys(fsopen, "cgroup2", 1 /* FSOPEN_CLOEXEC */));
+	must(p, sys(fsconfig, fs, 6 /* FSCONFIG_CMD_CREATE */, NULL, NULL, 0));
+	long fd = must(p, sys(fsmount, fs, 1 /* FSMOUNT_CLOEXEC */,
+	                      MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
+	sys(close, fs);
+	put(p, fd, "/sys/fs/cgroup");
+	for (int i = 0; i < ENCLOSE_COVER_MAX; i++)
+		if (p->cover[i])
+			cover_dir(p, p->cover[i]);
+}
+
+CHILD_CODE void enclose(const struct child_plan *p)
+{
+	long keep[ENCLOSE_KEEP_MAX];
+
+	note(p, RUNNER_STAGE_MOUNTS);
+	set_capabilities(p, true, true);
+	must(p, sys(mount, NULL, "/", NULL, MS_REC | MS_SLAVE, NULL));
+	note(p, RUNNER_STAGE_KEEP);
+	for (int i = 0; i < ENCLOSE_KEEP_MAX; i++)
+		keep[i] = p->keep[i] ? must(p, hold(p->keep[i])) : -1;
+	note(p, RUNNER_STAGE_MOUNTS);
+	if (p->strict)
+		must(p, set_read_only(AT_FDCWD, "/", AT_RECURSIVE_));
+	make_dev(p);
+	make_proc(p);
+	note(p, RUNNER_STAGE_MOUNTS);
+	must(p, set_read_only(AT_FDCWD, "/sys", AT_RECURSIVE_));
+	make_cgroup(p);
+	note(p, RUNNER_STAGE_MOUNTS);
+	if (p->own_tmp) {
+		make_tmpfs(p, "/tmp", p->tmpfs_options, 0);
+		make_tmpfs(p, "/var/tmp", p->tmpfs_options, 0);
+	}
+	note(p, RUNNER_STAGE_KEEP);
+	for (int i = 0; i < ENCLOSE_KEEP_MAX; i++)
+		if (p->keep[i]) {
+			make_way(p, p->keep[i]);
+			put(p, keep[i], p->keep[i]);
+		}
+}
