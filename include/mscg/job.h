@@ -82,7 +82,10 @@ MSCG_PUBLIC int mscg_state_parse(const char *text, enum mscg_state *ret, struct 
 	X(SUPERVISOR_DIED,  "SupervisorDied",  "its supervisor was killed; the job was ended with it") \
 	X(NODE_DOWN,        "NodeDown",        "the machine was restarted under it") \
 	X(OUTCOME_UNKNOWN,  "OutcomeUnknown",  "was granted when mscgd stopped, and nothing shows how it ended") \
-	X(DEADLINE,         "DeadLine",        "could not end by its deadline")
+	X(DEADLINE,         "DeadLine",        "could not end by its deadline") \
+	X(USER_JOBS,        "QOSMaxJobsPerUserLimit", "its user runs as many jobs as a user may") \
+	X(USER_CPUS,        "QOSMaxCpuPerUserLimit", "its user has as many CPUs as a user may") \
+	X(USER_MEMORY,      "QOSMaxMemoryPerUser", "its user has as much memory as a user may")
 
 enum mscg_reason {
 #define X(name, label, text) MSCG_REASON_##name,

@@ -127,7 +127,8 @@ static struct mscg_job promise_all(struct backfill *b)
 	n = queue_front(core, first, n); /* the head is one of them */
 	next = behind(&first[n - 1]->job);
 	for (uint32_t i = 1; i < n; i++) {
-		if (!first[i]->shape) /* an array that may have no more tasks at a time */
+		/* An array may have no more tasks at a time, or its user no more jobs. */
+		if (!first[i]->shape || !first[i]->shape->listed)
 			continue;
 		if (may_start(b, &first[i]->job))
 			start(b, first[i]);

@@ -80,7 +80,7 @@ void book_list(struct core *core, struct live *l)
 	core->granted = l;
 }
 
-void book_unlist(struct live *l)
+void book_unlist(struct core *core, struct live *l)
 {
 	if (!l->granted_link)
 		return;
@@ -88,6 +88,7 @@ void book_unlist(struct live *l)
 	if (l->granted_next)
 		l->granted_next->granted_link = l->granted_link;
 	l->granted_link = NULL;
+	user_update(core, l->entry);
 }
 
 void book_release(struct core *core, struct entry *e)
@@ -96,7 +97,7 @@ void book_release(struct core *core, struct entry *e)
 
 	if (!holds(e))
 		return;
-	book_unlist(e->live);
+	book_unlist(core, e->live);
 	share = share_of(e);
 	book_accrue(core, e);
 	if (pool_of(&e->job) == POOL_EXCLUSIVE) {

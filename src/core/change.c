@@ -189,4 +189,5 @@ void change_policy(struct core *core, const struct core_policy *policy)
 	core->policy = *policy;
 	elastic_update_all(core);
 	queue_reconsider(core);
+	core->exceeded = users_over(core);
 }

@@ -4,6 +4,7 @@
 struct census {
 	const struct core *core;
 	struct mscg_error *error;
+	struct ids users; /* what is counted here for each */
 	uint64_t count[MSCG_STATE_COUNT], mem, indexed, timers, elastic, granted, room[POOL_COUNT], deficit[POOL_COUNT], owed[POOL_COUNT];
 	int64_t  shared;
 	bool     waits; /* some job waits for a shrink to be started */
@@ -52,13 +53,29 @@ static int check_size(struct census *c, const struct entry *e)
 	return 0;
 }
 
+static struct user *user_of(struct census *c, const struct entry *e)
+{
+	struct user *u = ids_get(&c->users, e->job.uid);
+
+	if (!u) {
+		u = xcalloc(1, sizeof *u);
+		ids_set(&c->users, e->job.uid, u);
+	}
+	return u;
+}
+
 static int check_granted(struct census *c, const struct entry *e)
 {
+	struct user *u;
 	int r = 0;
 
 	if (!holds(e) || !e->live)
 		return BAD(c, "job %s is %s and holds nothing", name(e), mscg_state_name(e->job.state));
 	c->mem += share_of(e)->mem_bytes;
+	u = user_of(c, e);
+	u->running++;
+	u->cpus += user_cpus(e);
+	u->mem += share_of(e)->mem_bytes;
 	c->granted++;
 	c->waits |= e->live->after_n > 0;
 	if (pool_of(&e->job) == POOL_SHARED)
@@ -90,6 +107,7 @@ static int check_job(struct census *c, const struct entry *e)
 	if (e->node.bits & (ENTRY_DIRTY | ENTRY_ENDED))
 		return BAD(c, "job %s was left dirty", name(e));
 	c->count[e->job.state]++;
+	user_of(c, e)->submitted++;
 	c->indexed += e->shape != NULL;
 	if (e->live)
 		c->timers += (e->live->deadline.at != USEC_NEVER) + (e->live->backoff.at != USEC_NEVER);
@@ -129,6 +147,8 @@ static int check_record(struct census *c, const struct entry *e)
 	if (e->live)
 		c->timers += (e->live->deadline.at != USEC_NEVER) + (e->live->backoff.at != USEC_NEVER);
 	c->count[MSCG_STATE_PENDING] += a->waiting;
+	if (a->waiting)
+		user_of(c, e)->submitted += a->waiting;
 	c->indexed += e->shape != NULL;
 	return 0;
 }
@@ -165,7 +185,9 @@ static int check_queue(struct census *c)
 
 			if (r < 0)
 				return r;
-			if (!s->head || s->listed != s->feasible)
+			if (!s->user != !(users_limited(&c->core->policy) && s->head && s->head->job.uid))
+				return BAD(c, "a shape of %u CPUs is %s of one user", s->cpus, s->user ? "" : "not");
+			if (!s->head || s->listed != (s->feasible && (!s->user || user_may_start(c->core, s->user, s->cpus, s->mem))))
 				return BAD(c, "a shape of %u CPUs is empty or not listed", s->cpus);
 		}
 	return c->indexed ? BAD(c, "%" PRIu64 " jobs think that they are in the index", c->indexed) : 0;
@@ -193,6 +215,25 @@ static int check_holders(struct census *c)
 static uint64_t count_nodes(const struct tnode *node)
 {
 	return node ? 1 + count_nodes(node->left) + count_nodes(node->right) : 0;
+}
+
+static int check_users(struct census *c)
+{
+	struct user *u, *mine;
+	uint64_t n = 0, counted = 0;
+
+	IDS_EACH(&c->core->users, uid, u)
+		n++;
+	IDS_EACH(&c->users, uid, mine) {
+		u = ids_get(&c->core->users, (uint32_t)uid);
+		counted++;
+		if (!u || u->submitted != mine->submitted || u->running != mine->running || u->cpus != mine->cpus || u->mem != mine->mem)
+			return BAD(c, "user %" PRIu64 ": %" PRIu64 " jobs of which %" PRIu64 " run, counted %" PRIu64 " and %" PRIu64, uid,
+			           mine->submitted, mine->running, u ? u->submitted : 0, u ? u->running : 0);
+	}
+	if (users_over(c->core) && !c->core->exceeded)
+		return BAD(c, "a user has more than a user may have");
+	return n == counted ? 0 : BAD(c, "%" PRIu64 " users have jobs, counted %" PRIu64, counted, n);
 }
 
 static int check_totals(struct census *c)
@@ -226,19 +267,26 @@ int core_check(const struct core *core, struct mscg_error *error)
 {
 	struct census c = {.core = core, .error = error};
 	struct entry *e;
-	int r;
+	struct user *u;
+	int r = 0;
 
 	if (core->broken)
 		return BAD(&c, "%s", core->broken_text);
 	IDS_EACH(&core->jobs, id, e) {
-		if (e->job.id.job != id)
-			return BAD(&c, "job %s is in the wrong place", name(e));
-		r = is_record(e) ? check_record(&c, e) : check_job(&c, e);
-		if (r < 0)
-			return r;
+		if (r == 0)
+			r = e->job.id.job != id ? BAD(&c, "job %s is in the wrong place", name(e)) :
+			    is_record(e) ? check_record(&c, e) : check_job(&c, e);
 	}
-	r = check_holders(&c);
+	if (r == 0)
+		r = check_holders(&c);
 	if (r == 0)
 		r = check_queue(&c);
-	return r < 0 ? r : check_totals(&c);
+	if (r == 0)
+		r = check_users(&c);
+	if (r == 0)
+		r = check_totals(&c);
+	IDS_EACH(&c.users, uid, u)
+		free(u);
+	ids_free(&c.users);
+	return r;
 }

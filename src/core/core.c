@@ -8,6 +8,7 @@ struct core *core_new(const struct core_machine *machine, const struct core_poli
 	core->policy = *policy;
 	core->next_job_id = 1;
 	core->next_seq = 1;
+	core->queue.by_user = users_limited(policy);
 	change_set_machine(core, machine);
 	return core;
 }
@@ -33,6 +34,7 @@ void core_free(struct core *core)
 		mscg_run_free(e->job.run);
 	}
 	depend_clear(core);
+	users_clear(core);
 	ids_free(&core->jobs);
 	for (uint32_t i = 0; i < core->chunks; i++)
 		free(core->chunk[i]);

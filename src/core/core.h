@@ -53,6 +53,8 @@ struct core_policy {
 	uint64_t default_mem_per_cpu; /* for jobs that ask for no memory; at least 4 MiB */
 	uint32_t default_time_limit_s; /* 0: none */
 	uint32_t max_launch_retries;   /* deferred launches in a row before the job fails */
+	/* Of one user, root apart; 0: no limit. Jobs that are not over, and of those granted jobs, CPUs as asked for, memory. */
+	uint64_t user_submitted, user_running, user_cpus_milli, user_mem_bytes;
 };
 
 struct core_now {
@@ -143,9 +145,9 @@ int  core_load(struct core *core, const struct mscg_row *row, struct core_now no
 /* Appends to *out (which must be clear). Never fails: what cannot be done is in the answers. */
 void core_step(struct core *core, const struct core_input *inputs, uint32_t n, struct core_now now, struct core_output *out);
 
-/* Whether CORE_SUBMIT of this would be refused now (policy.infeasible_reject, ids used up): 0, or the code and text that
+/* Whether CORE_SUBMIT of these, all of one user, would be refused now (policy.infeasible_reject, limits of its user, ids used up): 0, or the code and text that
  * the answer would have. Lets a caller take several jobs or none. */
-int core_admits(const struct core *core, const struct mscg_spec *spec, struct mscg_error *error);
+int core_admits(const struct core *core, struct mscg_spec *const *specs, uint32_t n, struct mscg_error *error);
 
 /* Looking, between steps. Pointers are borrowed until the next step. */
 const struct mscg_job *core_find(const struct core *core, struct mscg_id id); /* NULL: unknown or final. A pending task that is

@@ -48,6 +48,8 @@ struct shape {
 	uint32_t cpus, min; /* thousandths */
 	uint32_t limit_s, grace_s;
 	bool     quota, elastic, feasible, listed;
+	struct user  *user; /* whose, where users have limits; NULL: anybody's */
+	struct shape *user_next, **user_link; /* all of this user */
 	/* Least need below this node of the tree: by pool, so that whole subtrees are passed over. */
 	uint32_t least[POOL_COUNT];
 	uint64_t least_mem;
@@ -56,6 +58,7 @@ struct shape {
 struct queue {
 	struct tnode  *shapes; /* feasible ones that have jobs */
 	struct shape **bucket;
+	bool           by_user; /* shapes are of one user each: users have limits */
 	uint32_t       buckets, count;
 };
 
@@ -97,6 +100,14 @@ struct awaited {
 	uint32_t       cpus;
 };
 
+/* users.c: one who has jobs. */
+struct user {
+	uint32_t uid;
+	uint64_t submitted; /* waiting and granted, each task of an array */
+	uint64_t running, cpus, mem; /* granted; --cpus in thousandths, bytes */
+	struct shape *shapes; /* of what waits, where there are limits */
+};
+
 struct live {
 	struct entry *entry;
 	struct tnode  elastic; /* among the elastic jobs of its pool, lowest priority first */
@@ -120,6 +131,7 @@ struct live {
 	struct flight *flight;
 	bool          wishes;   /* by hand, while a flight was under way */
 	struct { uint64_t token; uint32_t cpus; uint64_t mem; } wish;
+	bool     counted; uint32_t counted_cpus; uint64_t counted_mem; /* in what its user has */
 	struct awaited *after; uint32_t after_n; /* shrinks that its launch waits for */
 };
 
@@ -164,6 +176,7 @@ struct core {
 
 	struct ids  waited; /* by number of a job: who waits for it or its tasks (depend.c) */
 	struct ids  jobs; /* plain jobs and records */
+	struct ids  users;
 	struct entry *spare, **chunk; uint32_t chunks, chunks_cap;
 	struct queue  queue;
 	struct tnode *timers;
@@ -187,6 +200,7 @@ struct core {
 	const struct entry *head; /* what nothing that starts or grows may make later; NULL: nobody */
 	int64_t  head_at; /* when that one is to start; USEC_NEVER: it is guarded */
 	bool     wanted; /* somebody who waits will start when what is under way has come back */
+	bool     exceeded; /* users have more than users may have: limits were higher when these were started */
 	bool     squeezed; /* the machine became smaller than what was granted */
 	bool     broken; /* an event did not fit the table */
 	char     broken_text[256];
@@ -246,7 +260,7 @@ void     book_claim(struct core *core, struct entry *e, const struct mscg_cpuset
 void     book_let_go(struct core *core, struct entry *e, const struct mscg_cpuset *set); /* to who claims it, or free */
 void     book_release(struct core *core, struct entry *e); /* everything, at the end of an attempt */
 void     book_list(struct core *core, struct live *live);   /* it holds something */
-void     book_unlist(struct live *live);
+void     book_unlist(struct core *core, struct live *live);
 void     book_accrue(struct core *core, struct entry *e);       /* cpu_held_usec up to now */
 void     book_dress(struct core *core, struct entry *e);  /* node name and memory nodes of its grant */
 
@@ -255,6 +269,7 @@ bool queue_before(const struct mscg_job *a, const struct mscg_job *b); /* in the
 void queue_add(struct core *core, struct entry *e);
 void queue_remove(struct core *core, struct entry *e);
 void queue_reconsider(struct core *core); /* machine or policy changed */
+void queue_allow(struct core *core, struct shape *s); /* lists it or not, by what its user has */
 void queue_clear(struct core *core);
 struct shape *queue_first(const struct core *core); /* NULL: nobody waits */
 /* The first shape in order whose head is not before `from` and fits; `later`: counting what comes back soon. */
@@ -268,6 +283,20 @@ bool     queue_feasible(const struct core *core, const struct mscg_job *job, cha
 
 /* The first of the queue in their order, an array as often as tasks of it may start; at most `most`. Returns how many. */
 uint32_t queue_front(const struct core *core, struct entry **first, uint32_t most);
+
+/* users.c: limits of users */
+bool         users_limited(const struct core_policy *policy); /* on what runs */
+void         users_clear(struct core *core);
+struct user *user_get(struct core *core, uint32_t uid); /* makes it if need be */
+void         user_count(struct core *core, uint32_t uid, int64_t jobs); /* so many more are not over */
+void         user_update(struct core *core, struct entry *e); /* what it holds, or that it does, is another */
+bool         users_over(const struct core *core); /* one has more than a user may: limits were higher before */
+uint32_t     user_cpus(const struct entry *e); /* that count for what holds something */
+bool         user_may_start(const struct core *core, const struct user *u, uint32_t cpus, uint64_t mem);
+bool         user_feasible(const struct core *core, uint32_t uid, uint32_t cpus, uint64_t mem, char *text); /* text: 160 or NULL */
+int          user_admits(const struct core *core, uint32_t uid, uint64_t more, char text[160]);
+enum mscg_reason user_why(const struct core *core, const struct entry *e, char text[160]); /* NONE: its limits let it start */
+bool         user_affords(const struct core *core, const struct entry *e, uint64_t more_cpus, uint64_t more_mem, char *text, size_t size);
 
 /* plan.c: what will be free when, by time limits */
 void    plan_make(const struct core *core, struct core_now now, const struct mscg_job *head, struct plan *plan);

@@ -80,7 +80,7 @@ void entry_drop_live(struct core *core, struct entry *e)
 		return;
 	timer_set(core, &e->live->deadline, USEC_NEVER);
 	timer_set(core, &e->live->backoff, USEC_NEVER);
-	book_unlist(e->live);
+	book_unlist(core, e->live);
 	entry_forget_live(e);
 }
 

@@ -54,7 +54,7 @@ void core_job_split(const struct mscg_job *record, uint32_t task, struct mscg_jo
 }
 
 /* What would be said to a submission: 0 or the refusal. */
-static int admit(const struct core *core, const struct mscg_job *job, bool *ret_feasible, char text[160])
+static int admit(const struct core *core, const struct mscg_job *job, uint64_t tasks, bool *ret_feasible, char text[160])
 {
 	text[0] = '\0';
 	*ret_feasible = queue_feasible(core, job, text);
@@ -62,19 +62,31 @@ static int admit(const struct core *core, const struct mscg_job *job, bool *ret_
 		snprintf(text, 160, "job ids are used up");
 		return -ENOSPC;
 	}
-	return *ret_feasible || !core->policy.infeasible_reject ? 0 : -ENOSPC;
+	if (!*ret_feasible && core->policy.infeasible_reject)
+		return -ENOSPC;
+	return user_admits(core, job->uid, tasks, text);
 }
 
-int core_admits(const struct core *core, const struct mscg_spec *spec, struct mscg_error *error)
+static uint64_t tasks_of(const struct mscg_spec *spec)
+{
+	return spec->array ? mscg_ranges_count(spec->array, spec->array_n) : 1;
+}
+
+int core_admits(const struct core *core, struct mscg_spec *const *specs, uint32_t n, struct mscg_error *error)
 {
 	struct mscg_job job;
+	uint64_t tasks = 0;
 	char text[160];
 	bool fits;
-	int r;
 
-	core_job_init(core, spec, (struct mscg_id){core->next_job_id, MSCG_NO_TASK}, &job);
-	r = admit(core, &job, &fits, text);
-	return r < 0 ? mscg_error_set(error, r, "%s", text) : 0;
+	for (uint32_t i = 0; i < n; i++) {
+		core_job_init(core, specs[i], (struct mscg_id){core->next_job_id, MSCG_NO_TASK}, &job);
+		tasks += tasks_of(specs[i]);
+		int r = admit(core, &job, tasks, &fits, text);
+		if (r < 0)
+			return mscg_error_set(error, r, "%s", text);
+	}
+	return 0;
 }
 
 void life_submit(struct core *core, const struct core_input *in)
@@ -89,7 +101,7 @@ void life_submit(struct core *core, const struct core_input *in)
 	int r;
 
 	core_job_init(core, in->spec, id, &job);
-	r = admit(core, &job, &fits, text);
+	r = admit(core, &job, tasks_of(in->spec), &fits, text);
 	if (r < 0) {
 		a = out_answer(core, in->token, (struct mscg_id){0, MSCG_NO_TASK}, r, CORE_RESIZE_NONE, true, "%s", text);
 		if (a)
@@ -103,6 +115,7 @@ void life_submit(struct core *core, const struct core_input *in)
 		e->node.bits = ENTRY_RECORD;
 		e->array = array_new(e, in->spec);
 		core->count[MSCG_STATE_PENDING] += e->array->waiting;
+		user_count(core, job.uid, (int64_t)e->array->waiting);
 	}
 	entry_index(core, e);
 	event = out_new(core, e, MSCG_EVENT_SUBMITTED);

@@ -96,6 +96,7 @@ static int load_granted(struct core *core, struct entry *e, struct mscg_error *e
 	core->mem_held += share->mem_bytes;
 	l = entry_live(core, e);
 	book_list(core, l);
+	user_update(core, e);
 	l->restored = true;
 	l->unsure = is_unsure(core, e);
 	change_note_hurt(core, e);
@@ -104,6 +105,7 @@ static int load_granted(struct core *core, struct entry *e, struct mscg_error *e
 	l->started_boot = core->now.boot_usec - (ago > 0 ? ago : 0);
 	life_set_deadline(core, e);
 	elastic_update(core, e);
+	core->exceeded |= users_over(core);
 	core->squeezed |= core->mem_held > core->mem_total || core->shared_free < 0;
 	return 0;
 }
@@ -136,6 +138,7 @@ static int load_record(struct core *core, const struct mscg_row *row, struct msc
 	e->job = row->job;
 	e->job.run = NULL;
 	core->count[MSCG_STATE_PENDING] += e->array->waiting;
+	user_count(core, e->job.uid, (int64_t)e->array->waiting);
 	r = row->dependency ? depend_set(core, e, row->dependency, error) : 0;
 	if (r < 0)
 		return r;
@@ -169,6 +172,7 @@ static int load_job(struct core *core, const struct mscg_row *row, struct mscg_e
 		return r;
 	}
 	core->count[e->job.state]++;
+	user_count(core, e->job.uid, 1);
 	if (e->job.state == MSCG_STATE_PENDING) {
 		gate_arm(core, e);
 		gate_consider(core, e);

@@ -141,6 +141,11 @@ static enum mscg_reason why_pending(const struct core *core, const struct entry 
 		say(text, "%s", buf);
 		return closed;
 	}
+	closed = user_why(core, e, buf);
+	if (closed != MSCG_REASON_NONE) {
+		say(text, "%s", buf);
+		return closed;
+	}
 	if (core->drained) {
 		say(text, "%s", mscg_reason_text(MSCG_REASON_DRAINED));
 		return MSCG_REASON_DRAINED;

@@ -47,6 +47,16 @@ void out_touch(struct core *core, struct entry *e)
 	core->dirty[core->dirty_n++] = e;
 }
 
+static void count_for_user(struct core *core, struct entry *e, bool was_over)
+{
+	bool is_over = mscg_state_is_final((enum mscg_state)e->job.state);
+
+	if (is_over != was_over)
+		user_count(core, e->job.uid, was_over ? 1 : -1);
+	if (e->live)
+		user_update(core, e);
+}
+
 uint32_t out_event(struct core *core, struct entry *e, struct mscg_event *event)
 {
 	struct core_output *out = core->out;
@@ -65,6 +75,7 @@ uint32_t out_event(struct core *core, struct entry *e, struct mscg_event *event)
 		if (!new)
 			core->count[was]--;
 		core->count[e->job.state]++;
+		count_for_user(core, e, new || mscg_state_is_final(was));
 	}
 	out_touch(core, e);
 	elastic_update(core, e);

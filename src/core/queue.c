@@ -86,31 +86,37 @@ bool queue_feasible(const struct core *core, const struct mscg_job *job, char te
 			         format_size(core->mem_total, b, sizeof b));
 		return false;
 	}
-	return true;
+	return user_feasible(core, job->uid, job->cpus_milli, job->mem_bytes, text);
 }
 
 static bool shape_is_feasible(const struct core *core, const struct shape *s)
 {
-	return least_of(core, s->cpus, s->min, s->elastic) <= book_total(core, shape_pool(s)) && s->mem <= core->mem_total;
+	return least_of(core, s->cpus, s->min, s->elastic) <= book_total(core, shape_pool(s)) && s->mem <= core->mem_total &&
+	       (!s->user || user_feasible(core, s->user->uid, s->cpus, s->mem, NULL));
 }
 
 /* -- shapes ------------------------------------------------------------------------------------------------------- */
 
-static bool has_shape(const struct shape *s, const struct mscg_job *job)
+static struct user *limited_user(struct core *core, const struct mscg_job *job)
 {
-	return s->limit_s == job->time_limit_s && s->grace_s == job->grace_s && s->cpus == job->cpus_milli && s->min == job->min_cpus_milli && s->mem == job->mem_bytes &&
+	return core->queue.by_user && job->uid ? user_get(core, job->uid) : NULL;
+}
+
+static bool has_shape(const struct shape *s, const struct user *user, const struct mscg_job *job)
+{
+	return s->user == user && s->limit_s == job->time_limit_s && s->grace_s == job->grace_s && s->cpus == job->cpus_milli && s->min == job->min_cpus_milli && s->mem == job->mem_bytes &&
 	       s->quota == !!(job->flags & MSCG_JOB_QUOTA) && s->elastic == !!(job->flags & MSCG_JOB_ELASTIC);
 }
 
-static uint32_t hash(const struct core *core, uint32_t cpus, uint32_t min, uint64_t mem, uint32_t limit_s)
+static uint32_t hash(const struct core *core, const struct user *user, uint32_t cpus, uint32_t min, uint64_t mem, uint32_t limit_s)
 {
-	return treap_weight(treap_weight(cpus, min), treap_weight((uint32_t)mem, (uint32_t)(mem >> 32) ^ treap_weight(limit_s, 0))) &
+	return treap_weight(treap_weight(cpus, min), treap_weight((uint32_t)mem, (uint32_t)(mem >> 32) ^ treap_weight(limit_s, user ? user->uid : 0))) &
 	       (core->queue.buckets - 1);
 }
 
 static struct shape **chain_of(struct core *core, const struct shape *s)
 {
-	return &core->queue.bucket[hash(core, s->cpus, s->min, s->mem, s->limit_s)];
+	return &core->queue.bucket[hash(core, s->user, s->cpus, s->min, s->mem, s->limit_s)];
 }
 
 static void grow_buckets(struct core *core)
@@ -132,13 +138,31 @@ static void grow_buckets(struct core *core)
 	free(old);
 }
 
+static void join_user(struct shape *s)
+{
+	s->user_next = s->user->shapes;
+	s->user_link = &s->user->shapes;
+	if (s->user_next)
+		s->user_next->user_link = &s->user_next;
+	s->user->shapes = s;
+}
+
+static void leave_user(struct core *core, struct shape *s)
+{
+	*s->user_link = s->user_next;
+	if (s->user_next)
+		s->user_next->user_link = s->user_link;
+	user_count(core, s->user->uid, 0);
+}
+
 static struct shape *shape_for(struct core *core, const struct mscg_job *job)
 {
+	struct user *user = limited_user(core, job);
 	struct shape *s;
 
 	grow_buckets(core);
-	for (s = core->queue.bucket[hash(core, job->cpus_milli, job->min_cpus_milli, job->mem_bytes, job->time_limit_s)]; s; s = s->next)
-		if (has_shape(s, job))
+	for (s = core->queue.bucket[hash(core, user, job->cpus_milli, job->min_cpus_milli, job->mem_bytes, job->time_limit_s)]; s; s = s->next)
+		if (has_shape(s, user, job))
 			return s;
 	s = xcalloc(1, sizeof *s);
 	s->cpus = job->cpus_milli;
@@ -148,6 +172,9 @@ static struct shape *shape_for(struct core *core, const struct mscg_job *job)
 	s->grace_s = job->grace_s;
 	s->quota = job->flags & MSCG_JOB_QUOTA;
 	s->elastic = job->flags & MSCG_JOB_ELASTIC;
+	s->user = user;
+	if (user)
+		join_user(s);
 	s->feasible = shape_is_feasible(core, s);
 	s->node.weight = treap_weight(job->id.job, job->id.task);
 	s->next = *chain_of(core, s);
@@ -164,6 +191,8 @@ static void shape_free(struct core *core, struct shape *s)
 		p = &(*p)->next;
 	*p = s->next;
 	core->queue.count--;
+	if (s->user)
+		leave_user(core, s);
 	free(s);
 }
 
@@ -175,14 +204,27 @@ static void unlist(struct core *core, struct shape *s)
 	s->listed = false;
 }
 
+static bool is_allowed(const struct core *core, const struct shape *s)
+{
+	return !s->user || user_may_start(core, s->user, s->cpus, s->mem);
+}
+
 static void list(struct core *core, struct shape *s)
 {
 	struct tnode *first = treap_first(s->jobs);
 
 	s->head = first ? container_of(first, struct entry, node) : NULL;
-	s->listed = s->head && s->feasible;
+	s->listed = s->head && s->feasible && is_allowed(core, s);
 	if (s->listed)
 		treap_insert(&by_shape, &core->queue.shapes, &s->node);
+}
+
+void queue_allow(struct core *core, struct shape *s)
+{
+	if (s->listed == (s->head && s->feasible && is_allowed(core, s)))
+		return;
+	unlist(core, s);
+	list(core, s);
 }
 
 void queue_add(struct core *core, struct entry *e)
@@ -216,8 +258,29 @@ void queue_remove(struct core *core, struct entry *e)
 		shape_free(core, s);
 }
 
+/* All anew: shapes are of one user each from now on, or of all. */
+static void rekey(struct core *core, bool by_user)
+{
+	_cleanup_free_ struct entry **all = NULL;
+	uint32_t n = 0, cap = 0;
+
+	for (uint32_t i = 0; i < core->queue.buckets; i++)
+		for (struct shape *s = core->queue.bucket[i]; s; s = s->next)
+			for (struct tnode *node = treap_first(s->jobs); node; node = treap_after(&by_queue, s->jobs, node)) {
+				GROW(all, n, cap);
+				all[n++] = container_of(node, struct entry, node);
+			}
+	for (uint32_t i = 0; i < n; i++)
+		queue_remove(core, all[i]);
+	core->queue.by_user = by_user;
+	for (uint32_t i = 0; i < n; i++)
+		queue_add(core, all[i]);
+}
+
 void queue_reconsider(struct core *core)
 {
+	if (core->queue.by_user != users_limited(&core->policy))
+		rekey(core, !core->queue.by_user);
 	for (uint32_t i = 0; i < core->queue.buckets; i++)
 		for (struct shape *s = core->queue.bucket[i]; s; s = s->next) {
 			unlist(core, s);

@@ -94,6 +94,7 @@ static void land(struct core *core, struct entry *e)
 	free(f->starters);
 	free(f);
 	elastic_update(core, e);
+	user_update(core, e);
 }
 
 static void landed_event(struct core *core, struct entry *e, enum mscg_event_kind kind, bool taken, const char *text)
@@ -288,7 +289,7 @@ static bool affordable(const struct core *core, const struct entry *e, uint32_t 
 		snprintf(text, size, "needs %s more memory, %s is free", format_size(more_mem, a, sizeof a),
 		         format_size(book_mem_free(core), b, sizeof b));
 	else
-		return true;
+		return user_affords(core, e, cpus > e->job.cpus_milli ? cpus - e->job.cpus_milli : 0, more_mem, text, size);
 	return false;
 }
 
@@ -313,6 +314,7 @@ static void begin_by_hand(struct core *core, struct entry *e, uint64_t token, ui
 	f->cpus_asked = cpus_asked;
 	f->token = token;
 	elastic_update(core, e);
+	user_update(core, e);
 	out_answer(core, token, e->job.id, 0, CORE_RESIZE_INPROGRESS, false, "to %s CPUs and %s of memory",
 	       format_cpus(cpus, a, sizeof a), format_size(mem, b, sizeof b));
 }

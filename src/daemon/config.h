@@ -36,6 +36,7 @@ struct config {
 	char    *isolate;             /* of jobs that do not say */
 	char    *operator_group;
 	int      privacy;             /* enum config_privacy */
+	uint64_t user_max_submit, user_max_jobs, user_max_cpus, user_max_mem; /* 0: no limit */
 	uint64_t user_request_rate;   /* a second, 0: no limit */
 	char    *poll_interval;       /* accepted, without effect */
 	char    *engine;              /* local; fake in tests */

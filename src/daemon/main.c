@@ -143,6 +143,10 @@ static void set_policy(struct daemon *d)
 		.default_mem_per_cpu  = c->default_mem_per_cpu ? c->default_mem_per_cpu : MAX_OF(per_cpu, UINT64_C(4) << 20),
 		.default_time_limit_s = (uint32_t)c->default_time_limit,
 		.max_launch_retries   = (uint32_t)c->max_launch_retries,
+		.user_submitted       = c->user_max_submit,
+		.user_running         = c->user_max_jobs,
+		.user_cpus_milli      = c->user_max_cpus * 1000,
+		.user_mem_bytes       = c->user_max_mem,
 	};
 }
 

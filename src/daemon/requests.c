@@ -251,12 +251,12 @@ static void submit_start(struct request *r)
 	}
 	for (; code >= 0 && admitted < n; admitted++) {
 		code = submit_admit(r, specs[admitted], &error);
-		if (code >= 0)
-			code = core_admits(r->d->core, specs[admitted], &error);
 		if (code >= 0 && specs[admitted]->attached &&
 		    (n != 1 || specs[admitted]->array || wire_conn_take_fds(r->client->conn, r->fds) != 3))
 			code = mscg_error_set(&error, -EINVAL, "an attached job comes alone, with three descriptors");
 	}
+	if (code >= 0)
+		code = core_admits(r->d->core, specs, n, &error);
 	if (code < 0) {
 		for (uint32_t i = 0; i < n; i++)
 			mscg_spec_free(specs[i]);

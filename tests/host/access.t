@@ -242,6 +242,39 @@ again = Peer(d.socket, OWNER).name_of("Ping", {})
 ok(again == "ok", "and after a second it may ask again", again)
 d.stop()
 
+# -- how much
+d = Daemon("--missing-controllers=warn", "--total-cpus", "4", "--user-max-jobs", "1", "--user-max-submit", "3")
+
+
+def sleeps(peer, number=1):
+    job = {"argv": ["sleep", "600"], "workdir": "/", "stdout_path": "/dev/null", "mem_bytes": 32 << 20, "env": 0}
+    try:
+        return [j["id"] for j in peer.call("Submit", jobs=[job] * number, environments=[["PATH=/usr/bin:/bin"]])["jobs"]]
+    except RuntimeError as e:
+        return str(e)
+
+
+first, second = Peer(d.socket, OWNER), Peer(d.socket, OTHER)
+runs, waits = sleeps(first, 2)
+neighbour, = sleeps(second)
+d.started(runs)
+d.started(neighbour)
+shown = d.show(waits)
+ok(shown["state"] == "PENDING" and shown["reason"] == "QOSMaxJobsPerUserLimit" and "may run 1 at a time" in shown["reason_text"],
+   "a user at the limit of running jobs waits, another user's job runs", shown["reason_text"])
+refused = sleeps(first, 2)
+ok("1 job more than the 3" in refused, "two more jobs, of which one is above what a user may have: none is taken", refused)
+d.process.kill()
+d.process.wait()
+d.start()
+Peer(d.socket, OWNER).call("Cancel", ids=[runs])
+d.started(waits)
+ok(d.show(runs)["state"] == "CANCELLED" and d.show(neighbour)["state"] == "RUNNING", "after a restart the limit holds, until one ends",
+   d.show(runs)["state"], d.show(neighbour)["state"])
+Peer(d.socket, 0).call("Cancel", ids=[waits, neighbour])
+d.wait(waits, neighbour)
+d.stop()
+
 for pid in children:
     try:
         os.kill(pid, signal.SIGKILL)

@@ -4,7 +4,7 @@
  *
  *   machine cores=4 threads=1 caches=1 nodes=1 packages=1 mem=8G shared=0-1     first line
  *   policy elastic=no threshold=50 calm=1000 retries=3 reject scheduler=easy|conservative|firstfit|fcfs depth=100
- *          guard=SECONDS                                                        may follow
+ *          guard=SECONDS user-submit=N user-jobs=N user-cpus=N user-mem=SIZE    may follow
  *   submit NAME cpus=2 [elastic=MIN:MAX] [mem=1G] [priority=5] [time=60] [grace=30] [array=0-9%2] [quota] [requeue]
  *                  [retries=N] [hold] [begin=SECONDS] [deadline=SECONDS] [uid=N]     seconds from now on
  *                  [after=DEPENDENCY]      jobs by number: afterok:1,afterany:2
@@ -366,6 +366,14 @@ static void do_policy(struct replay *r, char *args)
 			r->rig.policy.backfill_depth = number(r, value(w, "depth"));
 		if (value(w, "guard"))
 			r->rig.policy.starvation_guard_s = number(r, value(w, "guard"));
+		if (value(w, "user-submit"))
+			r->rig.policy.user_submitted = number(r, value(w, "user-submit"));
+		if (value(w, "user-jobs"))
+			r->rig.policy.user_running = number(r, value(w, "user-jobs"));
+		if (value(w, "user-cpus"))
+			r->rig.policy.user_cpus_milli = number(r, value(w, "user-cpus")) * 1000;
+		if (value(w, "user-mem"))
+			r->rig.policy.user_mem_bytes = size(r, value(w, "user-mem"));
 		if (streq(w, "reject"))
 			r->rig.policy.infeasible_reject = true;
 	}

@@ -142,13 +142,13 @@ static void test_answers(void **state)
 	assert_int_equal(r.out.answers[0].reason, MSCG_REASON_INFEASIBLE);
 	assert_int_equal(r.out.answers[0].token, 5);
 	assert_true(rig_job(&r, id_of(1))->flags & MSCG_JOB_INFEASIBLE);
-	assert_int_equal(core_admits(r.core, &huge, &error), 0);
+	assert_int_equal(core_admits(r.core, &(struct mscg_spec *){&huge}, 1, &error), 0);
 	r.policy.infeasible_reject = true;
 	rig_step(&r, &(struct core_input){.kind = CORE_POLICY, .policy = &r.policy}, 1);
 	rig_step(&r, &in, 1);
 	assert_int_equal(r.out.answers[0].code, -ENOSPC);
 	assert_int_equal(r.out.events_n, 0);
-	assert_int_equal(core_admits(r.core, &huge, &error), -ENOSPC);
+	assert_int_equal(core_admits(r.core, &(struct mscg_spec *){&huge}, 1, &error), -ENOSPC);
 	assert_string_equal(error.text, r.out.answers[0].text);
 	in.token = 0; /* nobody asks */
 	rig_step(&r, &in, 1);
@@ -168,7 +168,7 @@ static void test_ids_run_out(void **state)
 	assert_int_equal(rig_submit(&r, &spec).job, INT32_MAX);
 	rig_step(&r, &in, 1);
 	assert_int_equal(r.out.answers[0].code, -ENOSPC);
-	assert_int_equal(core_admits(r.core, &spec, NULL), -ENOSPC);
+	assert_int_equal(core_admits(r.core, &(struct mscg_spec *){&spec}, 1, NULL), -ENOSPC);
 	rig_close(&r);
 }
 

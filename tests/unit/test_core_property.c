@@ -358,6 +358,7 @@ static void random_spec(struct world *w, struct mscg_spec *s, struct mscg_range 
 		s->min_cpus_milli = unit * (1 + below(s->cpus_milli / unit));
 		s->max_cpus_milli = chance(20) ? 0 : s->cpus_milli + unit * below(6);
 	}
+	s->uid = below(4);
 	if (chance(15)) {
 		s->array_n = 1 + below(3);
 		for (uint32_t i = 0, at = 0; i < s->array_n; i++) {
@@ -386,6 +387,14 @@ static void random_update(struct world *w)
 			u->field[f].value = w->rig.now.real_usec + u->field[f].value * 4 * USEC_PER_SEC;
 	}
 	u->field[MSCG_FIELD_PRIORITY].given |= u->top;
+}
+
+static void limit_users(struct core_policy *p)
+{
+	p->user_submitted = chance(40) ? 0 : 1 + below(30);
+	p->user_running = chance(40) ? 0 : 1 + below(6);
+	p->user_cpus_milli = chance(40) ? 0 : 1000 * (1 + below(8));
+	p->user_mem_bytes = chance(40) ? 0 : GIB * (1 + below(8));
 }
 
 static void random_inputs(struct world *w)
@@ -448,6 +457,8 @@ static void random_inputs(struct world *w)
 		w->rig.policy.elastic = chance(80);
 		w->rig.policy.elastic_threshold = 30 + below(80);
 		w->rig.policy.scheduler = (enum core_scheduler)below(4);
+		if (chance(50))
+			limit_users(&w->rig.policy);
 		input(w, CORE_POLICY)->policy = &w->rig.policy;
 	}
 }
@@ -781,6 +792,8 @@ static void walk(struct world *w, uint64_t seed, uint32_t steps)
 	w->rig.policy.scheduler = (enum core_scheduler)below(4);
 	w->rig.policy.backfill_depth = below(3) ? 1 + below(20) : 100;
 	w->rig.policy.starvation_guard_s = chance(50) ? 1 + below(100) : 0;
+	if (chance(50))
+		limit_users(&w->rig.policy);
 	rig_open(&w->rig);
 	for (uint32_t i = 0; i < steps; i++) {
 		for (uint32_t p = 0; p < w->procs; p++)
