@@ -1,0 +1,180 @@
+/* What a decision costs, in units that are the same on every machine: instructions, counted by stepping through them one
+ * by one, and bytes. A change that makes the core walk its queue shows here, and nowhere else before a queue is long.
+ *
+ * plain: instructions of what users get
+ * timeout: 240
+ */
+#include "core_support.h"
+
+#include <malloc.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+
+enum { CPUS = 8, FEW = 1000, MANY = 1000000, CYCLES = 3, WARM_UP = 200 };
+
+/* Bounds, with room for another compiler: about twice of what was measured. */
+enum { MOST_INSTRUCTIONS = 60000, MOST_BYTES = 256 };
+
+struct costs {
+	uint64_t cycles[CYCLES]; /* instructions */
+	double   bytes;          /* of a waiting job */
+};
+
+struct queue {
+	struct test_machine machine;
+	struct core        *core;
+	struct core_now     now;
+	struct core_output  out;
+	struct mscg_id      running[CPUS];
+	unsigned            next;
+};
+
+static void take_step(struct queue *q, const struct core_input *in)
+{
+	core_output_clear(&q->out);
+	core_step(q->core, in, 1, q->now, &q->out);
+}
+
+/* What was started is seen to run. */
+static void begin_started(struct queue *q, unsigned place)
+{
+	for (uint32_t i = 0; i < q->out.actions_n; i++) {
+		if (q->out.actions[i].kind != MSCG_ACTION_START)
+			continue;
+		struct mscg_report report = {
+			.kind = MSCG_REPORT_STARTED, .id = q->out.actions[i].id, .attempt = 1, .time_usec = q->now.real_usec,
+		};
+		q->running[place] = report.id;
+		take_step(q, &(struct core_input){.kind = CORE_REPORT, .id = report.id, .report = &report});
+		return;
+	}
+}
+
+static void submit(struct queue *q, unsigned place)
+{
+	unsigned shape = q->next++ % 20;
+	struct mscg_spec spec = {
+		.cpus_milli = 1000, .mem_bytes = ((uint64_t)64 << 20) + shape * 4096, .grace_s = 30, .time_limit_s = 60 * (1 + shape % 7),
+		.priority = (int32_t)(q->next * 2654435761u >> 30),
+	};
+
+	spec.min_cpus_milli = spec.max_cpus_milli = spec.cpus_milli;
+	take_step(q, &(struct core_input){.kind = CORE_SUBMIT, .token = 1, .spec = &spec});
+	begin_started(q, place);
+}
+
+/* One of those that run ends, the next one starts, another one comes. */
+static void cycle(struct queue *q, unsigned i)
+{
+	unsigned place = i % CPUS;
+	struct mscg_report report = {
+		.kind = MSCG_REPORT_ENDED, .id = q->running[place], .attempt = 1, .time_usec = q->now.real_usec,
+	};
+
+	mscg_usage_init(&report.usage);
+	q->now.real_usec += 1000;
+	q->now.boot_usec += 1000;
+	take_step(q, &(struct core_input){.kind = CORE_REPORT, .id = report.id, .report = &report});
+	begin_started(q, place);
+	submit(q, place);
+}
+
+static struct costs *shared;
+
+/* Stops around each cycle, so that the parent steps through that and nothing else. */
+static void __attribute__((noreturn)) child(unsigned waiting)
+{
+	struct core_policy policy = {.scheduler = CORE_EASY, .elastic = true, .elastic_threshold = 50, .backfill_depth = 100};
+	struct queue *q = xcalloc(1, sizeof *q);
+
+	build_machine(&q->machine, 1, 1, 1, CPUS, 1);
+	q->core = core_new(&q->machine.m, &policy);
+	q->now  = (struct core_now){1700000000000000, 1000000000};
+	for (unsigned i = 0; i < CPUS; i++)
+		submit(q, i);
+	size_t before = mallinfo2().uordblks;
+	for (unsigned i = 0; i < waiting; i++)
+		submit(q, 0);
+	shared->bytes = (double)(mallinfo2().uordblks - before) / waiting;
+	for (unsigned i = 0; i < WARM_UP; i++)
+		cycle(q, i);
+	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+	for (unsigned i = 0; i < CYCLES; i++) {
+		raise(SIGSTOP);
+		cycle(q, i);
+		raise(SIGSTOP);
+	}
+	_exit(0);
+}
+
+static void await_stop(pid_t pid)
+{
+	int status = 0;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSTOPPED(status));
+	assert_int_equal(WSTOPSIG(status), SIGSTOP);
+}
+
+static uint64_t count_until_stop(pid_t pid)
+{
+	int status = 0;
+
+	for (uint64_t n = 1;; n++) {
+		assert_int_equal(ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL), 0);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_true(WIFSTOPPED(status));
+		if (WSTOPSIG(status) == SIGSTOP)
+			return n;
+		assert_int_equal(WSTOPSIG(status), SIGTRAP);
+		assert_true(n < 100 * MOST_INSTRUCTIONS);
+	}
+}
+
+static int by_value(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static struct costs measure(unsigned waiting)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		child(waiting);
+	for (unsigned i = 0; i < CYCLES; i++) {
+		await_stop(pid);
+		shared->cycles[i] = count_until_stop(pid);
+		assert_int_equal(ptrace(PTRACE_CONT, pid, NULL, NULL), 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	qsort(shared->cycles, CYCLES, sizeof *shared->cycles, by_value);
+	print_message("# %u waiting: %llu instructions for an end, a start and a submission; %.0f bytes for each that waits\n", waiting,
+	              (unsigned long long)shared->cycles[CYCLES / 2], shared->bytes);
+	return *shared;
+}
+
+static void decisions(void **state)
+{
+	(void)state;
+	struct costs few = measure(FEW), many = measure(MANY);
+
+	assert_in_range(few.cycles[CYCLES / 2], 1, MOST_INSTRUCTIONS);
+	assert_in_range(many.cycles[CYCLES / 2], 1, 3 * few.cycles[CYCLES / 2]);
+	assert_in_range((uint64_t)many.bytes, 1, MOST_BYTES);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(decisions)};
+
+	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
