@@ -36,7 +36,7 @@ $(PROBES): $(BUILD)/tests/probe/%: tests/probe/%.c
 	$(Q)$(CC) -std=c17 -D_GNU_SOURCE -O2 -Wall -static -MMD -MP -o $@ $< -lpthread
 
 # Measurements. Two are jobs: without libc, so that what is measured is the launch. What links the rooms says so.
-BENCH := $(addprefix $(BUILD)/bench/,floor load nothing first core_scale)
+BENCH := $(addprefix $(BUILD)/bench/,floor load nothing first core_scale launch)
 .PHONY: benches
 benches: $(BENCH)
 $(BENCH): $(BUILD)/flags
@@ -46,6 +46,8 @@ $(BENCH): $(BUILD)/bench/%: tests/bench/%.c
 $(BUILD)/bench/nothing $(BUILD)/bench/first: BENCH_FLAGS := -static -nostdlib -fno-stack-protector
 $(BUILD)/bench/floor: BENCH_LIBS := -lsqlite3
 $(BUILD)/bench/core_scale: $(CORE) $(BASE)
+$(BUILD)/bench/launch: $(ENGINE) $(CORE) $(RUNNER) $(SANDBOX) $(CGROUP) $(BASE)
+$(BUILD)/bench/launch: BENCH_LIBS := -lseccomp -lsystemd -lpthread
 
 # ---- running them
 

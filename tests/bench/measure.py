@@ -1,5 +1,5 @@
 """What is measured, and which row of the table it is for."""
-import json, os, statistics, subprocess, time
+import json, os, pwd, shutil, statistics, subprocess, time
 
 import peers
 from mscg_client import Connection, Daemon
@@ -100,11 +100,13 @@ def throughput(bed, name, isolate):
            "cpus": 0.125, "isolate": isolate}
 
     def work(n):
-        ids = []
+        """At most 500 are outstanding. A Wait has one reply, when all have ended: nobody is woken for each of them."""
+        groups = []
         for at in range(0, n, 100):
-            ids += [j["id"] for j in d.call("Submit", jobs=[dict(job, name="job%d" % i) for i in range(at, min(at + 100, n))])["jobs"]]
-        # One reply, when all have ended: nobody is woken for each of them.
-        return d.call("Wait", ids=ids)
+            groups.append([j["id"] for j in d.call("Submit", jobs=[dict(job, name="job%d" % i) for i in range(at, min(at + 100, n))])["jobs"]])
+            if len(groups) > 4:
+                d.call("Wait", ids=groups.pop(0))
+        d.call("Wait", ids=sum(groups, []))
 
     work(100)
     begin = time.monotonic()
@@ -154,7 +156,32 @@ def submissions(bed):
     stop(d)
 
 
+def launches(bed, name, isolate):
+    """One after the other, the engine alone."""
+    directory = "%s/launch.%s" % (bed.scratch, isolate)
+    uid = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else os.geteuid()
+    said = subprocess.check_output([bed.bench + "/launch", str(bed.less(800)), isolate, bed.nothing, bed.group + "/launch", directory, str(uid)])
+    bed.note(name, "us", json.loads(said)["mean"])
+
+
 # -- others
+
+def other_starts(bed):
+    found = []
+    bundle = bed.scratch + "/bundle"
+    if peers.have("crun"):
+        peers.crun_bundle(bundle, bed.nothing)
+        argv = ["/bin/sh", "-c", "exec crun --root=%s/crun run --bundle=%s bench.$$" % (bed.scratch, bundle)]
+        found.append(Measure([3], lambda: bed.note("crun run", "us", bed.floor("command", bed.less(100), *argv)["mean"])))
+    if peers.have("bwrap"):
+        argv = [shutil.which("bwrap"), "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--unshare-pid",
+                "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--die-with-parent", "/bin/true"]
+        found.append(Measure([3], lambda: bed.note("bubblewrap", "us", bed.floor("command", bed.less(200), *argv)["mean"])))
+    if peers.have("systemd-run") and os.path.isdir("/run/systemd/system"):
+        argv = [shutil.which("systemd-run"), "--quiet", "--scope", bed.nothing]
+        found.append(Measure([3], lambda: bed.note("systemd-run --scope", "us", bed.floor("command", bed.less(100), *argv)["mean"])))
+    return found
+
 
 def other_rates(bed):
     def slurm(tuned, n):
@@ -177,15 +204,25 @@ def other_rates(bed):
 
 
 def all_of(bed):
+    import scale
     return floors(bed) + [
+        Measure([3], lambda: launches(bed, "a launch, --isolate=none", "none")),
+        Measure([3], lambda: launches(bed, "a launch, default sandbox", "default")),
         Measure([1, 2], lambda: throughput(bed, "mscg, --isolate=none", "none")),
         Measure([1], lambda: throughput(bed, "mscg, default sandbox", "default")),
         Measure([4], lambda: idle_latency(bed)),
         Measure([5], lambda: submissions(bed)),
-    ] + other_rates(bed)
+    ] + other_starts(bed) + other_rates(bed) + scale.measures(bed)
+
+
+def added(bed, row, what, target, above, below, note):
+    """Launch costs beyond a bare clone3, exec and wait."""
+    values = [(a - f) / (b - f) for a, b, f in zip(bed.of(above), bed.of(below), bed.of("F_spawn"))]
+    return Ratio(row, what, target, values, note)
 
 
 def ratios(bed):
+    import scale
     none, idle = "mscg, --isolate=none", ["F_rtt", "F_sync", "F_idle"]
     samples = sorted(bed.samples.get("idle", []))
     below = sum(statistics.median(bed.of(n)) for n in idle) if samples else 0
@@ -196,13 +233,18 @@ def ratios(bed):
         bed.ratio(2, "jobs/s ÷ Slurm, default", ("≥", 5000), none, "Slurm, default", "slurm-wlm is not here"),
         bed.ratio(2, "jobs/s ÷ GNU parallel", ("≥", 15), none, "GNU parallel -j8", "parallel is not here"),
         bed.ratio(2, "jobs/s ÷ xargs -P2", ("≥", 1.3), none, "xargs -P2"),
+        added(bed, 3, "added cost of a launch: mscg, isolate=none ÷ crun run", ("≤", 1 / 25), "a launch, --isolate=none", "crun run", "crun is not here"),
+        added(bed, 3, "added cost of a launch: mscg, default sandbox ÷ bubblewrap", ("≤", 1), "a launch, default sandbox", "bubblewrap",
+              "bubblewrap is not here"),
+        added(bed, 3, "added cost of a launch: mscg, isolate=none ÷ systemd-run --scope", ("≤", 1 / 40), "a launch, --isolate=none",
+              "systemd-run --scope", "systemd does not run here"),
         bed.ratio(4, "idle, submission to first instruction ÷ (F_rtt + F_sync + F_idle): p50", ("≤", 2),
                   "idle: submission to first instruction, p50", idle),
         Ratio(4, "the same: p99 (of all rounds)", ("≤", 5), [samples[len(samples) * 99 // 100] / below] if samples else []),
         bed.ratio(5, "durable submissions/s, 100 in a message ÷ F_sql", ("≥", 0.15), "submissions, 100 in a message", "F_sql"),
         bed.ratio(5, "submissions/s: 64 clients ÷ 1 client", ("≥", 8), "submissions, 64 clients", "submissions, 1 client"),
         Ratio(5, "an array of 1,000,000 tasks, ms", ("≤", 10), bed.of("an array of 1,000,000 tasks")),
-    ]
+    ] + scale.ratios(bed)
 
 
 def bars(bed):
