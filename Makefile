@@ -95,9 +95,11 @@ $(BUILD)/mscgd: $(BUILD)/obj/src/daemon/main.o $(DAEMON) $(ENGINE) $(CORE) $(WIR
 	@echo "  LD    $@"
 	$(Q)$(CC) -o $@ $^ $(ALL_LDFLAGS) -ljansson -lsqlite3 -lsystemd -lhwloc -lseccomp -lpthread
 
+# One for each running job: static, it has a third less memory of its own. Not with sanitizers, or where there is no static libc.
+static_pie = $(if $(SANFLAGS),,$(shell echo 'int main(void) { return 0; }' | $(CC) -static-pie -x c -o /dev/null - 2>/dev/null && echo -static-pie))
 $(BUILD)/mscg-supervise: $(BUILD)/obj/src/runner/main.o $(RUNNER) $(BASE)
 	@echo "  LD    $@"
-	$(Q)$(CC) -o $@ $^ $(ALL_LDFLAGS)
+	$(Q)$(CC) -o $@ $^ $(ALL_LDFLAGS) $(static_pie)
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(BUILD)/have-build
 	@mkdir -p $(@D)
