@@ -145,6 +145,7 @@ struct store {
 	struct old_row old[OLD_ROWS];
 	struct store_copy *copy; /* borrowed: under way, reads through this connection */
 	int64_t       since_usec, since_key; /* the last answer of list's lower bound; since_usec 0: none */
+	int64_t       ended_high; /* no job of a higher key has ended; INT64_MAX: not known yet */
 };
 
 /* sql.c */

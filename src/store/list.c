@@ -234,6 +234,18 @@ static int range_of(struct store *store, const struct store_filter *f, int64_t *
 	return 0;
 }
 
+/* Of the newest jobs, those that wait stand before those that have ended. They are walked past once: what a walk from the
+ * top finds to have not ended is remembered (ended_high), and row_write() says what has ended above it since. */
+static bool walk_from_the_last_ended(struct store *store, const struct store_filter *f, unsigned set, int64_t *high)
+{
+	bool ended_only = !(outcomes(f->states) & 1u << OUTCOME_NONE), learns;
+
+	learns = ended_only && f->newest_first && set == 1u << WAY_ALL && *high >= store->ended_high;
+	if (ended_only)
+		*high = MIN_OF(*high, store->ended_high);
+	return learns;
+}
+
 int store_list_next(struct store *store, const struct store_filter *f, struct store_record **ret, uint32_t *ret_n,
                     struct mscg_id *ret_last, bool *ret_more, struct mscg_error *error)
 {
@@ -250,14 +262,18 @@ int store_list_next(struct store *store, const struct store_filter *f, struct st
 		return users;
 	if (users == 2)
 		uid = UINT32_MAX;
-	if (users > 0 && low <= high &&
-	    (r = open_walk(store, &walk, ways(store, f->states, uid != UINT32_MAX), uid, low, high, error)) < 0)
+	unsigned set = ways(store, f->states, uid != UINT32_MAX);
+	bool learns = walk_from_the_last_ended(store, f, set, &high);
+	if (users > 0 && low <= high && (r = open_walk(store, &walk, set, uid, low, high, error)) < 0)
 		return r;
 
 	struct cursor *c;
 	while ((c = next(&walk)) && list.n < f->limit && (!f->scan_max || looked < f->scan_max)) {
 		last = key_id(c->key);
 		looked++;
+		learns = learns && sqlite3_column_int(c->st, JOB_outcome) == OUTCOME_NONE;
+		if (learns)
+			store->ended_high = c->key - 1;
 		if (row_matches(f, uid, c->st) && (r = add_row(store, f, c->st, &list, error)) < 0)
 			return r;
 		if ((r = step(store, c, error)) < 0)

@@ -275,6 +275,7 @@ int store_ready(struct store *store, struct mscg_error *error)
 		return 0;
 	store->kept = (struct kept){0};
 	store->since_usec = 0;
+	store->ended_high = INT64_MAX;
 	int r = connect_db(store, error);
 	if (r == 0 && store->kept.next_seq < store->marked_seq)
 		r = mscg_error_set(error, -EBADMSG, "%s/mscg.db is damaged (opened anew, it lacks commits)", store->dir);

@@ -107,6 +107,8 @@ int row_write(struct store *store, const struct mscg_row *row, struct mscg_error
 	}
 	if (old.found && old.outcome != OUTCOME_NONE && outcome == OUTCOME_NONE)
 		store->since_usec = 0; /* requeued: a list's lower bound may be above it */
+	if (outcome != OUTCOME_NONE)
+		store->ended_high = MAX_OF(store->ended_high, key);
 	struct old_row new = {
 		.key = key, .found = true, .outcome = outcome, .uid = job->uid, .end_usec = job->end_usec,
 		.sums = sums_of_row(job, waiting),

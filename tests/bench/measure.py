@@ -78,8 +78,8 @@ def close():
 def floors(bed):
     f, n = bed.floor, bed.less
     return [
-        Measure([3], lambda: bed.note("F_spawn", "us", f("spawn", n(2000), bed.nothing)["mean"])),
-        Measure([3, 6], lambda: bed.note("/bin/true, whole process", "us", f("command", n(400), "/bin/true")["mean"])),
+        Measure([3], lambda: bed.note("F_spawn", "us", f("spawn", n(2000), bed.nothing)["p50"])),
+        Measure([3, 6], lambda: bed.note("/bin/true, whole process", "us", f("command", n(400), "/bin/true")["p50"])),
         Measure([1, 4], lambda: bed.note("F_fresh", "us", f("fresh", n(2000), bed.nothing, bed.group)["mean"])),
         Measure([4], lambda: bed.note("F_idle", "us", f("idle", n(80), bed.nothing, bed.group)["p50"])),
         Measure([1], lambda: bed.note("F_dur", "jobs/s", f("durable", n(16000), bed.nothing, bed.group, bed.scratch)["mean"])),
@@ -161,7 +161,7 @@ def launches(bed, name, isolate):
     directory = "%s/launch.%s" % (bed.scratch, isolate)
     uid = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else os.geteuid()
     said = subprocess.check_output([bed.bench + "/launch", str(bed.less(800)), isolate, bed.nothing, bed.group + "/launch", directory, str(uid)])
-    bed.note(name, "us", json.loads(said)["mean"])
+    bed.note(name, "us", json.loads(said)["p50"])
 
 
 # -- others
@@ -172,14 +172,14 @@ def other_starts(bed):
     if peers.have("crun"):
         peers.crun_bundle(bundle, bed.nothing)
         argv = ["/bin/sh", "-c", "exec crun --root=%s/crun run --bundle=%s bench.$$" % (bed.scratch, bundle)]
-        found.append(Measure([3], lambda: bed.note("crun run", "us", bed.floor("command", bed.less(100), *argv)["mean"])))
+        found.append(Measure([3], lambda: bed.note("crun run", "us", bed.floor("command", bed.less(100), *argv)["p50"])))
     if peers.have("bwrap"):
         argv = [shutil.which("bwrap"), "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--unshare-pid",
                 "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--die-with-parent", "/bin/true"]
-        found.append(Measure([3], lambda: bed.note("bubblewrap", "us", bed.floor("command", bed.less(200), *argv)["mean"])))
+        found.append(Measure([3], lambda: bed.note("bubblewrap", "us", bed.floor("command", bed.less(200), *argv)["p50"])))
     if peers.have("systemd-run") and os.path.isdir("/run/systemd/system"):
         argv = [shutil.which("systemd-run"), "--quiet", "--scope", bed.nothing]
-        found.append(Measure([3], lambda: bed.note("systemd-run --scope", "us", bed.floor("command", bed.less(100), *argv)["mean"])))
+        found.append(Measure([3], lambda: bed.note("systemd-run --scope", "us", bed.floor("command", bed.less(100), *argv)["p50"])))
     return found
 
 

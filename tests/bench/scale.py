@@ -54,7 +54,7 @@ def submit_process(bed):
     d = start("--total-mem", "4G", "--allow-root-jobs")
     Connection(d.socket).call("Drain")
     bed.note("mscg submit, whole process", "us", command(bed, bed.less(400), *client(
-        bed, "submit", "--socket", d.socket, "--isolate", "none", "--mem", "8M", "-D", "/tmp", bed.nothing))["mean"])
+        bed, "submit", "--socket", d.socket, "--isolate", "none", "--mem", "8M", "-D", "/tmp", bed.nothing))["p50"])
     stop(d)
 
 
@@ -141,7 +141,7 @@ def waiting(bed, n, name):
     submit_many(bed, d, n, plain(bed, priority=-10))
     bed.note("jobs/s past %s that wait" % name, "jobs/s", flow(bed, d))
     bed.note("mscg queue -n 50, %s wait" % name, "us",
-             command(bed, 20, *client(bed, "queue", "-n", "50", "--socket", d.socket))["mean"])
+             command(bed, 20, *client(bed, "queue", "-n", "50", "--socket", d.socket))["p50"])
     if n > 10000:
         seconds = 10 if bed.quick else 60
         bed.note("wakeups in %d s, %s wait" % (seconds, name), "", wakeups(d.process.pid, seconds))

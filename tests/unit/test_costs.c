@@ -176,5 +176,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {cmocka_unit_test(decisions)};
 
 	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("costs", tests, NULL, NULL);
 }
