@@ -173,6 +173,8 @@ static bool on_active(json_t *job, void *ctx)
 {
 	struct queue *q = ctx;
 
+	if (q->seen_n && order(job) <= q->seen[q->seen_n - 1])
+		return true;
 	for (; q->next && order(json_array_get(q->ended, q->next - 1)) < order(job); q->next--)
 		if (!print_job(q, json_array_get(q->ended, q->next - 1)))
 			return false;
@@ -217,6 +219,20 @@ static bool on_ended(json_t *job, void *ctx)
 	return json_array_size(q->ended) < ENDED_SHOWN;
 }
 
+/* Of a long queue no more is asked for than will be printed: each job of an answer is work for mscgd. Records of arrays
+ * that are not printed may have made it too few. */
+static int list_active(struct queue *q, struct mscg *m, struct list_filter *filter, struct mscg_error *error)
+{
+	uint32_t limit = q->o->limit;
+
+	filter->limit = limit;
+	int r = list_jobs(m, filter, on_active, q, error);
+	filter->limit = 0;
+	if (r < 0 || !limit || q->printed >= limit || q->seen_n < limit)
+		return r;
+	return list_jobs(m, filter, on_active, q, error);
+}
+
 /* Jobs that have not ended, between the last that have. */
 static int list_default(struct queue *q, struct mscg *m, struct list_filter *filter, struct mscg_error *error)
 {
@@ -231,7 +247,7 @@ static int list_default(struct queue *q, struct mscg *m, struct list_filter *fil
 	filter->active = true;
 	q->next = json_array_size(q->ended);
 	if (r == 0)
-		r = list_jobs(m, filter, on_active, q, error);
+		r = list_active(q, m, filter, error);
 	while (r == 0 && q->next && print_job(q, json_array_get(q->ended, q->next - 1)))
 		q->next--;
 	if (r == 0)
