@@ -40,17 +40,6 @@ static bool is_below(const char *path, const char *dir)
 	return strncmp(path, dir, n) == 0 && path[n] == '/';
 }
 
-/* In what a sandbox puts something of its own over. */
-static bool is_covered(const char *path)
-{
-	static const char *const dirs[] = { "/tmp", "/var/tmp", "/dev/shm" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
-		if (is_below(path, dirs[i]))
-			return true;
-	return false;
-}
-
 /* Places of the cgroup tree beside /sys/fs/cgroup: "ID PARENT DEVICE ROOT PLACE ... - TYPE". */
 static int find_cover(struct local *l, struct mscg_error *error)
 {
@@ -63,8 +52,7 @@ static int find_cover(struct local *l, struct mscg_error *error)
 		const char *type = strstr(line, " - ");
 
 		if (!type || strncmp(type + 3, "cgroup2 ", 8) != 0 || sscanf(line, "%*s %*s %*s %*s %4095s", place) != 1 ||
-		    streq(place, "/sys/fs/cgroup") || is_below(place, "/sys/fs/cgroup") ||
-		    is_covered(place))
+		    streq(place, "/sys/fs/cgroup") || is_below(place, "/sys/fs/cgroup"))
 			continue;
 		if (n == ARRAY_SIZE(l->cover))
 			return mscg_error_set(error, -E2BIG, "the cgroup tree is mounted at %s, %s and %.60s: too many places to cover", l->cover[0],
@@ -77,7 +65,6 @@ static int find_cover(struct local *l, struct mscg_error *error)
 
 static int set_mounts(struct local *l, const struct task *t, uint32_t parts, struct runner_launch *launch, struct mscg_error *error)
 {
-	const char *workdir = launch->workdir ? launch->workdir : "/";
 	uint64_t mem = t->grant->share[0].mem_bytes;
 	char id[MSCG_ID_TEXT];
 
@@ -88,8 +75,6 @@ static int set_mounts(struct local *l, const struct task *t, uint32_t parts, str
 			return r;
 	}
 	launch->strict  = parts & MSCG_PART_READONLY;
-	launch->own_tmp = !streq(workdir, "/tmp") && !streq(workdir, "/var/tmp");
-	launch->keep_workdir = is_covered(workdir) || (launch->strict && !streq(workdir, "/"));
 	if (mem)
 		snprintf(l->tmpfs_options, sizeof l->tmpfs_options, "mode=1777,size=%llu", (unsigned long long)mem);
 	else
@@ -97,7 +82,7 @@ static int set_mounts(struct local *l, const struct task *t, uint32_t parts, str
 	launch->tmpfs_options = l->tmpfs_options;
 	for (size_t i = 0; i < ARRAY_SIZE(l->cover); i++)
 		launch->cover[i] = l->cover[i];
-	if (t->elastic && is_covered(l->jobs_dir)) {
+	if (t->elastic) {
 		free(l->keep);
 		l->keep = xasprintf("%s/%s", l->jobs_dir, mscg_id_format(t->id, id));
 		launch->keep_path = l->keep;
@@ -116,6 +101,8 @@ int isolate_launch(struct local *l, const struct task *t, const struct mscg_spec
 		return r;
 	if (parts & MSCG_PART_READONLY)
 		parts |= MSCG_PART_MOUNT;
+	if (parts & MSCG_PART_MOUNT)
+		parts |= MSCG_PART_CGROUP; /* whose tree is mounted, which an ordinary user may do only in a namespace of its own */
 	if (parts & MSCG_PART_MOUNT && (r = set_mounts(l, t, parts, launch, error)) < 0)
 		return r;
 	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++)

@@ -92,13 +92,13 @@ CHILD_CODE static void make_places(const struct child_plan *p)
 	}
 }
 
-CHILD_CODE static void enter_workdir(const struct child_plan *p)
+/* `cwd` is what it is called without any link. */
+CHILD_CODE static void enter_workdir(const struct child_plan *p, const char *path, char cwd[PATH_SIZE])
 {
-	char cwd[PATH_SIZE];
 	note(p, RUNNER_STAGE_WORKDIR);
-	must(p, sys(chdir, p->workdir));
+	must(p, sys(chdir, path));
 	/* "(unreachable)/..." is a place outside of the root that we think we are in. */
-	must(p, sys(getcwd, cwd, sizeof cwd));
+	must(p, sys(getcwd, cwd, PATH_SIZE));
 	if (cwd[0] != '/')
 		fail(p, -ENOENT);
 }
@@ -225,6 +225,8 @@ CHILD_CODE static bool has_slash(const char *s)
 
 CHILD_CODE void child_prepare(struct child_plan *p)
 {
+	char cwd[PATH_SIZE], again[PATH_SIZE];
+
 	note(p, RUNNER_STAGE_SESSION);
 	must(p, sys(close_range, SUPERVISOR_DAEMON_FD, SUPERVISOR_LISTEN_FD, 0));
 	set_limits(p);
@@ -237,12 +239,12 @@ CHILD_CODE void child_prepare(struct child_plan *p)
 		must(p, sys(prctl, PR_SET_DUMPABLE, 0));
 	sys(umask, p->umask_);
 	make_places(p);
-	enter_workdir(p);
+	enter_workdir(p, p->workdir, cwd);
 	open_files(p);
 	if (p->mounts) {
-		enclose(p);
+		enclose(p, cwd);
 		give_up_root(p);
-		enter_workdir(p); /* as it is called now */
+		enter_workdir(p, cwd, again); /* what it is there now */
 	}
 }
 

@@ -20,7 +20,6 @@
 #define SCRIPT_FD 60
 #define SCRIPT_FD_PATH "/dev/fd/60"
 
-#define ENCLOSE_KEEP_MAX  2
 #define ENCLOSE_COVER_MAX 2
 
 struct child_plan {
@@ -32,10 +31,10 @@ struct child_plan {
 	int          stdio[3]; /* attached instead; -1: not */
 	int          script_fd; /* -1: none */
 	int          opened[3]; /* by the child itself: stdin, stdout, stderr */
-	/* A mount namespace of its own (enclose.c): what stays reachable at its place, where else the machine's cgroup
+	/* A mount namespace of its own (enclose.c): what stays reachable beside its working directory, where else the machine's cgroup
 	 * tree is, and how the job's tmpfs are mounted. */
-	bool         mounts, strict, own_tmp, own_ipc;
-	const char  *keep[ENCLOSE_KEEP_MAX], *cover[ENCLOSE_COVER_MAX], *tmpfs_options;
+	bool         mounts, strict, own_ipc;
+	const char  *keep, *cover[ENCLOSE_COVER_MAX], *tmpfs_options;
 	/* A pid namespace of its own (init.c) */
 	bool         own_pid;
 	int          report_fd;

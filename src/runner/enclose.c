@@ -21,6 +21,9 @@
 static const char *const devices[] = { "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty" };
 enum { DEVICES = sizeof devices / sizeof devices[0] };
 
+/* Of the job's own, sized to it. */
+static const char *const own_dirs[] = { "/tmp", "/var/tmp", "/dev/shm" };
+
 static const struct {
 	const char *target, *name;
 } links[] = {
@@ -86,19 +89,51 @@ CHILD_CODE static void make_way(const struct child_plan *p, const char *path)
 	}
 }
 
+/* The terminal that it was given, as its own /dev/console: it has a name then. -1: it is none of this machine's that we see. */
+CHILD_CODE static long hold_terminal(const struct child_plan *p)
+{
+	char path[32] = "/dev/pts/", digits[16];
+	struct stat given, found;
+	size_t n = 0, at = length(path);
+
+	must(p, sys(fstat, p->opened[0], &given));
+	/* As the kernel writes a device's numbers: 12 bits of major from bit 8 on, the minor around them. */
+	unsigned minor = (unsigned)(given.st_rdev & 0xff) | ((unsigned)(given.st_rdev >> 12) & ~0xffU);
+	do
+		digits[n++] = (char)('0' + minor % 10);
+	while (minor /= 10);
+	while (n > 0)
+		path[at++] = digits[--n];
+	path[at] = 0;
+	long fd = hold(path);
+	if (fd < 0)
+		return -1;
+	must(p, sys(fstat, fd, &found));
+	if (found.st_dev == given.st_dev && found.st_ino == given.st_ino && found.st_rdev == given.st_rdev)
+		return fd;
+	sys(close, fd);
+	return -1;
+}
+
+CHILD_CODE static void put_device(const struct child_plan *p, long fd, const char *path)
+{
+	sys(close, must(p, sys(openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666)));
+	put(p, fd, path);
+}
+
 CHILD_CODE static void make_dev(const struct child_plan *p)
 {
-	long fd[DEVICES];
+	long fd[DEVICES], terminal;
 	note(p, RUNNER_STAGE_DEV);
+	terminal = p->pty ? hold_terminal(p) : -1;
 	for (int i = 0; i < DEVICES; i++)
 		fd[i] = hold(devices[i]);
 	make_tmpfs(p, "/dev", "mode=0755,size=64k,nr_inodes=64", MS_NOEXEC);
-	for (int i = 0; i < DEVICES; i++) {
-		if (fd[i] < 0) /* this machine has none */
-			continue;
-		sys(close, must(p, sys(openat, AT_FDCWD, devices[i], O_WRONLY | O_CREAT | O_CLOEXEC, 0666)));
-		put(p, fd[i], devices[i]);
-	}
+	for (int i = 0; i < DEVICES; i++)
+		if (fd[i] >= 0) /* otherwise this machine has none */
+			put_device(p, fd[i], devices[i]);
+	if (terminal >= 0)
+		put_device(p, terminal, "/dev/console");
 	must(p, sys(mkdirat, AT_FDCWD, "/dev/pts", 0755));
 	must(p, sys(mkdirat, AT_FDCWD, "/dev/shm", 01777));
 	must(p, sys(mkdirat, AT_FDCWD, "/dev/mqueue", 0755));
@@ -161,33 +196,77 @@ CHILD_CODE static void make_cgroup(const struct child_plan *p)
 			cover_dir(p, p->cover[i]);
 }
 
-CHILD_CODE void enclose(const struct child_plan *p)
+CHILD_CODE static bool same(const char *a, const char *b)
 {
-	long keep[ENCLOSE_KEEP_MAX];
+	while (*a && *a == *b)
+		a++, b++;
+	return *a == *b;
+}
+
+CHILD_CODE static bool below(const char *path, const char *dir)
+{
+	while (*dir && *path == *dir)
+		path++, dir++;
+	return !*dir && *path == '/';
+}
+
+/* What the job's own directories would hide. */
+CHILD_CODE static bool is_hidden(const char *path)
+{
+	for (size_t i = 0; i < sizeof own_dirs / sizeof own_dirs[0]; i++)
+		if (below(path, own_dirs[i]))
+			return true;
+	return false;
+}
+
+CHILD_CODE static void put_back(const struct child_plan *p, long fd, const char *path)
+{
+	note(p, RUNNER_STAGE_KEEP);
+	if (fd >= 0) {
+		make_way(p, path);
+		put(p, fd, path);
+	}
+}
+
+/* The whole of it becomes read-only as a copy: the job's output is open in this one, and would keep it writable. */
+CHILD_CODE static void change_root(const struct child_plan *p)
+{
+	long fd = must(p, hold("/"));
+
+	must(p, set_read_only(fd, "", AT_EMPTY_PATH | AT_RECURSIVE_));
+	must(p, sys(move_mount, fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH));
+	must(p, sys(fchdir, fd));
+	must(p, sys(pivot_root, ".", "."));
+	must(p, sys(umount2, ".", MNT_DETACH));
+	sys(close, fd);
+}
+
+CHILD_CODE void enclose(const struct child_plan *p, const char *cwd)
+{
+	long work = -1, keep = -1;
+	bool own_tmp = !same(cwd, "/tmp") && !same(cwd, "/var/tmp");
 
 	note(p, RUNNER_STAGE_MOUNTS);
 	set_capabilities(p, true, true);
-	must(p, sys(mount, NULL, "/", NULL, MS_REC | MS_SLAVE, NULL));
+	must(p, sys(mount, NULL, "/", NULL, MS_REC | (p->strict ? MS_PRIVATE : MS_SLAVE), NULL));
 	note(p, RUNNER_STAGE_KEEP);
-	for (int i = 0; i < ENCLOSE_KEEP_MAX; i++)
-		keep[i] = p->keep[i] ? must(p, hold(p->keep[i])) : -1;
+	if (is_hidden(cwd) || (p->strict && !same(cwd, "/")))
+		work = must(p, hold("."));
+	if (p->keep && is_hidden(p->keep))
+		keep = must(p, hold(p->keep));
 	note(p, RUNNER_STAGE_MOUNTS);
 	if (p->strict)
-		must(p, set_read_only(AT_FDCWD, "/", AT_RECURSIVE_));
+		change_root(p);
 	make_dev(p);
 	make_proc(p);
 	note(p, RUNNER_STAGE_MOUNTS);
 	must(p, set_read_only(AT_FDCWD, "/sys", AT_RECURSIVE_));
 	make_cgroup(p);
 	note(p, RUNNER_STAGE_MOUNTS);
-	if (p->own_tmp) {
+	if (own_tmp) {
 		make_tmpfs(p, "/tmp", p->tmpfs_options, 0);
 		make_tmpfs(p, "/var/tmp", p->tmpfs_options, 0);
 	}
-	note(p, RUNNER_STAGE_KEEP);
-	for (int i = 0; i < ENCLOSE_KEEP_MAX; i++)
-		if (p->keep[i]) {
-			make_way(p, p->keep[i]);
-			put(p, keep[i], p->keep[i]);
-		}
+	put_back(p, work, cwd);
+	put_back(p, keep, p->keep);
 }

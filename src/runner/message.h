@@ -16,7 +16,7 @@
 #include "src/runner/runner.h"
 
 #define MESSAGE_MAGIC   0x6763736du /* "mscg" */
-#define MESSAGE_VERSION 2u
+#define MESSAGE_VERSION 3u
 #define MESSAGE_MAX     65536u            /* one packet */
 #define PAYLOAD_MAX     (16u * 1024 * 1024) /* in a memfd */
 #define START_FDS_MAX   7                 /* cgroup, payload, script, three of stdio, filter */
@@ -44,8 +44,6 @@ enum start_flag {
 	START_SHARE_STDERR  = 1 << 3, /* stderr is stdout's descriptor */
 	START_LINK_OPTIONAL = 1 << 4,
 	START_STRICT        = 1 << 5,
-	START_OWN_TMP       = 1 << 6,
-	START_KEEP_WORKDIR  = 1 << 7,
 	/* Descriptors that follow the cgroup's, in this order. */
 	START_FD_PAYLOAD    = 1 << 8,
 	START_FD_SCRIPT     = 1 << 9,

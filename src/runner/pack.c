@@ -90,8 +90,7 @@ static uint32_t flags_of(const struct runner_launch *l)
 	static const uint32_t attached[] = { START_FD_STDIN, START_FD_STDOUT, START_FD_STDERR };
 	uint32_t flags = (l->drop ? START_DROP : 0) | (l->append ? START_APPEND : 0) | (l->pty ? START_PTY : 0) |
 	                 (l->link_optional ? START_LINK_OPTIONAL : 0) | (l->script ? START_FD_SCRIPT : 0) |
-	                 (l->seccomp_fd >= 0 ? START_FD_SECCOMP : 0) | (l->strict ? START_STRICT : 0) |
-	                 (l->own_tmp ? START_OWN_TMP : 0) | (l->keep_workdir ? START_KEEP_WORKDIR : 0);
+	                 (l->seccomp_fd >= 0 ? START_FD_SECCOMP : 0) | (l->strict ? START_STRICT : 0);
 	for (int i = 0; i < 3; i++)
 		if (l->stdio[i] >= 0)
 			flags |= attached[i];

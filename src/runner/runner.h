@@ -96,9 +96,7 @@ struct runner_launch {
 	                         * a user namespace first, in which only its own user exists */
 	/* With NEWNS: */
 	bool        strict;        /* everything is read-only but what is kept and the job's own tmpfs */
-	bool        own_tmp;       /* /tmp and /var/tmp are the job's own */
-	bool        keep_workdir;  /* what stands at its working directory stays there, and writable */
-	const char *keep_path;     /* another directory that stays; NULL: none */
+	const char *keep_path;     /* a directory that stays reachable, beside the working directory; NULL: none */
 	const char *cover[2];      /* further places of the cgroup tree, to be covered; NULL: none */
 	const char *tmpfs_options; /* for mount(2), of each of its tmpfs */
 	int         seccomp_fd; /* memfd, sealed, with a program for seccomp(2) that is loaded just before exec; -1: none */

@@ -124,13 +124,14 @@ SCRIPT
     cat >try.sh <<'SCRIPT'
 stty rows 33 cols 77
 before=$(stty -g)
-mscg run --pty sh -c 'tty; stty size; [ -t 0 ] && [ -t 1 ] && [ -t 2 ] && echo all; ps -o tpgid= -p $$ >/dev/null; echo >/dev/tty controlling; read x; echo "got $x"; exit 6'
+mscg run --isolate=default --pty sh -c 'tty; stty size; [ -t 0 ] && [ -t 1 ] && [ -t 2 ] && echo all; ps -o tpgid= -p $$ >/dev/null; echo >/dev/tty controlling; read x; echo "got $x"; exit 6'
 echo "status $?"
+mscg run --isolate=none --pty tty
 [ "$before" = "$(stty -g)" ] && echo as before
 SCRIPT
     run script -qec "sh try.sh" /dev/null < <(sleep 3; echo typed; sleep 3)
     output=${output//$'\r'/}
-    for want in /dev/pts/ "33 77" all controlling "got typed" "status 6" "as before"; do
+    for want in /dev/console "33 77" all controlling "got typed" "status 6" /dev/pts/ "as before"; do
         [[ $output == *"$want"* ]] || { echo "no '$want' in: $output"; false; }
     done
 }
@@ -173,9 +174,10 @@ SCRIPT
 }
 
 @test "cancel ends what a job has started, also what ignores SIGTERM" {
-    mscg submit --grace 1 -o o sh -c 'trap "" TERM; (trap "" TERM; sleep 300) & echo $!; while :; do sleep 0.1; done'
+    mscg submit --isolate=default --grace 1 -o o sh -c 'trap "" TERM; (trap "" TERM; sleep 300.'$$') & echo $!; while :; do sleep 0.1; done'
     within 30 grep -q . o
+    within 30 pgrep -f "^sleep 300.$$\$"
     mscg cancel 1
     mscg wait -q 1 || true
-    ! kill -0 "$(cat o)" 2>/dev/null
+    ! pgrep -f "^sleep 300.$$\$" || false
 }

@@ -27,6 +27,7 @@ account_file("passwd", "person:x:%d:%d::%s/home:/bin/sh\n" % (USER, MAIN, top))
 account_file("group", "main:x:%d:\nmore:x:%d:person\nmost:x:%d:somebody,person\nother:x:4253:somebody\n" % (MAIN, *MORE))
 os.mkdir(top + "/home")
 os.chown(top + "/home", USER, MAIN)
+shutil.copy(os.path.join(os.path.abspath(os.environ.get("MSCG_BUILD", "build")), "tests/probe/inspect"), top + "/home/inspect")
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../vm"))
 from mscg_client import *
@@ -38,7 +39,7 @@ d.uid = USER
 os.setgroups([4253])
 d.connection = d.connect()
 os.setgroups([])
-job = d.submit(probe + "/inspect", "x", umask=0o027, workdir=top + "/home")
+job = d.submit(top + "/home/inspect", "x", umask=0o027, workdir=top + "/home")
 state = d.wait(job)[job]
 lines = d.output(job).splitlines()
 said = {l.split(" ")[0].rstrip(":"): " ".join(l.split(" ")[1:]).strip() for l in lines}

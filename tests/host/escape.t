@@ -1,0 +1,107 @@
+#!/usr/bin/python3
+# timeout: 100
+"""What tests/escape/attempts.py tries is refused inside the sandbox, default and strict, to an ordinary user's job and to one of
+root. An attempt counts if it works outside: as it is here, or as a job with --isolate=none."""
+import collections, ctypes, os, shutil, signal, socket, sys, tempfile
+
+here = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, here + "/../vm")
+from mscg_client import *
+
+FEWEST = 200 if os.geteuid() == 0 else 60  # attempts that count
+# Of root's own, in the sandbox too: files of the init that root owns, which say nothing and change only the job.
+ROOTS_OWN = {"write /proc/1/" + f for f in ("oom_score_adj", "clear_refs", "coredump_filter", "comm", "autogroup", "loginuid", "uid_map", "sched")} | {"read /proc/1/fd"}
+is_root = os.geteuid() == 0
+
+d = Daemon("--missing-controllers=warn", "--total-cpus", "4", "--total-mem", "1GB", "--allow-root-jobs", "--isolate=default")
+program = d.dir + "/attempts.py"  # the tree may lie where an ordinary user does not get
+shutil.copy(here + "/../escape/attempts.py", program)
+
+# What there is to reach: a neighbour, its supervisor, the daemon; files and memory of this machine; its sockets.
+neighbour = d.submit("sleep", "300")
+pid = d.started(neighbour)["pid"]
+
+
+def parent(pid):
+    with open("/proc/%d/stat" % pid) as f:
+        return int(f.read().rsplit(")", 1)[1].split()[1])
+
+
+secret = tempfile.NamedTemporaryFile(prefix="mscg-secret.", dir="/tmp")
+os.chmod(secret.name, 0o644)
+shared = tempfile.NamedTemporaryFile(prefix="mscg-secret.", dir="/dev/shm")
+os.chmod(shared.name, 0o644)
+libc = ctypes.CDLL(None, use_errno=True)
+key = 0x6d730000 | os.getpid() & 0xffff
+segment = libc.shmget(key, 4096, 0o1000 | 0o644)
+name = "mscg-escape-%d" % os.getpid()
+abstract, tcp = socket.socket(socket.AF_UNIX), socket.socket()
+abstract.bind("\0" + name)
+abstract.listen(64)
+tcp.bind(("127.0.0.1", 0))
+tcp.listen(64)
+places = {"cgroup": os.path.realpath("%s/jobs/job_%s" % (root, neighbour)), "abstract": name, "port": tcp.getsockname()[1], "shm_key": key,
+          "pids": {"a neighbour": pid, "its supervisor": parent(pid), "mscgd": d.process.pid},
+          "secrets": {"a file in /tmp": secret.name, "a file in /dev/shm": shared.name}}
+
+
+def read(text):
+    return {(group, attempt): result for group, attempt, result in map(json.loads, text.splitlines())}
+
+
+def outside():
+    victims = [subprocess.Popen(["sleep", "300"]) for _ in range(2)]
+    command = [sys.executable, program, json.dumps(dict(places, own=root, above=victims[0].pid, victim=victims[1].pid))]
+    leak = os.open("/", os.O_PATH)
+    os.set_inheritable(leak, True)
+    if is_root:
+        command = ["unshare", "--mount", "--propagation", "private"] + command
+    text = subprocess.run(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, timeout=80, close_fds=False).stdout
+    os.close(leak)
+    for v in victims:
+        v.kill()
+        v.wait()
+    return read(text)
+
+
+def inside(isolate, uid, **more):
+    c = Connection(d.socket, uid) if uid else Connection(d.socket)
+    spec = {"argv": [sys.executable, program, json.dumps(dict(places, **more))], "workdir": d.dir, "mem_bytes": 128 << 20,
+            "stdout_path": "%s/%%j.out" % (d.out if uid else d.dir), "env": 0, "isolate": isolate}
+    job = c.call("Submit", jobs=[spec], environments=[["PATH=/usr/bin:/bin"]])["jobs"][0]["id"]
+    state = d.wait(job)[job]
+    with open("%s/%s.out" % (d.out if uid else d.dir, job)) as f:
+        text = f.read()
+    ok(state["state"] == "COMPLETED", "%s, uid %d: the attempts were made" % (isolate, uid), d.show(job)["reason_text"]) if state["state"] != "COMPLETED" else None
+    return read(text)
+
+
+victim = subprocess.Popen(["sleep", "300"], user=d.uid)
+controls = [outside(), inside("none", d.uid, above=pid, victim=victim.pid)]
+victim.wait()
+works = {attempt for control in controls for attempt, result in control.items() if result == "worked"}
+everything = set(controls[0])
+groups = collections.Counter(group for group, _ in works)
+for group in sorted({g for g, _ in everything}):
+    ok(groups[group] > 0, "outside work, of %s: %d of %d" % (group, groups[group], sum(g == group for g, _ in everything)))
+without = sorted("%s: %s: %s" % (*a, controls[0][a]) for a in everything - works)
+diag("without a control here: %d" % len(without))
+if "-v" in sys.argv:
+    diag("\n".join(without))
+ok(len(works) >= FEWEST, "attempts that count: %d, at least %d" % (len(works), FEWEST))
+
+for isolate, uid in [("default", d.uid), ("strict", d.uid)] + ([("default", 0), ("strict", 0)] if is_root else []):
+    results = inside(isolate, uid, above=1, victim=1)
+    ok(set(results) == everything, "%s, uid %d: all were made" % (isolate, uid), sorted(everything - set(results))[:5])
+    escaped = sorted("%s: %s" % a for a, result in results.items() if result in ("worked", "") and
+                     not (a[0].endswith("(strict)") and isolate != "strict") and not (uid == 0 and a[1] in ROOTS_OWN))
+    ok(not escaped, "%s, uid %d: none works" % (isolate, uid), *escaped)
+    if "-v" in sys.argv:
+        diag("\n".join("%s: %s: %s" % (*a, r) for a, r in sorted(results.items())))
+j = d.show(neighbour)
+ok(j["state"] == "RUNNING" and d.process.poll() is None, "the neighbour and mscgd are still there", j["state"])
+
+libc.shmctl(segment, 0, None)
+d.stop()
+shutil.rmtree(d.dir)
+done()
