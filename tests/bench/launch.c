@@ -16,6 +16,7 @@
 struct bench {
 	struct engine *engine;
 	enum mscg_report_kind said;
+	int32_t exit_code;
 	char text[160];
 };
 
@@ -33,6 +34,8 @@ static void on_report(void *ctx, struct mscg_report *report)
 
 	if (report->kind != MSCG_REPORT_EXITED) /* what matters comes after */
 		b->said = report->kind;
+	if (report->kind == MSCG_REPORT_ENDED)
+		b->exit_code = report->exit_code;
 	snprintf(b->text, sizeof b->text, "%s", report->text);
 	mscg_report_clear(report);
 }
@@ -55,8 +58,8 @@ static void run(struct bench *b, uint32_t number, const struct mscg_spec *spec, 
 		struct pollfd p = { .fd = b->engine->ops->fd(b->engine), .events = POLLIN };
 		poll(&p, 1, -1);
 		b->engine->ops->dispatch(b->engine);
-		if (b->said == MSCG_REPORT_START_FAILED || b->said == MSCG_REPORT_START_DEFERRED) {
-			fprintf(stderr, "launch: %s\n", b->text);
+		if (b->exit_code || b->said == MSCG_REPORT_START_FAILED || b->said == MSCG_REPORT_START_DEFERRED) {
+			fprintf(stderr, "launch: exit code %d: %s\n", b->exit_code, b->text);
 			exit(1);
 		}
 	}
@@ -81,7 +84,7 @@ int main(int argc, char **argv)
 	struct mscg_cpuset allowed;
 	char **warnings = NULL;
 
-	if (n < 1) {
+	if (n < 1 || *argv[3] != '/') {
 		fprintf(stderr, "usage: launch N ISOLATE PROGRAM CGROUP DIR [UID]\n");
 		return 2;
 	}
@@ -101,7 +104,7 @@ int main(int argc, char **argv)
 	struct mscg_spec *spec = mscg_spec_new();
 	char *job[] = { argv[3], NULL };
 	spec->argv        = strv_copy(job);
-	spec->workdir     = xstrdup("/tmp");
+	spec->workdir     = xstrndup(argv[3], (size_t)(strrchr(argv[3], '/') - argv[3]));
 	spec->stdout_path = xstrdup("/dev/null");
 	spec->uid = spec->gid = argc > 6 ? (uint32_t)strtoul(argv[6], NULL, 10) : (uint32_t)getuid();
 	struct mscg_grant *grant = mscg_grant_new(1);

@@ -96,7 +96,8 @@ def throughput(bed, name, isolate):
     """Submitted 100 in a message, durable, accounted; 8 in flight (shares of a CPU)."""
     n = bed.less(8000)
     d = start("--total-cpus", str(os.cpu_count()), "--shared-cpus", "1", "--spare-supervisors", "8", "--total-mem", "4G")
-    job = {"argv": [bed.nothing], "workdir": "/tmp", "mem_bytes": 8 << 20, "stdout_path": "/dev/null", "cpu_mode": "quota",
+    # Its working directory is what a job with a /tmp of its own still sees below it.
+    job = {"argv": [bed.nothing], "workdir": bed.scratch, "mem_bytes": 8 << 20, "stdout_path": "/dev/null", "cpu_mode": "quota",
            "cpus": 0.125, "isolate": isolate}
 
     def work(n):
@@ -107,6 +108,9 @@ def throughput(bed, name, isolate):
             if len(groups) > 4:
                 d.call("Wait", ids=groups.pop(0))
         d.call("Wait", ids=sum(groups, []))
+        ended = d.show(groups[-1][-1])
+        if ended["state"] != "COMPLETED":
+            raise RuntimeError("a job is %s: %s" % (ended["state"], ended["reason_text"]))
 
     work(100)
     begin = time.monotonic()
