@@ -63,14 +63,41 @@ def start(*more):
 
 
 def stop(d):
-    daemons.remove(d)
     d.stop()
+    daemons.remove(d)
+    subprocess.call(["rm", "-rf", d.dir])
+
+
+def end_group(path):
+    """Whatever is in a cgroup and below it is killed, and they are removed."""
+    if not os.path.isdir(path):
+        return
+    with open(path + "/cgroup.kill", "w") as file:
+        file.write("1")
+    end = time.monotonic() + 10
+    while "populated 1" in open(path + "/cgroup.events").read() and time.monotonic() < end:
+        time.sleep(0.01)
+    for base, dirs, _ in os.walk(path, topdown=False):
+        for name in dirs:
+            os.rmdir(os.path.join(base, name))
+    os.rmdir(path)
+
+
+def abandon(bed, d):
+    """Without cancelling what waits, which takes long where that is much."""
+    daemons.remove(d)
+    d.process.kill()
+    d.process.wait()
+    end_group(bed.group + "/jobs")
     subprocess.call(["rm", "-rf", d.dir])
 
 
 def close():
     for d in list(daemons):
-        stop(d)
+        d.process.kill()
+        d.process.wait()
+        subprocess.call(["rm", "-rf", d.dir])
+        daemons.remove(d)
 
 
 # -- the floor

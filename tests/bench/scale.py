@@ -1,7 +1,7 @@
 """Rows of the table that are about size: how costs grow with what waits and what runs, and what restarting costs."""
 import json, os, shutil, sqlite3, statistics, subprocess, time
 
-from measure import Measure, Ratio, start, stop
+from measure import Measure, Ratio, abandon, start, stop
 from mscg_client import Connection
 
 
@@ -153,10 +153,7 @@ def waiting(bed, n, name):
         d.call("Ping")
         bed.note("restart with %s waiting and as many ended" % name, "s", time.monotonic() - begin)
         bed.note("SELECT of the same rows", "s", raw)
-        d.process.kill() # to cancel so many is not what is measured
-        d.process.wait()
-        d.start()
-    stop(d)
+    abandon(bed, d)
 
 
 # -- 9, 11, 12: what runs
