@@ -11,6 +11,7 @@
  *     floor sync    N DIR                  us: 4 KiB written and fdatasync                                 F_sync
  *     floor rtt     N                      us: 64 bytes to another process and back, unix socket           F_rtt
  *     floor write   N CGROUP FILE TEXT     us: one file of a cgroup: open, write, close                    F_write
+ *     floor scan    N DATABASE             s: every column of every row of mscgd's job and spec tables
  *     floor command N PROGRAM [ARG]...     us: any command, clone3 to its end, without output
  *
  * Prints {"mean", "p50", "p99", "min", "max"}; where it is a rate, only the mean is of use. Limits and statistics that
@@ -414,6 +415,31 @@ static void run_sync(long n, const char *dir)
 	close(fd);
 }
 
+static void scan_table(const char *text)
+{
+	sqlite3_stmt *st = prepare(text);
+
+	while (sqlite3_step(st) == SQLITE_ROW)
+		for (int i = 0; i < sqlite3_column_count(st); i++)
+			sqlite3_column_bytes(st, i);
+	sqlite3_finalize(st);
+}
+
+static void run_scan(long n, const char *path)
+{
+	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK) {
+		fprintf(stderr, "floor: %s: %s\n", path, sqlite3_errmsg(db));
+		exit(1);
+	}
+	for (long i = 0; i < n; i++) {
+		double begin = now_usec();
+		scan_table("SELECT * FROM job");
+		scan_table("SELECT * FROM spec");
+		note((now_usec() - begin) / 1e6);
+	}
+	sqlite3_close(db);
+}
+
 static void run_rtt(long n)
 {
 	char text[64] = "";
@@ -461,7 +487,7 @@ static void say_limits(int cgroup)
 
 static _Noreturn void usage(void)
 {
-	fprintf(stderr, "floor: spawn|fresh|idle|durable|sql|sync|rtt|write|command N ..., or limits CGROUP\n");
+	fprintf(stderr, "floor: spawn|fresh|idle|durable|sql|sync|rtt|write|scan|command N ..., or limits CGROUP\n");
 	exit(2);
 }
 
@@ -489,6 +515,8 @@ int main(int argc, char **argv)
 		run_sql(n, argv[3]);
 	else if (strcmp(what, "sync") == 0 && argc == 4)
 		run_sync(n, argv[3]);
+	else if (strcmp(what, "scan") == 0 && argc == 4)
+		run_scan(n, argv[3]);
 	else if (strcmp(what, "rtt") == 0 && argc == 3)
 		run_rtt(n);
 	else if (strcmp(what, "write") == 0 && argc == 6)

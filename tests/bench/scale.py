@@ -1,5 +1,5 @@
 """Rows of the table that are about size: how costs grow with what waits and what runs, and what restarting costs."""
-import json, os, shutil, sqlite3, statistics, subprocess, time
+import json, os, shutil, statistics, subprocess, time
 
 from measure import Measure, Ratio, abandon, start, stop
 from mscg_client import Connection
@@ -111,17 +111,6 @@ def flow(bed, d, running=0):
     return n / (time.monotonic() - begin)
 
 
-def scan(path):
-    """Every column of every row, as restarting needs them."""
-    db, begin = sqlite3.connect("file:%s?mode=ro" % path, uri=True), time.monotonic()
-    for table in "job", "spec":
-        for row in db.execute("SELECT * FROM " + table):
-            pass
-    took = time.monotonic() - begin
-    db.close()
-    return took
-
-
 def waiting(bed, n, name):
     """n jobs that wait for a CPU which another holds."""
     options = ["--total-cpus", "2", "--shared-cpus", "1", "--spare-supervisors", "8", "--total-mem", "8G"]
@@ -147,7 +136,7 @@ def waiting(bed, n, name):
         bed.note("wakeups in %d s, %s wait" % (seconds, name), "", wakeups(d.process.pid, seconds))
         d.process.terminate()
         d.process.wait()
-        raw = min(scan(d.dir + "/state/mscg.db") for _ in range(2))
+        raw = bed.floor("scan", 2, d.dir + "/state/mscg.db")["min"]
         begin = time.monotonic()
         d.start()
         d.call("Ping")
