@@ -177,6 +177,9 @@ class World:
         options = list(options)
         if not any(o.startswith("--missing") for o in options) and not os.environ.get("MSCG_VM"):
             options.append("--missing-controllers=warn")
+        if not any(o.startswith("--isolate") for o in options):
+            # The ledger lies in /dev/shm, of which a sandboxed job has its own; and pids in it are looked for outside.
+            options.append("--isolate=" + os.environ.get("MSCG_ISOLATE", "none"))
         self.prefix, self.env = list(prefix), env
         self.command = [os.path.join(build, "mscgd"), "--cgroup-root", self.cgroup, "--state-dir", self.state, "--runtime-dir",
                         self.runtime, "--socket", self.socket, "--shared-cpus", "1", *options]
