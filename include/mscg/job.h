@@ -182,6 +182,7 @@ struct mscg_spec {
 	bool   hold;      /* waits until it is released */
 	bool   requeue;   /* run again after NODE_FAIL or LOST */
 	uint32_t max_retries; /* run again so often after FAILED, OUT_OF_MEMORY */
+	uint64_t log_max;     /* bytes in each output file; what is more is cut; 0: no limit */
 	bool   attached;  /* stdio are descriptors of the submitting client (`mscg run`), not files */
 	bool   pty;       /* attached stdin is a terminal of its own: make it the controlling one */
 	enum mscg_cpu_mode cpu_mode;
@@ -225,6 +226,7 @@ struct mscg_usage {
 	uint64_t oom_kills;
 	uint64_t pids_peak;
 	uint64_t io_read_bytes, io_write_bytes;
+	uint64_t log_cut_bytes; /* of output, by log_max; unknown without it */
 };
 MSCG_PUBLIC void mscg_usage_init(struct mscg_usage *usage); /* everything MSCG_UNKNOWN, cpu_held_usec 0 */
 

@@ -313,6 +313,13 @@ static int check_isolation(const struct mscg_spec *spec, struct mscg_error *erro
 	return r == 0 && spec->allow ? mscg_allow_parse(spec->allow, &bits, error) : r;
 }
 
+static int check_log(const struct mscg_spec *spec, struct mscg_error *error)
+{
+	if (spec->log_max && spec->attached)
+		return mscg_error_set(error, -EINVAL, "--log-max is for output files: an attached job has none");
+	return 0;
+}
+
 static int check_array(const struct mscg_spec *spec, struct mscg_error *error)
 {
 	uint64_t count;
@@ -391,6 +398,8 @@ int mscg_spec_check(struct mscg_spec *spec, struct mscg_error *error)
 		r = check_dependency(spec, error);
 	if (r == 0)
 		r = check_isolation(spec, error);
+	if (r == 0)
+		r = check_log(spec, error);
 	if (r == 0 && spec->attached && spec->hold)
 		r = mscg_error_set(error, -EINVAL, "a held job cannot be attached to a terminal: submit it instead");
 	if (r == 0 && spec->pty && !spec->attached)

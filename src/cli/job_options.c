@@ -166,6 +166,7 @@ static void set_texts(struct mscg_spec *spec, const struct job_options *o)
 	spec->deadline_usec = o->deadline;
 	spec->truncate = streq(o->open_mode, "truncate");
 	spec->max_retries = o->max_retries;
+	spec->log_max = o->log_max;
 	spec->requeue = (o->requeue || o->max_retries) && !o->no_requeue;
 	spec->slurm_env = o->slurm_env;
 	spec->umask = umask(0);

@@ -14,6 +14,7 @@ struct job_options {
 		uint64_t total, per_cpu; /* at most one is given */
 	} memory;
 	uint32_t time_limit, max_retries;
+	uint64_t log_max;
 	int64_t  grace_ms; /* -1: not given */
 	int32_t  priority, nice;
 	int64_t  begin, deadline; /* usec since the epoch; 0: not given */
@@ -68,6 +69,8 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 	 .values = VALUES_FILE}, \
 	{0, "open-mode", "MODE", "truncate: emptied at each attempt; append: added to (default: emptied at the first, then added to)", value_word, JOB_OPTION(open_mode), \
 	 .words = "append|truncate"}, \
+	{0, "log-max", "SIZE", "at most so much in each output file; what is more is cut, marked there, and counted (default: no limit)", value_size, \
+	 JOB_OPTION(log_max)}, \
 	{'d', "dependency", "LIST", "start after others: afterok:JOB, after|afterany|afternotok:JOB, singleton; ',' all, '?' any", value_text, \
 	 JOB_OPTION(dependency), .values = VALUES_JOB}, \
 	{'H', "hold", NULL, "wait until it is released (mscg release)", value_true, JOB_OPTION(hold)}, \

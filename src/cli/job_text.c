@@ -274,6 +274,7 @@ static const char *bytes(const json_t *job, char *buf, const char *key)
 static TEXT(text_peak) { return bytes(job, buf, "memory_peak_bytes"); }
 static TEXT(text_read) { return bytes(job, buf, "io_read_bytes"); }
 static TEXT(text_write) { return bytes(job, buf, "io_write_bytes"); }
+static TEXT(text_log_cut) { return bytes(job, buf, "log_cut_bytes"); }
 
 static const char *count(const json_t *job, char *buf, const char *key)
 {
@@ -341,6 +342,7 @@ const struct job_field job_fields[] = {
 	{0, NULL, "MemEff", 8, text_memory_efficiency, "peak of limit"},
 	{0, NULL, "MaxDiskRead", 12, text_read, "read from disks"},
 	{0, NULL, "MaxDiskWrite", 12, text_write, "written to disks"},
+	{0, NULL, "LogCut", 10, text_log_cut, "output that was cut (--log-max)"},
 	{0, NULL, "MaxPids", 8, text_pids, "processes and threads at once"},
 	{0, NULL, "OOMKills", 8, text_oom, "processes that the OOM killer ended"},
 	{0, NULL, "Restarts", 8, text_restarts, "how often it was started again"},

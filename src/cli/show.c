@@ -151,6 +151,8 @@ static void print_ours(const json_t *job)
 	known("Cgroup:", job, "cgroup");
 	if (jhas(job, "pid"))
 		line("Main pid:", "%lld", (long long)jint(job, "pid", 0));
+	if (job_usage(job, "log_cut_bytes") > 0)
+		line("Output cut:", "%s (--log-max)", text_bytes((uint64_t)job_usage(job, "log_cut_bytes"), text, sizeof text));
 	if (jint(job, "attempt", 0) > 1)
 		line("Attempt:", "%lld", (long long)jint(job, "attempt", 0));
 	if (jint(job, "restart_count", 0))

@@ -41,6 +41,7 @@ static const struct setting {
 	{ { "jobs", "max-launch-retries", "N", "launches put off in a row before a job fails" }, FIELD(COUNT, max_launch_retries), 0 },
 	{ { "jobs", "unkillable-timeout", "TIME", "after a kill, until a job is said to be unkillable" }, FIELD(TIME, unkillable_timeout), 0 },
 	{ { "jobs", "isolate", "HOW", "for jobs that do not say: default, strict, none (the default), or parts" }, FIELD(ISOLATE, isolate), 0 },
+	{ { "jobs", "log-max", "SIZE", "at most so much in each output file of a job (default: no limit)" }, FIELD(SIZE, log_max), 0 },
 	{ { "jobs", "allow-root-jobs", NULL, "let root submit jobs (they run as root)" }, FIELD(BOOL, allow_root_jobs), 0 },
 	{ { "daemon", "cgroup-root", "PATH", "cgroup under which jobs live" }, FIELD(TEXT, cgroup_root), 0 },
 	{ { "daemon", "missing-controllers", "fail|warn", "start without a controller of cpuset, cpu, memory, pids?" }, FIELD(CHOICE, missing_controllers), 0 },

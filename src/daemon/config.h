@@ -33,6 +33,7 @@ struct config {
 	uint64_t max_launch_retries;
 	uint64_t unkillable_timeout; /* seconds */
 	uint64_t keep_events;         /* seconds of journal, 0: for ever */
+	uint64_t log_max;             /* bytes in each output file, 0: no limit */
 	char    *isolate;             /* of jobs that do not say */
 	char    *operator_group;
 	int      privacy;             /* enum config_privacy */

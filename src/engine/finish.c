@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/inotify.h>
 #include <sys/pidfd.h>
 #include <syslog.h>
 #include <sys/wait.h>
@@ -22,8 +23,77 @@ static void account(const struct local *l, struct task *t)
 		usage_from_stat(&t->usage, &stat);
 }
 
+/* -- its output --------------------------------------------------------------------------------------------------- */
+
+/* What hangs in the writer of its output (a disk, a file server) does not hold up its end for longer. */
+static const int64_t log_wait_usec = 5 * USEC_PER_SEC;
+
+void finish_forget_log(struct local *l, struct task *t)
+{
+	if (t->log_watch_fd >= 0)
+		epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, t->log_watch_fd, NULL);
+	cleanup_close(&t->log_watch_fd);
+	cleanup_close(&t->log_fd);
+	t->log_watch_fd = t->log_fd = -1;
+}
+
+static void watch_log(struct local *l, struct task *t)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = t };
+	char path[32];
+
+	t->log_fd = t->has_slot ? runner_log_open(l->runner, t->slot) : -1;
+	if (t->log_fd < 0)
+		return;
+	snprintf(path, sizeof path, "/proc/self/fd/%d", t->log_fd);
+	t->log_watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (t->log_watch_fd < 0 || inotify_add_watch(t->log_watch_fd, path, IN_MODIFY | IN_CLOSE_WRITE) < 0 ||
+	    epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, t->log_watch_fd, &event) < 0)
+		local_log(l, LOG_ERR, "job=%s cannot watch its log writer: %s", t->name + 4, strerror(errno));
+	task_set_deadline(l, t, clock_boot_usec() + log_wait_usec);
+}
+
+/* Its writer has gone without a word. */
+static bool is_closed(const struct task *t)
+{
+	_Alignas(struct inotify_event) char room[4096];
+	bool closed = false;
+	ssize_t n = t->log_watch_fd >= 0 ? read(t->log_watch_fd, room, sizeof room) : 0;
+
+	for (ssize_t at = 0; at < n;) {
+		const struct inotify_event *e = (const struct inotify_event *)(const void *)(room + at);
+
+		closed |= (e->mask & IN_CLOSE_WRITE) != 0;
+		at += (ssize_t)(sizeof *e + e->len);
+	}
+	return closed;
+}
+
+/* Whoever sees the end sees all of the output, and what was cut of it. False: looked at again when something changes. */
+static bool log_is_whole(struct local *l, struct task *t)
+{
+	struct runner_log log = { 0 };
+
+	if (t->log_fd < 0)
+		watch_log(l, t);
+	if (t->log_fd < 0)
+		return true;
+	bool closed = is_closed(t);
+	int r = runner_log_read(t->log_fd, &log);
+	if (r == 0 && !log.done && !closed && !t->log_late)
+		return false;
+	if (r == 0)
+		t->usage.log_cut_bytes = log.cut;
+	if (!log.done)
+		local_log(l, LOG_WARNING, "job=%s the writer of its output %s", t->name + 4, closed ? "was killed" : "is not done: not waited for");
+	finish_forget_log(l, t);
+	return true;
+}
+
 static void ended(struct local *l, struct task *t)
 {
+	if (!log_is_whole(l, t))
+		return;
 	task_set_deadline(l, t, 0);
 	if (t->events_fd >= 0) {
 		epoll_ctl(l->epoll_fd, EPOLL_CTL_DEL, t->events_fd, NULL);
@@ -99,6 +169,8 @@ void finish_look(struct local *l, struct task *t)
 {
 	struct mscg_cgroup_events events = { .populated = false };
 
+	if (t->phase == TASK_EMPTYING && t->log_fd >= 0)
+		ended(l, t);
 	if (t->phase != TASK_EMPTYING || t->events_fd < 0)
 		return;
 	if (mscg_cgroup_events_read(t->events_fd, &events) < 0 || !events.populated)
@@ -160,6 +232,11 @@ static void say_stuck(struct local *l, struct task *t)
 void finish_late(struct local *l, struct task *t)
 {
 	task_set_deadline(l, t, 0);
+	if (t->log_fd >= 0) {
+		t->log_late = true;
+		ended(l, t);
+		return;
+	}
 	if (t->phase == TASK_LAUNCHED && !t->killed) {
 		local_log(l, LOG_ERR, "job=%s was not started within its deadline: killed", t->name + 4);
 		t->reason = MSCG_REASON_LAUNCH_FAILED;

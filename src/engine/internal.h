@@ -33,6 +33,8 @@ struct task {
 	int64_t  killed_usec, kill_pause_usec; /* boot clock; until it is killed again */
 	bool     stuck;
 	int      events_fd;       /* cgroup.events, polled while EMPTYING; -1 */
+	int      log_fd, log_watch_fd; /* what its log writer counts, and that it changed, after its cgroup is empty; -1 */
+	bool     log_late;        /* not waited for any more */
 	int64_t  deadline_usec;   /* boot clock; LAUNCHED: to be at exec; killed: to be killed again; 0: none */
 	struct mscg_grant *grant; /* what it was given last */
 	bool     elastic;
@@ -79,6 +81,7 @@ struct local {
 	char    *cover[2]; /* where else the cgroup tree is mounted */
 	char    *keep, tmpfs_options[64]; /* of the launch under way */
 	int      filters[1 << MSCG_ALLOW_COUNT]; /* system call filters, sealed, by what they allow; -1: not made yet */
+	uint64_t log_max; /* bytes in each output file of any job; 0: no limit */
 	int64_t  unkillable_usec; /* after a kill, until what is left counts as stuck */
 };
 
@@ -144,6 +147,7 @@ void finish_emptying(struct local *l, struct task *t);  /* the main process is g
 void finish_orphan(struct local *l, struct task *t);    /* its supervisor is gone: it is ended */
 void finish_look(struct local *l, struct task *t);      /* cgroup.events fired */
 void finish_late(struct local *l, struct task *t);      /* its deadline passed */
+void finish_forget_log(struct local *l, struct task *t);
 void finish_kill(struct engine *e, const struct mscg_action *action);
 void finish_signal(struct engine *e, const struct mscg_action *action);
 void finish_remove(struct engine *e, const struct mscg_action *action);

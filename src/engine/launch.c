@@ -74,6 +74,14 @@ static void note_paths(struct task *t, const struct runner_launch *launch)
 		t->path[i] = path[i] ? xstrdup(path[i]) : NULL;
 }
 
+/* The smaller of what the job and the machine allow; 0: no limit. */
+static uint64_t log_max(const struct local *l, const struct mscg_spec *spec)
+{
+	if (spec->attached)
+		return 0;
+	return spec->log_max && l->log_max ? MIN_OF(spec->log_max, l->log_max) : MAX_OF(spec->log_max, l->log_max);
+}
+
 static int hand_over(struct local *l, struct task *t, const struct mscg_spec *spec, struct mscg_error *error)
 {
 	const char *node = t->grant->share[0].node;
@@ -92,7 +100,7 @@ static int hand_over(struct local *l, struct task *t, const struct mscg_spec *sp
 		.workdir = spec->workdir ? spec->workdir : spec->home,
 		.stdin_path = in, .stdout_path = out, .stderr_path = err,
 		.make_dir = spec->attached && !link ? NULL : dir, .link_optional = true, .link_path = link, .link_target = control,
-		.seccomp_fd = -1, .script = spec->script, .stdio = { t->stdio[0], t->stdio[1], t->stdio[2] },
+		.seccomp_fd = -1, .log_max = log_max(l, spec), .script = spec->script, .stdio = { t->stdio[0], t->stdio[1], t->stdio[2] },
 		.append = spec->append || (t->restarts && !spec->truncate), .pty = spec->pty, .uid = spec->uid, .gid = spec->gid, .drop = geteuid() == 0,
 		.umask_ = spec->umask, .deadline_usec = t->deadline_usec,
 	};

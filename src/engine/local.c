@@ -21,7 +21,8 @@ struct task *task_new(struct local *l, struct mscg_id id, uint32_t attempt)
 	struct task *t = xcalloc(1, sizeof *t), **b = bucket(l, id);
 	char text[MSCG_ID_TEXT];
 
-	*t = (struct task){ .id = id, .attempt = attempt, .cgroup = MSCG_CGROUP_NONE, .events_fd = -1, .stdio = { -1, -1, -1 },
+	*t = (struct task){ .id = id, .attempt = attempt, .cgroup = MSCG_CGROUP_NONE, .events_fd = -1, .log_fd = -1, .log_watch_fd = -1,
+		            .stdio = { -1, -1, -1 },
 		            .exit_code = -1 };
 	mscg_usage_init(&t->usage);
 	snprintf(t->name, sizeof t->name, "job_%s", mscg_id_format(id, text));
@@ -86,6 +87,7 @@ void task_free(struct local *l, struct task *t)
 	*t->prev = t->next;
 	if (t->next)
 		t->next->prev = t->prev;
+	finish_forget_log(l, t);
 	for (int i = 0; i < 3; i++)
 		if (t->stdio[i] >= 0)
 			close(t->stdio[i]);
@@ -234,6 +236,7 @@ void usage_from_stat(struct mscg_usage *u, const struct mscg_cgroup_stat *s)
 		.memory_peak_bytes = s->memory_peak, .memory_anon_bytes = s->memory_anon, .memory_file_bytes = s->memory_file,
 		.memory_shmem_bytes = s->memory_shmem, .oom_kills = oom_kills(s), .pids_peak = s->pids_peak,
 		.io_read_bytes = s->io_read_bytes, .io_write_bytes = s->io_write_bytes,
+		.log_cut_bytes = u->log_cut_bytes,
 	};
 }
 
@@ -351,6 +354,7 @@ int local_open(struct engine **ret, const struct local_config *config, struct ms
 	*l = (struct local){ .engine = { .ops = &local_ops }, .jobs_dir_fd = -1, .lock_fd = -1, .epoll_fd = -1, .timer_fd = -1,
 		             .event_fd = -1, .root = MSCG_CGROUP_NONE, .supervisors = MSCG_CGROUP_NONE };
 	l->runtime_dir = xstrdup(config->runtime_dir);
+	l->log_max = config->log_max;
 	l->unkillable_usec = config->unkillable_timeout_s * USEC_PER_SEC;
 	memset(l->filters, 0xff, sizeof l->filters);
 	if (config->isolate)

@@ -11,6 +11,7 @@ struct local_config {
 	const char *instance;    /* stamp of the jobs root */
 	uint32_t    slots, spare;
 	const char *isolate;     /* of jobs that do not say; mscg_isolate_parse */
+	uint64_t    log_max;     /* bytes in each output file of any job; 0: no limit */
 	bool        warn_only;   /* a missing controller is a warning */
 	uint32_t    unkillable_timeout_s; /* after a kill, until it is said that what is left cannot be killed */
 };

@@ -248,6 +248,28 @@ CHILD_CODE void child_prepare(struct child_plan *p)
 	}
 }
 
+CHILD_CODE void child_open_output(const struct child_plan *p, int ret_fd[3])
+{
+	char cwd[PATH_SIZE];
+
+	note(p, RUNNER_STAGE_SESSION);
+	must(p, sys(setsid));
+	become_user(p);
+	give_up_root(p);
+	must(p, sys(prctl, PR_SET_DUMPABLE, 0));
+	sys(umask, p->umask_);
+	make_places(p);
+	enter_workdir(p, p->workdir, cwd);
+	for (int i = 0; i < 3; i++) {
+		ret_fd[i] = -1;
+		if (i == 0 || p->stdio[i] >= 0 || !p->file[i] || (i == 2 && p->share_stderr))
+			continue;
+		note(p, stdio_stage[i]);
+		ret_fd[i] = (int)open_stdio(p, i);
+	}
+	must(p, sys(chdir, "/"));
+}
+
 CHILD_CODE void child_become(void *plan)
 {
 	const struct child_plan *p = plan;

@@ -1,5 +1,9 @@
 /* What a caller does with slots: launch, signal, revoke, free, look. */
+#include <fcntl.h>
+
 #include "src/runner/pool.h"
+
+#define LOG_FILE "log.%u"
 
 /* Into the packed START. */
 static void address_start(struct start_pack *pack, uint32_t slot, uint64_t generation)
@@ -9,7 +13,7 @@ static void address_start(struct start_pack *pack, uint32_t slot, uint64_t gener
 	h->generation = generation;
 }
 
-static int send_start(const struct start_pack *pack, int socket, const struct runner_launch *launch)
+static int send_start(const struct start_pack *pack, int socket, const struct runner_launch *launch, int log_fd)
 {
 	int    fds[START_FDS_MAX];
 	size_t n = 0;
@@ -23,7 +27,41 @@ static int send_start(const struct start_pack *pack, int socket, const struct ru
 			fds[n++] = launch->stdio[i];
 	if (launch->seccomp_fd >= 0)
 		fds[n++] = launch->seccomp_fd;
+	if (log_fd >= 0)
+		fds[n++] = log_fd;
 	return message_send(socket, pack->packet, pack->size, fds, n);
+}
+
+/* A file for the count of this launch, and not that of another one. */
+static int make_log(const struct runner *r, uint32_t index, bool wanted)
+{
+	char name[sizeof LOG_FILE + 16];
+
+	snprintf(name, sizeof name, LOG_FILE, index);
+	unlinkat(r->dir_fd, name, 0);
+	if (!wanted)
+		return -1;
+	int fd = openat(r->dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return fd < 0 ? -errno : fd;
+}
+
+int runner_log_open(const struct runner *r, uint32_t index)
+{
+	char name[sizeof LOG_FILE + 16];
+
+	snprintf(name, sizeof name, LOG_FILE, index);
+	int fd = openat(r->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	return fd < 0 ? -errno : fd;
+}
+
+int runner_log_read(int fd, struct runner_log *ret)
+{
+	struct runner_log log = { 0 };
+
+	if (pread(fd, &log, sizeof log, 0) < 0)
+		return -errno;
+	*ret = log;
+	return 0;
 }
 
 /* One attempt with one supervisor. -EPIPE: it is no more, another one may do. */
@@ -37,7 +75,8 @@ static int try_launch(struct runner *r, const struct runner_launch *launch, uint
 	uint64_t generation = slot_arm(slot, launch->id, launch->attempt, launch->uid, launch->cgroup_id);
 	r->members[index].told = 0;
 	address_start(&r->pack, index, generation);
-	int ret_send = send_start(&r->pack, r->members[index].socket, launch);
+	_cleanup_close_ int log_fd = make_log(r, index, launch->log_max > 0);
+	int ret_send = launch->log_max && log_fd < 0 ? log_fd : send_start(&r->pack, r->members[index].socket, launch, log_fd);
 	if (ret_send == 0) {
 		r->n_used++;
 		*ret = index;

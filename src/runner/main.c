@@ -103,6 +103,7 @@ static int set_descriptors(struct supervisor *s, uint32_t index)
 		errno = ERANGE;
 		return fail("slot");
 	}
+	s->file  = file;
 	s->index = index;
 	s->slot  = &file.slots[index];
 	s->daemon_fd = SUPERVISOR_DAEMON_FD;

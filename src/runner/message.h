@@ -16,10 +16,10 @@
 #include "src/runner/runner.h"
 
 #define MESSAGE_MAGIC   0x6763736du /* "mscg" */
-#define MESSAGE_VERSION 3u
+#define MESSAGE_VERSION 4u
 #define MESSAGE_MAX     65536u            /* one packet */
 #define PAYLOAD_MAX     (16u * 1024 * 1024) /* in a memfd */
-#define START_FDS_MAX   7                 /* cgroup, payload, script, three of stdio, filter */
+#define START_FDS_MAX   8                 /* cgroup, payload, script, three of stdio, filter, log */
 
 enum message_kind { MESSAGE_START = 1, MESSAGE_SIGNAL, MESSAGE_WAKE };
 
@@ -51,6 +51,7 @@ enum start_flag {
 	START_FD_STDOUT     = 1 << 11,
 	START_FD_STDERR     = 1 << 12,
 	START_FD_SECCOMP    = 1 << 13,
+	START_FD_LOG        = 1 << 14, /* for a struct runner_log */
 };
 
 /* Optional strings of a START: bit number in `present`, and place in start_view.text. */
@@ -73,6 +74,7 @@ struct message_start {
 	uint32_t groups, argc, envc;
 	uint32_t payload; /* bytes of groups and strings */
 	uint64_t namespaces; /* flags of clone3 */
+	uint64_t log_max;    /* bytes in each output file; 0: no limit */
 };
 
 /* A START taken apart; everything points into the payload that it was read from. `argv` and `env` are the first of

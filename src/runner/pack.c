@@ -90,7 +90,8 @@ static uint32_t flags_of(const struct runner_launch *l)
 	static const uint32_t attached[] = { START_FD_STDIN, START_FD_STDOUT, START_FD_STDERR };
 	uint32_t flags = (l->drop ? START_DROP : 0) | (l->append ? START_APPEND : 0) | (l->pty ? START_PTY : 0) |
 	                 (l->link_optional ? START_LINK_OPTIONAL : 0) | (l->script ? START_FD_SCRIPT : 0) |
-	                 (l->seccomp_fd >= 0 ? START_FD_SECCOMP : 0) | (l->strict ? START_STRICT : 0);
+	                 (l->seccomp_fd >= 0 ? START_FD_SECCOMP : 0) | (l->strict ? START_STRICT : 0) |
+	                 (l->log_max ? START_FD_LOG : 0);
 	for (int i = 0; i < 3; i++)
 		if (l->stdio[i] >= 0)
 			flags |= attached[i];
@@ -126,7 +127,7 @@ int start_pack(struct start_pack *pack, const struct runner_launch *launch, uint
 
 	struct message_start start = {
 		.flags = flags_of(launch), .uid = launch->uid, .gid = launch->gid, .umask_ = launch->umask_ & 0777,
-		.nice_ = launch->nice_, .namespaces = launch->namespaces, .groups = launch->ngroups,
+		.nice_ = launch->nice_, .namespaces = launch->namespaces, .log_max = launch->log_max, .groups = launch->ngroups,
 		.argc = (uint32_t)strv_length(launch->argv), .envc = (uint32_t)strv_length(launch->env),
 	};
 	const char *text[START_STRING_COUNT] = {

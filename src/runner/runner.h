@@ -100,6 +100,9 @@ struct runner_launch {
 	const char *cover[2];      /* further places of the cgroup tree, to be covered; NULL: none */
 	const char *tmpfs_options; /* for mount(2), of each of its tmpfs */
 	int         seccomp_fd; /* memfd, sealed, with a program for seccomp(2) that is loaded just before exec; -1: none */
+	/* Bytes in each output file that is given by path. What is more is dropped and counted by the log writer, a process
+	 * of the job's user beside the supervisors that the output goes through; 0: no limit, straight into the file. */
+	uint64_t    log_max;
 	bool        append;    /* output files are added to; otherwise emptied first */
 	bool        pty;       /* stdin is a terminal: it becomes the controlling one */
 	uint32_t    uid, gid;
@@ -150,6 +153,15 @@ int runner_look(const struct runner *runner, uint32_t slot, struct runner_slot_i
 /* The end is committed: the slot may be used again. An ARMED one is revoked. Nothing happens to one that is CLONING or
  * RUNNING under a living supervisor: kill the job's cgroup first. */
 void runner_free_slot(struct runner *runner, uint32_t slot);
+
+/* What the log writer of a slot's last launch has counted; -ENOENT: it had none. The descriptor, the caller's, is of a
+ * file that changes (inotify) when the count does, and is closed for good when the writer ends. */
+struct runner_log {
+	uint64_t cut;  /* bytes */
+	uint64_t done; /* everything is written that will be */
+};
+int  runner_log_open(const struct runner *runner, uint32_t slot);
+int  runner_log_read(int fd, struct runner_log *ret);
 
 struct runner_stats {
 	uint32_t slots, used, idle, busy;

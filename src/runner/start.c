@@ -13,7 +13,7 @@
 
 /* What a START brought along. All of it is released after the clone. */
 struct brought {
-	int    cgroup, payload, script, stdio[3], seccomp;
+	int    cgroup, payload, script, stdio[3], seccomp, log;
 	void  *map; /* of payload */
 	size_t map_size;
 	void  *filter; /* of seccomp */
@@ -35,6 +35,7 @@ static int take_fds(struct brought *b, uint32_t flags, const int *fds, size_t n)
 		{ START_FD_STDOUT, offsetof(struct brought, stdio[1]) },
 		{ START_FD_STDERR, offsetof(struct brought, stdio[2]) },
 		{ START_FD_SECCOMP, offsetof(struct brought, seccomp) },
+		{ START_FD_LOG, offsetof(struct brought, log) },
 	};
 	size_t used = 0, wanted = 1;
 	if (n > 0)
@@ -54,7 +55,7 @@ static int take_fds(struct brought *b, uint32_t flags, const int *fds, size_t n)
 
 static void release(struct brought *b)
 {
-	int all[] = { b->cgroup, b->payload, b->script, b->stdio[0], b->stdio[1], b->stdio[2], b->seccomp };
+	int all[] = { b->cgroup, b->payload, b->script, b->stdio[0], b->stdio[1], b->stdio[2], b->seccomp, b->log };
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
 		cleanup_close(&all[i]);
 	if (b->map)
@@ -324,13 +325,16 @@ static int launch(struct supervisor *s, struct brought *b, const struct message_
 		atomic_store_explicit(&s->slot->stage, RUNNER_STAGE_NAMESPACES, memory_order_relaxed);
 		return r;
 	}
+	if (start->log_max && b->log >= 0 && (r = log_start(s, &plan, start->log_max, b->log, b->stdio)) < 0)
+		return r;
+	memcpy(plan.stdio, b->stdio, sizeof plan.stdio);
 	return clone_child(s, &plan, b->cgroup, start->namespaces);
 }
 
 bool supervise_start(struct supervisor *s, size_t size, int *fds, size_t nfds)
 {
 	_cleanup_(release) struct brought b = { .cgroup = -1, .payload = -1, .script = -1, .stdio = { -1, -1, -1 },
-	                                               .seccomp = -1 };
+	                                               .seccomp = -1, .log = -1 };
 	const struct message_start *start = (const struct message_start *)(const void *)s->packet;
 
 	int r = take_fds(&b, start->flags, fds, nfds);

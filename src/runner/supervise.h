@@ -22,7 +22,8 @@
 #define POINTERS_MAX 4096
 
 struct supervisor {
-	struct slot *slot;
+	struct slot_file file;
+	struct slot *slot;    /* its own */
 	uint32_t     index;
 	int          pid;
 	int          daemon_fd; /* SUPERVISOR_DAEMON_FD, or -1: nobody listens */
@@ -50,4 +51,7 @@ bool supervise_read_report(struct supervisor *s, int *ret);
 /* Carries out a START of `size` bytes in s->packet. The descriptors are its to close. What came of it is in the slot;
  * true when a job runs now. */
 bool supervise_start(struct supervisor *s, size_t size, int *fds, size_t nfds);
+/* Starts the writer of the plan's output files, which counts into `log_fd`. 0, and stdio[] has what goes to it (no
+ * descriptor for a stderr that is shared); -errno, noted in the slot with the stage when it is about a file. */
+int  log_start(struct supervisor *s, const struct child_plan *plan, uint64_t max, int log_fd, int stdio[3]);
 #endif

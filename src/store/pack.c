@@ -191,6 +191,8 @@ bool unpack_columns(struct unpack *u, const struct columns *columns, void *base)
 void unpack_list(struct unpack *u, const struct columns *columns, void *base)
 {
 	for (unsigned i = 0; i < columns->n; i++) {
+		if (i && !u->bad && u->p < u->end && *u->p == ']') /* of a version that knew fewer: the rest stays as it is */
+			break;
 		unpack_char(u, i ? ',' : '[');
 		bool null = !u->bad && u->end - u->p >= 4 && memcmp(u->p, "null", 4) == 0;
 		column_set_int(&columns->column[i], base, null ? (int64_t)MSCG_UNKNOWN : unpack_int(u));

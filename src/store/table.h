@@ -107,7 +107,8 @@ struct columns {
 	X(USAGE, PLAIN, oom_kills,              oom_kills) \
 	X(USAGE, PLAIN, pids_peak,              pids_peak) \
 	X(USAGE, PLAIN, io_read_bytes,          io_read_bytes) \
-	X(USAGE, PLAIN, io_write_bytes,         io_write_bytes)
+	X(USAGE, PLAIN, io_write_bytes,         io_write_bytes) \
+	X(USAGE, PLAIN, log_cut_bytes,          log_cut_bytes)
 #define SHARE_DETAILS(X) \
 	X(TEXT,  PLAIN, node,                   node) \
 	X(TEXT,  PLAIN, gres,                   gres) \
@@ -153,7 +154,8 @@ struct columns {
 	X(TEXT,  FIXED, isolate,                isolate) \
 	X(TEXT,  FIXED, allow,                  allow) \
 	X(BOOL,  FIXED, truncate,               truncate) \
-	X(U32,   FIXED, max_retries,            max_retries)
+	X(U32,   FIXED, max_retries,            max_retries) \
+	X(U64,   FIXED, log_max,                log_max)
 
 #define EVENT_COLUMNS(X) \
 	X(I64,   FIXED, time_usec,              time_usec) \

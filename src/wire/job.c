@@ -108,6 +108,7 @@ static const struct {
 	COUNTER(pids_peak),
 	COUNTER(io_read_bytes),
 	COUNTER(io_write_bytes),
+	COUNTER(log_cut_bytes),
 };
 _Static_assert(sizeof(struct mscg_usage) == ARRAY_SIZE(counters) * sizeof(uint64_t), "every counter has its key");
 
@@ -174,6 +175,7 @@ static void set_command(json_t *o, const struct mscg_spec *spec)
 	set(o, "argv", argv);
 	set_text(o, "submit_line", spec->submit_line);
 	set_text(o, "workdir", spec->workdir);
+	set(o, "log_max", spec->log_max ? json_integer((json_int_t)spec->log_max) : json_null());
 }
 
 /* Of the main process. For an array as a whole the highest of its tasks. */

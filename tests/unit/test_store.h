@@ -179,6 +179,7 @@ static inline struct mscg_spec *rnd_spec(void)
 	s->requeue = rnd_one_in(2);
 	s->truncate = rnd_one_in(2);
 	s->max_retries = rnd_u32();
+	s->log_max = rnd_u32();
 	s->attached = rnd_one_in(2);
 	s->pty = rnd_one_in(2);
 	s->cpu_mode = rnd_one_in(2) ? MSCG_CPUS_QUOTA : MSCG_CPUS_EXCLUSIVE;
@@ -259,6 +260,7 @@ static inline void assert_spec_equal(const struct mscg_spec *a, const struct msc
 	SAME(requeue);
 	SAME(truncate);
 	SAME(max_retries);
+	SAME(log_max);
 	SAME(attached);
 	SAME(pty);
 	SAME(cpu_mode);

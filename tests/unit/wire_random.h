@@ -105,6 +105,7 @@ static inline struct mscg_spec *rnd_spec(void)
 	s->requeue = rnd_one_in(2);
 	s->truncate = rnd_one_in(2);
 	s->max_retries = rnd_one_in(2) ? 3 : 0;
+	s->log_max = rnd_one_in(2) && !s->attached ? 1 << 20 : 0;
 	s->cpu_mode = rnd_one_in(2) ? MSCG_CPUS_QUOTA : MSCG_CPUS_EXCLUSIVE;
 	unit = s->cpu_mode == MSCG_CPUS_QUOTA ? 1 : 1000;
 	s->min_cpus_milli = unit * (1 + rnd_below(1000));
