@@ -53,6 +53,8 @@ static void audit(const struct client *c, const char *result, const char *verb, 
 {
 	char id[MSCG_ID_TEXT], about[MSCG_ID_TEXT + 8] = "", owner[24] = "";
 
+	if (c->d->config.once) /* for its owner, who reads the answer */
+		return;
 	if (job) {
 		snprintf(about, sizeof about, "job=%s ", mscg_id_format(job->id, id));
 		snprintf(owner, sizeof owner, " owner=%u", job->uid);

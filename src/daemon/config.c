@@ -316,6 +316,18 @@ static int parse_arguments(struct config *config, int argc, char *const *argv, b
 	return 0;
 }
 
+/* As it is from here: what is told to clients and jobs must not depend on where they are. */
+static void make_absolute(char **path)
+{
+	_cleanup_free_ char *here = **path == '/' ? NULL : getcwd(NULL, 0);
+
+	if (!here)
+		return;
+	char *absolute = xasprintf("%s/%s", streq(here, "/") ? "" : here, *path);
+	free(*path);
+	*path = absolute;
+}
+
 static void fill_paths(struct config *config)
 {
 	bool root = geteuid() == 0;
@@ -335,6 +347,9 @@ static void fill_paths(struct config *config)
 		config->socket = xstrdup(getenv("MSCG_SOCKET"));
 	if (!config->socket)
 		config->socket = xasprintf("%s/mscg.sock", config->runtime_dir);
+	make_absolute(&config->state_dir);
+	make_absolute(&config->runtime_dir);
+	make_absolute(&config->socket);
 }
 
 int config_load(struct config *ret, int argc, char *const *argv, struct mscg_error *error)

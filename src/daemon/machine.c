@@ -1,6 +1,8 @@
 /* What this machine has, read from hwloc, and which of it is left to jobs. */
 #include <hwloc.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -63,9 +65,55 @@ static int read_topology(struct machine *m, const struct mscg_cpuset *allowed, s
 		};
 	}
 	hwloc_topology_destroy(topology);
+	return 0;
+}
+
+/* What a child of ours found: CPUs until the end, or an error. */
+static int take_cpus(struct machine *m, int fd, struct mscg_error *error)
+{
+	const size_t room = MSCG_CPUS_MAX * sizeof *m->cpus;
+	size_t size = 0;
+	ssize_t n;
+	int code = 0;
+
+	m->cpus = xcalloc(1, room);
+	if (read(fd, &code, sizeof code) != sizeof code)
+		return mscg_error_set(error, -EIO, "hwloc cannot read this machine: its process did not come to an end");
+	if (code < 0)
+		return mscg_error_set(error, code, "hwloc cannot read this machine: %s", strerror(-code));
+	while (size < room && (n = read(fd, (char *)m->cpus + size, room - size)) > 0)
+		size += (size_t)n;
+	m->core.ncpus = (uint32_t)(size / sizeof *m->cpus);
 	if (!m->core.ncpus)
 		return mscg_error_set(error, -ENODEV, "no CPU of this machine may be used here (see cpuset.cpus.effective)");
 	return 0;
+}
+
+/* In a process of its own: hwloc does not look whether it is given memory, and what ends that way must not be us. */
+static int read_apart(struct machine *m, const struct mscg_cpuset *allowed, struct mscg_error *error)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return mscg_error_set(error, -errno, "cannot make a pipe: %s", strerror(errno));
+	pid_t pid = fork();
+	if (pid == 0) {
+		int code = read_topology(m, allowed, error);
+		size_t size = m->core.ncpus * sizeof *m->cpus; /* fits into a pipe */
+
+		if (write(ends[1], &code, sizeof code) != sizeof code || (code >= 0 && write(ends[1], m->cpus, size) != (ssize_t)size))
+			_exit(1);
+		_exit(0);
+	}
+	int r = pid < 0 ? mscg_error_set(error, -errno, "cannot fork: %s", strerror(errno)) : 0;
+	close(ends[1]);
+	if (r == 0)
+		r = take_cpus(m, ends[0], error);
+	close(ends[0]);
+	if (pid > 0)
+		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	return r;
 }
 
 /* "0,32" or a count. A list starts with a digit too: one number alone is a count. The last ones are taken for a count,
@@ -144,7 +192,7 @@ int machine_read(struct machine *ret, const struct config *config, const struct 
 	if (streq(config->engine, "fake")) {
 		make_fake(&m, config);
 	} else {
-		r = read_topology(&m, allowed, error);
+		r = read_apart(&m, allowed, error);
 		if (r >= 0)
 			read_memory(&m, config);
 	}

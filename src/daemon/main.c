@@ -35,6 +35,19 @@ void log_line(int priority, const char *format, ...)
 		fprintf(stderr, "[mscg] %s\n", text);
 }
 
+/* Who asked reads it as the answer, and says it once. */
+static int fatal_once(const struct mscg_error *error)
+{
+	struct wire_conn *conn = wire_conn_new_pipes(STDIN_FILENO, STDIN_FILENO);
+	json_t *reply = wire_error_reply(wire_error_by_code(error->code)->name, error, NULL);
+
+	wire_conn_send(conn, reply, NULL, 0, NULL);
+	int r = wire_conn_flush(conn);
+	json_decref(reply);
+	wire_conn_free(conn);
+	return r;
+}
+
 static int fatal(const struct mscg_error *error)
 {
 	fprintf(stderr, "mscgd: %s\n", error->text);
@@ -423,7 +436,10 @@ int main(int argc, char **argv)
 		if (r < 0)
 			mscg_error_set(&error, r, "event loop: %s", strerror(-r));
 	}
-	r = r < 0 ? fatal(&error) : 0;
+	if (r < 0)
+		r = d.config.once && fatal_once(&error) == 0 ? 1 : fatal(&error);
+	else
+		r = 0;
 	/* What mends it may be several lines, to be copied as they are. */
 	if (error.code == -EOPNOTSUPP)
 		for (char **w = d.warnings; w && *w; w++)
