@@ -126,6 +126,7 @@ static inline struct mscg_spec *rnd_spec(void)
 	} else if (rnd_one_in(3)) {
 		s->hold = false;
 		s->attached = true;
+		s->log_max = 0; /* it has no output files */
 		s->pty = rnd_one_in(2);
 	}
 	return s;
