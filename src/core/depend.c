@@ -141,10 +141,22 @@ static void tell(struct core *core, struct entry *e, const struct mscg_job *on, 
 	gate_consider(core, e);
 }
 
+static int by_id(const void *a, const void *b)
+{
+	const struct mscg_id *x = a, *y = b;
+
+	if (x->job != y->job)
+		return x->job < y->job ? -1 : 1;
+	return x->task < y->task ? -1 : x->task > y->task;
+}
+
+/* In the order of their numbers: after a restart they stand in another one here. */
 static void tell_all(struct core *core, const struct mscg_job *on, bool ended)
 {
 	struct waiters *w = ids_get(&core->waited, on->id.job);
 
+	if (w)
+		qsort(w->id, w->n, sizeof *w->id, by_id);
 	for (uint32_t i = 0; w && i < w->n; i++) {
 		struct entry *e = entry_find(core, w->id[i]);
 
