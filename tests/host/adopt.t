@@ -30,7 +30,8 @@ def supervisors():
 
 
 # -- SIGKILL while jobs run, one ends meanwhile, one waits
-long = note("sleep 4; exit 5")
+go = d.out + "/go"
+long = note("until [ -e %s ]; do sleep 0.1; done; exit 5" % go)
 short = note("sleep 1; exit 6")
 waits = note("exit 7")
 for j in (long, short):
@@ -40,6 +41,7 @@ crash()
 time.sleep(1.5)
 d.start()
 ok(d.until(long, state="RUNNING")["pid"] == pid, "the job that runs is taken over: the same process")
+open(go, "w").close()
 o = d.wait(long, short, waits)
 codes = [o[j]["exit_code"] for j in (long, short, waits)]
 ok(codes == [5, 6, 7], "exit codes: of one that ran on, one that ended meanwhile, one that waited", codes)
