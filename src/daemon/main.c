@@ -421,9 +421,9 @@ int main(int argc, char **argv)
 	}
 	handover_take(&d);
 	if (r < 0) {
-		fatal(&error);
+		r = fatal(&error);
 		handover_return(&d, &error);
-		return 2;
+		return r;
 	}
 	scope_enter(&d.config, argv);
 	r = setup(&d, &error);

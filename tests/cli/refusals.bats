@@ -110,7 +110,7 @@ knows_its_jobs() {
     refuses 1 "$room/closed/state" "Permission denied" -- --state-dir "$room/closed/state"
     # Without a daemon, mscg says it too.
     run as_user env MSCG_STATE_DIR="$room/closed" mscg submit true
-    [ "$status" -eq 4 ]
+    [ "$status" -eq 5 ]
     [[ $output == *"cannot write in the state directory $room/closed: Permission denied"* ]]
     [ -z "$(ls closed)" ]
     chmod 755 closed
