@@ -1,6 +1,5 @@
 #!/usr/bin/env bats
 # also: 6.1
-# as: both
 # Jobs that are real processes, through the CLI: mscg run with its own descriptors and with a terminal, signals, output
 # that is followed, batch scripts.
 
