@@ -409,6 +409,9 @@ int main(int argc, char **argv)
 {
 	struct daemon d = { .listen_fd = -1, .spare_fd = -1, .argc = argc, .argv = argv };
 	struct mscg_error error = { 0 };
+
+	/* A reply that lacks a part is worse than a daemon that is started again. */
+	json_set_alloc_funcs(xmalloc, free);
 	int r = config_load(&d.config, argc, argv, &error);
 
 	if (r > 0)
