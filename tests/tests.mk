@@ -41,7 +41,7 @@ BENCH := $(addprefix $(BUILD)/bench/,floor load nothing first core_scale launch)
 benches: $(BENCH)
 $(BENCH): $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(Q)$(CC) -std=gnu17 $(OPT) -Wall -I. -Iinclude $(BENCH_FLAGS) -MMD -MP -o $@ $(filter %.c %.a,$^) $(BENCH_LIBS)
+	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(OPT) -Wall -I. -Iinclude $(BENCH_FLAGS) -MMD -MP -o $@ $(filter %.c %.a,$^) $(BENCH_LIBS)
 $(BENCH): $(BUILD)/bench/%: tests/bench/%.c
 $(BUILD)/bench/nothing $(BUILD)/bench/first: BENCH_FLAGS := -static -nostdlib -fno-stack-protector
 $(BUILD)/bench/floor: BENCH_LIBS := -lsqlite3

@@ -5,12 +5,12 @@
  *
  * prints the time of each cycle and the bytes of a waiting job. Instructions: valgrind --tool=callgrind
  * --toggle-collect=cycle core_scale N 2000 counts the cycles alone. */
+#include "common.h"
 #include "src/base/base.h"
 #include "src/core/core.h"
 
 #include <inttypes.h>
 #include <malloc.h>
-#include <time.h>
 
 enum { CPUS = 64 };
 
@@ -99,21 +99,6 @@ void cycle(struct bench *b)
 	act(b);
 	submit(b);
 	act(b);
-}
-
-static double now_usec(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
 }
 
 int main(int argc, char **argv)

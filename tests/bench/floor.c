@@ -17,22 +17,19 @@
  * Prints {"mean", "p50", "p99", "min", "max"}; where it is a rate, only the mean is of use. Limits and statistics that
  * this kernel's cgroups lack are left out: "floor limits CGROUP" says which there are.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "common.h"
 
 enum { IN_FLIGHT = 8, GROUP = 128, ROWS = 100, STACK = 65536 };
 
@@ -40,20 +37,6 @@ static const char *const limits[][2] = {
 	{ "cpuset.cpus", "0" }, { "cpu.max", "100000 100000" }, { "memory.max", "33554432" }, { "pids.max", "1000" },
 };
 static const char *const statistics[] = { "cpu.stat", "memory.peak", "memory.events", "memory.stat", "io.stat", "pids.peak" };
-
-static void fail(const char *what)
-{
-	fprintf(stderr, "floor: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static double now_usec(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
 
 /* -- a process ---------------------------------------------------------------------------------------------------- */
 
@@ -195,13 +178,6 @@ static long took_n;
 static void note(double value)
 {
 	took[took_n++] = value;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
 }
 
 static void say(void)

@@ -6,10 +6,8 @@
  *
  * Prints {"mean", "p50", "p99"}: microseconds for one, from START to the removed cgroup. */
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 
+#include "common.h"
 #include "src/base/base.h"
 #include "src/engine/local.h"
 
@@ -19,14 +17,6 @@ struct bench {
 	int32_t exit_code;
 	char text[160];
 };
-
-static double now_usec(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
 
 static void on_report(void *ctx, struct mscg_report *report)
 {
@@ -67,13 +57,6 @@ static void run(struct bench *b, uint32_t number, const struct mscg_spec *spec, 
 	action.state = MSCG_STATE_COMPLETED;
 	b->engine->ops->remove(b->engine, &action);
 	mscg_action_clear(&action);
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
 }
 
 int main(int argc, char **argv)

@@ -5,15 +5,12 @@
  *
  * Prints {"rate": messages a second, "p50", "p99": microseconds for one}. An answer with an error ends it.
  */
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "common.h"
 
 enum { MESSAGE_MAX = 1 << 20 };
 
@@ -26,20 +23,6 @@ struct client {
 
 static char   message[MESSAGE_MAX];
 static size_t size;
-
-static void fail(const char *what)
-{
-	fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static double now_usec(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
-}
 
 static void ask(struct client *c)
 {
@@ -70,13 +53,6 @@ static int answered(struct client *c)
 		exit(1);
 	}
 	return 1;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
 }
 
 int main(int argc, char **argv)

@@ -1,8 +1,8 @@
-# What the tests of the CLI share: a daemon of their own, with the engine that needs no cgroups.
+# What the tests of the CLI share: a daemon of their own, with the engine that needs no cgroups, or with real jobs.
 #
-#     load helper
-#     setup() { start_daemon; }
-#     teardown() { stop_daemon; }
+#     load helper                         load ../cli/helper
+#     setup() { start_daemon; }           setup() { start_real; }
+#     teardown() { stop_daemon; }         teardown() { stop_real; }
 #
 # Every test has its own state directory, socket and runtime directory, so tests run side by side. In the fake engine
 # `sleep X` ends after X seconds, `exit N` and `false` end with that code, everything else ends at once with 0.
@@ -46,6 +46,35 @@ start_daemon() {
     [ -n "${room:-}" ] || make_room
     launch_daemon "$@"
     mscg ping --wait 10 >/dev/null || { cat "$room/daemon.log"; return 1; }
+}
+
+# make_cgroup: with all controllers that there are; one for each test, for a jobs root belongs to one state directory
+make_cgroup() {
+    jobs=$MSCG_TEST_CGROUP/t$BATS_TEST_NUMBER
+    for controller in $(cat "$MSCG_TEST_CGROUP/cgroup.controllers"); do
+        echo "+$controller" >"$MSCG_TEST_CGROUP/cgroup.subtree_control"
+    done
+    mkdir "$jobs"
+}
+
+# launch_real [OPTION...]: a daemon whose jobs are real processes in cgroups under $jobs, without waiting
+launch_real() {
+    mscgd --state-dir "$room/state" --socket "$room/sock" --runtime-dir "$room/run" --total-cpus 2 --total-mem 512MB \
+        --allow-root-jobs --missing-controllers=warn --cgroup-root "$jobs" "$@" >>"$room/daemon.log" 2>&1 3>&- &
+    daemon_pid=$!
+}
+
+# start_real [OPTION...]
+start_real() {
+    [ -n "${room:-}" ] || { make_room && make_cgroup; }
+    launch_real "$@"
+    mscg ping --wait 30 >/dev/null || { cat "$room/daemon.log"; return 1; }
+}
+
+# stop_real: in teardown
+stop_real() {
+    mscg shutdown --cancel-jobs >/dev/null || true
+    stop_daemon
 }
 
 # kill_daemon: without a chance to say goodbye

@@ -5,29 +5,8 @@
 
 load ../cli/helper
 
-# launch: a daemon with real cgroups
-launch() {
-    mscgd --state-dir "$room/state" --socket "$room/sock" --runtime-dir "$room/run" --total-cpus 2 --total-mem 512MB \
-        --allow-root-jobs --missing-controllers=warn --cgroup-root "$jobs" >>daemon.log 2>&1 3>&- &
-    daemon_pid=$!
-}
-
-setup() {
-    make_room
-    # One for each test: a jobs root belongs to one state directory.
-    jobs=$MSCG_TEST_CGROUP/t$BATS_TEST_NUMBER
-    for controller in $(cat "$MSCG_TEST_CGROUP/cgroup.controllers"); do
-        echo "+$controller" >"$MSCG_TEST_CGROUP/cgroup.subtree_control"
-    done
-    mkdir "$jobs"
-    launch
-    mscg ping --wait 30 >/dev/null || { cat daemon.log; false; }
-}
-
-teardown() {
-    mscg shutdown --cancel-jobs >/dev/null || true
-    stop_daemon
-}
+setup() { start_real; }
+teardown() { stop_real; }
 
 running() { [ "$(field "$1" state 2>/dev/null)" = RUNNING ]; }
 
@@ -113,7 +92,7 @@ SCRIPT
     pid=$!
     within 30 grep -q begin o
     kill_daemon
-    launch
+    launch_real
     status=0
     wait $pid || status=$?
     [ "$status" -eq 4 ]

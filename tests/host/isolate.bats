@@ -7,23 +7,8 @@
 
 load ../cli/helper
 
-setup() {
-    make_room
-    jobs=$MSCG_TEST_CGROUP/t$BATS_TEST_NUMBER
-    for controller in $(cat "$MSCG_TEST_CGROUP/cgroup.controllers"); do
-        echo "+$controller" >"$MSCG_TEST_CGROUP/cgroup.subtree_control"
-    done
-    mkdir "$jobs"
-    mscgd --state-dir "$room/state" --socket "$room/sock" --runtime-dir "$room/run" --total-cpus 2 --total-mem 512MB \
-        --allow-root-jobs --missing-controllers=warn --cgroup-root "$jobs" $daemon_options >>daemon.log 2>&1 3>&- &
-    daemon_pid=$!
-    mscg ping --wait 30 >/dev/null || { cat daemon.log; false; }
-}
-
-teardown() {
-    mscg shutdown --cancel-jobs >/dev/null || true
-    stop_daemon
-}
+setup() { start_real; }
+teardown() { stop_real; }
 
 own() { readlink "/proc/self/ns/$1"; }
 seccomp_of() { mscg run "$@" grep -E '^(Seccomp|NoNewPrivs|CapPrm|CapBnd):' /proc/self/status | tr -d '\t\n'; }

@@ -4,27 +4,8 @@
 
 load ../cli/helper
 
-launch() { # [OPTION…]
-    mscgd --state-dir "$room/state" --socket "$room/sock" --runtime-dir "$room/run" --total-cpus 2 --total-mem 512MB \
-        --allow-root-jobs --missing-controllers=warn --cgroup-root "$jobs" "$@" >>daemon.log 2>&1 3>&- &
-    daemon_pid=$!
-    mscg ping --wait 30 >/dev/null || { cat daemon.log; return 1; }
-}
-
-setup() {
-    make_room
-    jobs=$MSCG_TEST_CGROUP/t$BATS_TEST_NUMBER
-    for controller in $(cat "$MSCG_TEST_CGROUP/cgroup.controllers"); do
-        echo "+$controller" >"$MSCG_TEST_CGROUP/cgroup.subtree_control"
-    done
-    mkdir "$jobs"
-    launch
-}
-
-teardown() {
-    mscg shutdown --cancel-jobs >/dev/null || true
-    stop_daemon
-}
+setup() { start_real; }
+teardown() { stop_real; }
 
 is() { [ "$(field "$1" state 2>/dev/null)" = "$2" ]; }
 
@@ -34,7 +15,7 @@ is() { [ "$(field "$1" state 2>/dev/null)" = "$2" ]; }
     mscg submit --begin now+2hours true
     within 30 is 1 RUNNING
     kill_daemon
-    launch
+    start_real
     same "RUNNING JobHeldUser BeginTime" "$(field 1 state) $(field 2 reason) $(field 3 reason)"
     mscg release 2
     mscg update 3 --begin none
@@ -59,7 +40,7 @@ is() { [ "$(field "$1" state 2>/dev/null)" = "$2" ]; }
     mscg submit -d afternotok:1 true
     mscg submit -d afterok:1 true
     kill_daemon
-    launch
+    start_real
     mscg wait 2 --timeout 60
     same "DependencyNeverSatisfied" "$(field 3 reason)"
     mscg submit -d afterok:2,afternotok:1 true
@@ -82,7 +63,7 @@ is() { [ "$(field "$1" state 2>/dev/null)" = "$2" ]; }
 
 @test "without time limits whatever fits passes, until the head has waited for the guard's time" {
     kill_daemon
-    launch --starvation-guard 2s
+    start_real --starvation-guard 2s
     mscg submit "exec sleep 600"
     within 30 is 1 RUNNING
     mscg submit --cpus 2 true
@@ -98,7 +79,7 @@ is() { [ "$(field "$1" state 2>/dev/null)" = "$2" ]; }
 @test "a scheduler that lets nothing pass, taken over by a running daemon" {
     printf '[scheduler]\nscheduler = fcfs\n' >conf
     kill_daemon
-    launch --config "$room/conf"
+    start_real --config "$room/conf"
     mscg submit "exec sleep 600"
     within 30 is 1 RUNNING
     mscg submit --cpus 2 true
