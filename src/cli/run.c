@@ -25,6 +25,7 @@ struct run {
 	bool        started, told_pending;
 	int64_t     submitted_usec, interrupted_usec;
 	int         sent;     /* the last signal that was passed on */
+	int         held;     /* a signal for when it has started; 0: none */
 	bool        cancelled; /* by us */
 	int         signals;  /* signalfd */
 	struct pty *pty;      /* NULL: none */
@@ -73,21 +74,42 @@ static bool cancel(struct run *r, int signal)
 	return done;
 }
 
+/* The job as the daemon sees it, or NULL: it said why not. */
+static json_t *show(const struct run *r)
+{
+	json_t *reply, *job;
+
+	if (cli_ask(r->cli, 0, "Show", json_pack("{s:s}", "id", r->id), &reply))
+		return NULL;
+	job = json_incref(json_object_get(reply, "job"));
+	json_decref(reply);
+	return job;
+}
+
+static bool is_pending(const json_t *job)
+{
+	return streq(jtext(job, "state", ""), "PENDING");
+}
+
+/* Its first output may be here before the news that it has started: what is not pending is on its way. */
 static void interrupt(struct run *r)
 {
 	int64_t now = clock_boot_usec();
+	bool twice = r->interrupted_usec && now - r->interrupted_usec <= USEC_PER_SEC;
+	json_t *job = r->started || twice ? NULL : show(r);
 
-	if (!r->started) {
-		cli_error("cancelling job %s, which has not started", r->id);
-		cancel(r, 0);
-	} else if (r->interrupted_usec && now - r->interrupted_usec <= USEC_PER_SEC) {
-		cli_error("cancelling job %s", r->id);
+	r->interrupted_usec = now;
+	if (twice || is_pending(job)) {
+		cli_error("cancelling job %s%s", r->id, twice ? "" : ", which has not started");
 		cancel(r, 0);
 	} else {
-		cancel(r, SIGINT);
+		if (r->started)
+			cancel(r, SIGINT);
+		else
+			r->held = SIGINT;
 		cli_error("interrupt again within 1 s to cancel job %s", r->id);
 	}
-	r->interrupted_usec = now;
+	json_decref(job);
 }
 
 static void take_signals(struct run *r)
@@ -119,6 +141,9 @@ static void set_started(struct run *r)
 	r->events = NULL;
 	if (r->pty)
 		pty_raw(r->pty);
+	if (r->held)
+		cancel(r, r->held);
+	r->held = 0;
 }
 
 static void open_events(struct run *r)
@@ -151,17 +176,15 @@ static void take_events(struct run *r)
 /* A terminal that stays empty asks for an explanation. */
 static void tell_pending(struct run *r)
 {
-	json_t *reply, *job;
+	json_t *job;
 
 	if (r->started || r->told_pending || clock_boot_usec() - r->submitted_usec < TELL_PENDING_MS * USEC_PER_MSEC)
 		return;
 	r->told_pending = true;
-	if (cli_ask(r->cli, 0, "Show", json_pack("{s:s}", "id", r->id), &reply))
-		return;
-	job = json_object_get(reply, "job");
-	if (streq(jtext(job, "state", ""), "PENDING"))
+	job = show(r);
+	if (is_pending(job))
 		cli_error("job %s waits: %s (%s)", r->id, jtext(job, "reason", "None"), jtext(job, "reason_text", "no reason is known"));
-	json_decref(reply);
+	json_decref(job);
 }
 
 /* -- the loop ------------------------------------------------------------------------------------------------------ */
@@ -199,16 +222,16 @@ static void tell_end(const struct run *r, const json_t *ended)
 	const char *state = jtext(ended, "state", ""), *reason = jtext(ended, "reason", "");
 	int signal = (int)jint(ended, "signal", 0);
 	char text[128];
-	json_t *reply;
+	json_t *job;
 
 	if (streq(state, "COMPLETED") || (r->cancelled && streq(state, "CANCELLED")) || (signal && signal == r->sent))
 		return;
 	if (streq(state, "FAILED") && !signal && (streq(reason, "NonZeroExitCode") || streq(reason, "None")))
 		return;
-	if (cli_ask(r->cli, 0, "Show", json_pack("{s:s}", "id", r->id), &reply))
-		return;
-	cli_error("job %s %s: %s", r->id, outcome_text(ended, text, sizeof text), jtext(json_object_get(reply, "job"), "reason_text", reason));
-	json_decref(reply);
+	job = show(r);
+	if (job)
+		cli_error("job %s %s: %s", r->id, outcome_text(ended, text, sizeof text), jtext(job, "reason_text", reason));
+	json_decref(job);
 }
 
 static int run_attached(struct run *r, struct mscg *m, const struct mscg_spec *spec, bool quiet)

@@ -77,7 +77,6 @@ SCRIPT
     foreground mscg run --grace 1 sh -c 'trap "" INT; echo ready; while :; do sleep 0.05; done' >o 2>e 3>&- &
     pid=$!
     within 30 grep -q ready o
-    sleep 1 # until mscg run knows that it has started
     kill -INT $pid
     within 30 grep -q 'interrupt again' e
     while kill -INT $pid 2>/dev/null; do sleep 0.2; done # two of these come within a second, also on a busy machine
@@ -85,6 +84,22 @@ SCRIPT
     wait $pid || status=$?
     [ "$status" -ne 0 ]
     same CANCELLED "$(field 1 state)"
+}
+
+@test "run: Ctrl-C before the news of its start interrupts what was already on its way" {
+    mscg run true
+    supervisors=$(cat "$jobs/supervisors/cgroup.procs")
+    kill -STOP $supervisors
+    foreground mscg run --grace 1 sleep 60 >o 2>e 3>&- &
+    pid=$!
+    within 30 running 2
+    kill -INT $pid
+    within 30 grep -q "interrupt again" e
+    kill -CONT $supervisors
+    status=0
+    wait $pid || status=$?
+    same 130 "$status"
+    same "FAILED 2" "$(field 2 state) $(field 2 signal)"
 }
 
 @test "run: goes on over a restart of the daemon" {
