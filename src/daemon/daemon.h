@@ -111,6 +111,7 @@ struct request {
 	struct mscg_id id;
 	json_t        *parameters; /* of the call */
 	json_t        *result;     /* what was gathered so far */
+	const char    *done;       /* many.c: the list in it of what was done */
 	void         (*answer)(struct request *r, const struct core_answer *answer);
 	void         (*drained)(struct request *r);  /* the client's output is out: a stream may go on */
 	void         (*abandon)(struct request *r);  /* the client has gone; NULL: runs to its end unseen */
@@ -130,21 +131,44 @@ void requests_handle(struct client *client, json_t *message);
 void request_reply(struct request *r, json_t *parameters);  /* last one; frees r */
 void request_stream(struct request *r, json_t *parameters); /* `continues` */
 void request_fail(struct request *r, int code, const struct mscg_error *error); /* last one; frees r */
+__attribute__((format(printf, 3, 4))) void request_failf(struct request *r, int code, const char *format, ...);
 void request_free(struct request *r);
 void request_abandon(struct request *r); /* its client has gone */
 bool request_is(const struct request *r, const char *name); /* "Top" */
 const char *request_verb(const struct request *r);          /* "Top" */
-/* Descriptors of attached jobs, from submission to start. */
-struct attached;
-void attached_keep(struct request *r, struct mscg_id id); /* those of a Submit, when its job has an id */
-bool attached_take(struct daemon *d, struct mscg_id id, int fds[3]);
-void attached_drop(struct daemon *d, struct mscg_id id);
 void request_answer(struct request *r, const struct core_answer *answer);
 
 /* Decisions cannot be kept at the moment: answers so, and false. */
 bool request_store_is_well(struct request *r);
 /* The job that `id` names, if it is there and the client may touch it. Answers otherwise, and NULL. */
 const struct mscg_job *request_job(struct request *r);
+
+/* -- attached.c: descriptors of attached jobs, from submission to start -- */
+struct attached;
+void attached_keep(struct request *r, struct mscg_id id); /* those of a Submit, when its job has an id */
+bool attached_take(struct daemon *d, struct mscg_id id, int fds[3]);
+void attached_drop(struct daemon *d, struct mscg_id id);
+
+/* -- many.c: requests about several jobs, each of which may be refused by itself -- */
+/* The `ids` of a call; the caller frees them. -EINVAL with text. */
+int  many_ids(const struct request *r, struct mscg_id **ret, uint32_t *ret_n, struct mscg_error *error);
+/* What the core answers until many_end() and after it is gathered: {done: [id...], errors: [{id, error, message}...]}. */
+void many_begin(struct request *r, const char *done);
+__attribute__((format(printf, 4, 5))) void many_refuse(struct request *r, struct mscg_id id, int code, const char *format, ...);
+/* All are under way: the last answer sends the reply; without any, this does. */
+void many_end(struct request *r);
+
+/* -- cancel.c, resize.c -- */
+void cancel_start(struct request *r);
+void resize_by_hand_start(struct request *r);
+
+/* -- service.c -- */
+void drain_start(struct request *r);
+void shutdown_start(struct request *r);
+void config_start(struct request *r);
+void ping_start(struct request *r);
+void info_start(struct request *r);     /* org.varlink.service.GetInfo */
+void describe_start(struct request *r); /* org.varlink.service.GetInterfaceDescription */
 
 /* -- depends.c -- */
 /* Works out what is left of what these wait for (spec->dependency_left), then go_on(), at once or later; or answers the request

@@ -1,0 +1,102 @@
+/* What concerns the daemon as a whole: drain, shutdown, its settings, and what it says of itself. */
+#include <syslog.h>
+
+#include "daemon.h"
+
+static void drain_answer(struct request *r, const struct core_answer *answer)
+{
+	(void)answer;
+	request_reply(r, json_pack("{s:b}", "drained", core_drained(r->d->core)));
+}
+
+void drain_start(struct request *r)
+{
+	struct core_input input = { .kind = CORE_DRAIN, .on = true };
+	struct mscg_error error;
+	bool undo = false;
+	int code = wire_get_bool(r->parameters, "undo", &undo, &error);
+
+	if (code < 0) {
+		request_fail(r, code, &error);
+		return;
+	}
+	if (!request_store_is_well(r))
+		return;
+	log_line(LOG_NOTICE, "%s", undo ? "drain ended" : "drained");
+	input.on  = !undo;
+	r->answer = drain_answer;
+	turn_add(r->d, &input, NULL, r);
+}
+
+static void shutdown_answer(struct request *r, const struct core_answer *answer)
+{
+	(void)answer;
+	daemon_shutdown(r->d, true);
+	request_reply(r, json_object());
+}
+
+void shutdown_start(struct request *r)
+{
+	struct core_input input = { .kind = CORE_SHUTDOWN };
+	struct mscg_error error;
+	bool cancel = false;
+	int code = wire_get_bool(r->parameters, "cancel_jobs", &cancel, &error);
+
+	if (code < 0) {
+		request_fail(r, code, &error);
+		return;
+	}
+	log_line(LOG_NOTICE, "shutdown%s", cancel ? " with all jobs" : "");
+	if (cancel) {
+		r->answer = shutdown_answer;
+		turn_add(r->d, &input, NULL, r);
+		return;
+	}
+	daemon_shutdown(r->d, false);
+	request_reply(r, json_object());
+}
+
+void ping_start(struct request *r)
+{
+	struct daemon *d = r->d;
+
+	request_reply(r, json_pack("{s:s, s:i, s:s, s:s, s:f, s:b, s:s?}", "version", MSCG_VERSION, "pid", (int)getpid(), "instance",
+	                           d->info.instance, "state_dir", d->config.state_dir, "uptime_seconds",
+	                           (double)(clock_boot_usec() - d->started_boot_usec) / 1e6, "scheduling", d->engine != NULL,
+	                           "degraded", d->degraded ? d->degraded_why.text : NULL));
+}
+
+void config_start(struct request *r)
+{
+	size_t n;
+	const struct config_setting *s = config_settings(&n);
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++) {
+		char value[4200];
+
+		config_value(&r->d->config, i, value, sizeof value);
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s}", "section", s[i].section, "name", s[i].name,
+		                                      "value", value, "origin", config_origin(&r->d->config, i), "help", s[i].help));
+	}
+	request_reply(r, json_pack("{s:o}", "settings", list));
+}
+
+void describe_start(struct request *r)
+{
+	const char *name = NULL;
+	struct mscg_error error;
+
+	if (wire_get_string(r->parameters, "interface", &name, &error) < 0)
+		request_fail(r, -EINVAL, &error);
+	else if (!streq(name, "io.mscg"))
+		request_failf(r, -EINVAL, "no interface '%s' here: expected io.mscg", name ? name : "");
+	else
+		request_reply(r, json_pack("{s:s}", "description", wire_interface_description));
+}
+
+void info_start(struct request *r)
+{
+	request_reply(r, json_pack("{s:s, s:s, s:s, s:s, s:[s, s]}", "vendor", "mscg", "product", "mscgd", "version", MSCG_VERSION,
+	                           "url", "https://github.com/mscg/mscg", "interfaces", "org.varlink.service", "io.mscg"));
+}
