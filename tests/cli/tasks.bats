@@ -199,7 +199,7 @@ WRONG
     pid=$!
     wait_for ' workers from '
     for i in $(seq 100); do
-        if [ $((i % 10)) -eq 0 ]; then control $((1 + i / 10 % 3)); fi
+        if [ $((i % 5)) -eq 0 ]; then control $((1 + i / 5 % 3)); fi
         kill -USR1 "$pid" || { [ "$i" -gt 50 ] && break; }  # a machine that is slow to signal is not at fault
         pkill -USR1 -P "$pid" || true
         sleep 0.01
