@@ -251,6 +251,11 @@ int users_uid(const char *name, uint32_t *ret);
  * where that is not needed or not possible. */
 void scope_enter(const struct config *config, char **argv);
 
+/* -- upgrade.c: the program that leaves, until its loop has ended -- */
+void upgrade_start(struct request *r); /* answered by the next program */
+bool upgrade_asked(const struct daemon *d, const struct client *c);
+void upgrade_close(struct daemon *d);
+
 /* -- handover.c: one program takes the place of another in this process -- */
 struct handover {
 	int      listen_fd, asker_fd, previous_fd; /* -1: none */
@@ -263,11 +268,8 @@ struct handover {
 };
 void handover_init(struct handover *h);
 void handover_clear(struct handover *h);
-/* The program that leaves. Upgrade, which the next one answers: */
-void upgrade_start(struct request *r);
-/* The loop has ended: a connection on which nothing is under way is kept. */
+/* The loop of the program that leaves has ended: a connection on which nothing is under way is kept. */
 void handover_keep(struct daemon *d, const struct client *c);
-void handover_close(struct daemon *d);
 /* Everything else is closed. Returns only where neither program can be executed. */
 void handover_execute(struct daemon *d);
 /* The program that comes. --can-follow: 0, or text that says why it could not take over. */

@@ -349,7 +349,7 @@ static int setup(struct daemon *d, struct mscg_error *error)
 static void teardown(struct daemon *d)
 {
 	server_close(d);
-	handover_close(d);
+	upgrade_close(d);
 	hotplug_close(d);
 	if (d->inbox && d->committer)
 		turn_flush(d);
