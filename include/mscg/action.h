@@ -23,6 +23,7 @@ struct mscg_action {
 	uint32_t attempt;
 	uint32_t restarts; /* START: how often the job has run before */
 	int      signal;
+	bool     grace;      /* SIGNAL: it asks for the end; what the main process leaves behind has until the KILL, which comes */
 	uint64_t resize_seq; /* RESIZE: names this one in the report, and what a START waits for */
 	bool     notify;     /* RESIZE: tell the job (control file always, SIGUSR1) */
 	bool     memory;     /* RESIZE: the memory limit changes too */

@@ -377,6 +377,7 @@ void life_submit(struct core *core, const struct core_input *input);
 void life_start(struct core *core, struct entry *e, uint32_t cpus);
 void life_cancel(struct core *core, struct entry *e);
 void life_kill(struct core *core, struct entry *e);
+void life_ask_to_end(struct core *core, struct entry *e); /* SIGTERM; the deadline is the caller's to set */
 void life_deadline(struct core *core, struct entry *e);
 void life_set_deadline(struct core *core, struct entry *e); /* the time limit, by what the job says */
 struct ending {

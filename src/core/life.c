@@ -194,9 +194,12 @@ void life_start(struct core *core, struct entry *e, uint32_t cpus)
 
 /* -- ending ------------------------------------------------------------------------------------------------------- */
 
-static void send_signal(struct core *core, struct entry *e, int sig)
+void life_ask_to_end(struct core *core, struct entry *e)
 {
-	out_action(core, e, MSCG_ACTION_SIGNAL)->signal = sig;
+	struct mscg_action *a = out_action(core, e, MSCG_ACTION_SIGNAL);
+
+	a->signal = SIGTERM;
+	a->grace = true;
 }
 
 void life_kill(struct core *core, struct entry *e)
@@ -217,14 +220,14 @@ static void terminate(struct core *core, struct entry *e)
 		life_kill(core, e);
 		return;
 	}
-	send_signal(core, e, SIGTERM);
+	life_ask_to_end(core, e);
 	timer_set(core, &e->live->deadline, core->now.boot_usec + e->job.grace_s * USEC_PER_SEC);
 }
 
 void life_cancel(struct core *core, struct entry *e)
 {
 	struct mscg_event event;
-	bool again = e->job.flags & JOB_ENDING;
+	bool again = e->job.flags & JOB_ENDING, completing = e->job.state == MSCG_STATE_COMPLETING;
 
 	if (is_record(e)) {
 		array_cancel(core, e);
@@ -235,18 +238,16 @@ void life_cancel(struct core *core, struct entry *e)
 		return;
 	}
 	/* It ends by itself, and how is known already; but it may be for another attempt. */
-	if (e->job.state == MSCG_STATE_COMPLETING && !(e->job.flags & MSCG_JOB_REQUEUING) &&
+	if (completing && !again &&
 	    (!e->job.max_retries || (!e->job.exit_code && !e->job.exit_signal)))
 		return;
 	if (!(e->job.flags & MSCG_JOB_CANCELLING)) {
 		event = out_new(core, e, MSCG_EVENT_CANCEL);
 		out_event(core, e, &event);
 	}
-	if (e->job.state == MSCG_STATE_COMPLETING)
-		return;
 	if (again)
 		life_kill(core, e);
-	else
+	else if (!completing)
 		terminate(core, e);
 }
 
@@ -283,10 +284,10 @@ void life_deadline(struct core *core, struct entry *e)
 	timer_set(core, &e->live->deadline, USEC_NEVER);
 	if (e->job.state == MSCG_STATE_PENDING) {
 		gate_consider(core, e);
-	} else if (e->job.state != MSCG_STATE_RUNNING && e->job.state != MSCG_STATE_SUSPENDED) {
-		return;
 	} else if (e->job.flags & JOB_ENDING) {
 		life_kill(core, e);
+	} else if (e->job.state != MSCG_STATE_RUNNING && e->job.state != MSCG_STATE_SUSPENDED) {
+		return;
 	} else if (limit_reached(core, e) == MSCG_REASON_NONE) {
 		life_set_deadline(core, e);
 	} else {

@@ -17,7 +17,7 @@ static void adopted(struct core *core, struct entry *e)
 	if (e->job.flags & MSCG_JOB_KILLED)
 		out_action(core, e, MSCG_ACTION_KILL);
 	else if (e->job.flags & JOB_ENDING)
-		out_action(core, e, MSCG_ACTION_SIGNAL)->signal = SIGTERM;
+		life_ask_to_end(core, e);
 	else if (e->live->unsure)
 		resize_settle(core, e);
 }
@@ -113,7 +113,8 @@ static void exited(struct core *core, struct entry *e, const struct mscg_report 
 	event.time_usec = time_of(core, r);
 	event.exit_code = r->exit_code;
 	event.exit_signal = r->exit_signal;
-	timer_set(core, &e->live->deadline, USEC_NEVER);
+	if (!(e->job.flags & JOB_ENDING)) /* else what it left behind has the rest of the grace time */
+		timer_set(core, &e->live->deadline, USEC_NEVER);
 	out_event(core, e, &event);
 }
 

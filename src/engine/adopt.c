@@ -104,6 +104,12 @@ static void adopt_unknown(struct local *l, struct task *t, const struct mscg_job
 	finish_emptying(l, t);
 }
 
+/* The core counts its grace time, and will kill it. */
+static bool has_grace(const struct mscg_job *job)
+{
+	return job->flags & (MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT | MSCG_JOB_REQUEUING) && !(job->flags & MSCG_JOB_KILLED);
+}
+
 void adopt_job(struct engine *e, const struct mscg_job *job, const struct mscg_spec *spec)
 {
 	struct local *l = local_of(e);
@@ -111,6 +117,9 @@ void adopt_job(struct engine *e, const struct mscg_job *job, const struct mscg_s
 
 	if (t && t->attempt == job->attempt) {
 		say_again(l, t);
+		t->has_grace = has_grace(job);
+		if (t->phase == TASK_EMPTYING && !t->has_grace && !t->killed)
+			finish_rest(l, t); /* that it was asked to end is not in the store that was rebuilt */
 		return;
 	}
 	const struct runner_slot_info *slot = slot_of(l, job->id, job->attempt);
@@ -148,6 +157,7 @@ void adopt_job(struct engine *e, const struct mscg_job *job, const struct mscg_s
 	t->has_slot = true;
 	t->pid      = slot->pid;
 	t->has_init = slot->init;
+	t->has_grace = has_grace(job);
 	switch (slot->state) {
 	case RUNNER_CLONING:
 		if (slot->supervised)

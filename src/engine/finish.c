@@ -118,7 +118,7 @@ static bool is_empty(const struct task *t)
 	return t->cgroup.fd < 0 || mscg_cgroup_events_get(&t->cgroup, &events, NULL) < 0 || !events.populated;
 }
 
-static void kill_rest(struct local *l, struct task *t)
+void finish_rest(struct local *l, struct task *t)
 {
 	struct mscg_error error;
 
@@ -153,9 +153,9 @@ void finish_emptying(struct local *l, struct task *t)
 		ended(l, t);
 		return;
 	}
-	/* Asked to end, the rest has as long as the whole: its grace time is the core's to end. */
-	if (!t->terminating || t->killed)
-		kill_rest(l, t);
+	/* Asked to end, the rest has as long as the whole. */
+	if (!t->has_grace || t->killed)
+		finish_rest(l, t);
 	if (mscg_cgroup_events_open(&t->cgroup, &t->events_fd, &error) < 0 ||
 	    epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, t->events_fd, &event) < 0)
 		local_log(l, LOG_ERR, "job=%s cannot watch its cgroup: %s", t->name + 4, t->events_fd < 0 ? error.text : strerror(errno));
@@ -240,12 +240,18 @@ void finish_late(struct local *l, struct task *t)
 	if (t->phase == TASK_LAUNCHED && !t->killed) {
 		local_log(l, LOG_ERR, "job=%s was not started within its deadline: killed", t->name + 4);
 		t->reason = MSCG_REASON_LAUNCH_FAILED;
-		kill_rest(l, t);
+		finish_rest(l, t);
 		return;
 	}
-	if (!t->killed || is_empty(t))
+	if (!t->killed)
 		return;
-	if (!t->stuck && l->unkillable_usec && clock_boot_usec() >= t->killed_usec + l->unkillable_usec)
+	bool empty = is_empty(t);
+	if (empty && t->phase == TASK_EMPTYING) {
+		ended(l, t);
+		return;
+	}
+	/* Empty before that: its supervisor may yet put a process there. */
+	if (!empty && !t->stuck && l->unkillable_usec && clock_boot_usec() >= t->killed_usec + l->unkillable_usec)
 		say_stuck(l, t);
 	kill_again(l, t);
 }
@@ -256,7 +262,9 @@ static void started(struct local *l, struct task *t, const struct runner_slot_in
 {
 	if (t->phase != TASK_LAUNCHED)
 		return;
-	if (!t->killed)
+	if (t->killed)
+		finish_rest(l, t); /* nothing was there yet */
+	else
 		task_set_deadline(l, t, 0);
 	t->phase      = TASK_RUNNING;
 	task_forget_paths(t);
@@ -375,8 +383,8 @@ void finish_kill(struct engine *e, const struct mscg_action *a)
 		launch_give_up(l, t, ECANCELED, "cancelled before it was started");
 		return;
 	}
-	t->terminating = true;
-	kill_rest(l, t);
+	if (t->log_fd < 0) /* else nothing but its log writer is left */
+		finish_rest(l, t);
 }
 
 /* To every process of the job, as a terminal would: a shell that dies alone takes its children's grace with it. Each is
@@ -415,7 +423,7 @@ void finish_signal(struct engine *e, const struct mscg_action *a)
 
 	if (!t || t->attempt != a->attempt || (t->phase != TASK_RUNNING && t->phase != TASK_EMPTYING))
 		return;
-	t->terminating |= a->signal == SIGTERM;
+	t->has_grace |= a->grace;
 	if (a->signal < 64 && to_all & UINT64_C(1) << a->signal)
 		signal_all(l, t, a->signal);
 	else if (t->has_slot)
@@ -433,7 +441,7 @@ void finish_remove(struct engine *e, const struct mscg_action *a)
 	if (t->phase != TASK_ENDED) {
 		/* Stale: the core knows it as over. */
 		local_log(l, LOG_WARNING, "job=%s is still there and known as ended: killed", t->name + 4);
-		kill_rest(l, t);
+		finish_rest(l, t);
 		return;
 	}
 	if (t->elastic && t->grant)

@@ -28,7 +28,7 @@ struct task {
 	struct mscg_cgroup cgroup;
 	uint32_t slot;
 	bool     has_slot;
-	bool     terminating;     /* SIGTERM was sent to all: what is left after the main process has until KILL */
+	bool     has_grace;       /* asked to end: what is left after the main process has until KILL, which the core sends */
 	bool     killed;
 	int64_t  killed_usec, kill_pause_usec; /* boot clock; until it is killed again */
 	bool     stuck;
@@ -144,6 +144,7 @@ void launch_give_up(struct local *l, struct task *t, int error, const char *text
 /* finish.c: from the end of the main process to the removed cgroup */
 void finish_event(const struct runner_slot_info *info, void *ctx);
 void finish_emptying(struct local *l, struct task *t);  /* the main process is gone */
+void finish_rest(struct local *l, struct task *t);      /* killed, and again until nothing is left */
 void finish_orphan(struct local *l, struct task *t);    /* its supervisor is gone: it is ended */
 void finish_look(struct local *l, struct task *t);      /* cgroup.events fired */
 void finish_late(struct local *l, struct task *t);      /* its deadline passed */

@@ -33,14 +33,12 @@ static int send_start(const struct start_pack *pack, int socket, const struct ru
 }
 
 /* A file for the count of this launch, and not that of another one. */
-static int make_log(const struct runner *r, uint32_t index, bool wanted)
+static int make_log(const struct runner *r, uint32_t index)
 {
 	char name[sizeof LOG_FILE + 16];
 
 	snprintf(name, sizeof name, LOG_FILE, index);
 	unlinkat(r->dir_fd, name, 0);
-	if (!wanted)
-		return -1;
 	int fd = openat(r->dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	return fd < 0 ? -errno : fd;
 }
@@ -49,6 +47,8 @@ int runner_log_open(const struct runner *r, uint32_t index)
 {
 	char name[sizeof LOG_FILE + 16];
 
+	if (r->file.slots[index].log == SLOT_LOG_NONE)
+		return -ENOENT;
 	snprintf(name, sizeof name, LOG_FILE, index);
 	int fd = openat(r->dir_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	return fd < 0 ? -errno : fd;
@@ -72,10 +72,10 @@ static int try_launch(struct runner *r, const struct runner_launch *launch, uint
 	if (ret_take < 0)
 		return ret_take;
 	struct slot *slot = &r->file.slots[index];
-	uint64_t generation = slot_arm(slot, launch->id, launch->attempt, launch->uid, launch->cgroup_id);
+	uint64_t generation = slot_arm(slot, launch->id, launch->attempt, launch->uid, launch->cgroup_id, launch->log_max > 0);
 	r->members[index].told = 0;
 	address_start(&r->pack, index, generation);
-	_cleanup_close_ int log_fd = make_log(r, index, launch->log_max > 0);
+	_cleanup_close_ int log_fd = launch->log_max ? make_log(r, index) : -1;
 	int ret_send = launch->log_max && log_fd < 0 ? log_fd : send_start(&r->pack, r->members[index].socket, launch, log_fd);
 	if (ret_send == 0) {
 		r->n_used++;

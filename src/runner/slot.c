@@ -173,7 +173,7 @@ void slot_file_close(struct slot_file *file)
 	*file = SLOT_FILE_NONE;
 }
 
-uint64_t slot_arm(struct slot *slot, struct mscg_id id, uint32_t attempt, uint32_t uid, uint64_t cgroup_id)
+uint64_t slot_arm(struct slot *slot, struct mscg_id id, uint32_t attempt, uint32_t uid, uint64_t cgroup_id, bool log)
 {
 	uint64_t word = slot_load(slot);
 	if (slot_word_state(word) != RUNNER_FREE)
@@ -187,6 +187,7 @@ uint64_t slot_arm(struct slot *slot, struct mscg_id id, uint32_t attempt, uint32
 	slot->uid            = uid;
 	slot->cgroup_id      = cgroup_id;
 	slot->armed_usec     = clock_real_usec();
+	slot->log            = log ? SLOT_LOG_FILE : SLOT_LOG_NONE;
 	slot->supervisor_pid = slot->pid = 0;
 	slot->start_usec = slot->start_boot_usec = slot->end_usec = slot->end_boot_usec = 0;
 	slot->wait_code = slot->wait_status = 0;
@@ -205,7 +206,9 @@ void slot_info(const struct slot *slot, uint32_t index, struct runner_slot_info 
 	enum runner_slot_state state = slot_word_state(word);
 	int32_t stage = atomic_load_explicit(&slot->stage, memory_order_relaxed);
 
-	if (state != RUNNER_FREE && slot->armed_sum != slot_armed_sum(slot, generation))
+	bool known = slot->log == SLOT_LOG_MAYBE || slot->log == SLOT_LOG_NONE || slot->log == SLOT_LOG_FILE;
+
+	if (state != RUNNER_FREE && (!known || slot->armed_sum != slot_armed_sum(slot, generation)))
 		state = RUNNER_DAMAGED;
 	if ((state == RUNNER_RUNNING || state == RUNNER_EXITED) && slot->started_sum != slot_started_sum(slot, generation))
 		state = RUNNER_DAMAGED;

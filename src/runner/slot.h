@@ -40,6 +40,10 @@ struct slot_header {
 	uint8_t  reserved[SLOT_SIZE - 2 * sizeof(uint32_t) - BOOT_ID_SIZE - 2 * sizeof(uint32_t) - sizeof(uint64_t)];
 };
 
+/* Whether there is a file with the count of this launch's log writer. Zero was left by an mscgd that did not say; it
+ * left no file of an earlier launch either. No two are one bit from each other: what is none of them is damaged. */
+enum slot_log { SLOT_LOG_MAYBE = 0, SLOT_LOG_NONE = 0x656e6f6e, SLOT_LOG_FILE = 0x656c6966 };
+
 struct slot {
 	_Atomic uint64_t word;
 	/* Written by mscgd before ARMED. */
@@ -56,7 +60,8 @@ struct slot {
 	int32_t wait_code, wait_status;
 	uint64_t armed_sum, started_sum, ended_sum; /* of what is written before ARMED, RUNNING, EXITED */
 	uint32_t init; /* written by the supervisor before RUNNING: pid is the job's init */
-	uint8_t reserved[SLOT_SIZE - 124];
+	uint32_t log;  /* written by mscgd before ARMED: enum slot_log */
+	uint8_t reserved[SLOT_SIZE - 128];
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct slot_header) == SLOT_SIZE, "the header takes the place of one slot");
@@ -122,7 +127,7 @@ static inline bool slot_swap(struct slot *slot, uint64_t generation, enum runner
 }
 
 /* FREE -> ARMED with a new generation, which is returned; 0 when it is not free. */
-uint64_t slot_arm(struct slot *slot, struct mscg_id id, uint32_t attempt, uint32_t uid, uint64_t cgroup_id);
+uint64_t slot_arm(struct slot *slot, struct mscg_id id, uint32_t attempt, uint32_t uid, uint64_t cgroup_id, bool log);
 /* The sums of what the slot holds, of this generation. */
 uint64_t slot_armed_sum(const struct slot *slot, uint64_t generation);
 uint64_t slot_started_sum(const struct slot *slot, uint64_t generation);

@@ -1,5 +1,4 @@
 #!/usr/bin/python3
-# slow: it fills the machine, and one fork bomb in seven runs was not ended: to be looked into
 # timeout: 200
 # alone: it measures how its neighbours fare
 """Jobs that take what they can get: processes, zombies, descriptors, files, output. Each ends with its job, nothing of it

@@ -101,6 +101,19 @@ ok(o["exit_code"] == 5 and text.startswith(b"1\n2\n3\n") and cut(job) > 0 and te
    "mscgd is killed and another takes over: output, mark and count are whole", o, text[-70:], cut(job))
 
 os.unlink(d.out + "/gate")
+stale = lambda: {f for f in os.listdir(d.dir + "/run/runner") if f.startswith("log.")}
+slots = stale()
+plain = [d.submit("while [ ! -e %s/gate ]; do sleep 0.05; done" % d.out) for _ in range(3)]
+for p in plain:
+    d.started(p)
+d.process.send_signal(signal.SIGKILL)
+d.process.wait()
+d.start()
+open(d.out + "/gate", "w").close()
+d.wait(*plain)
+ok(slots and stale() == slots and [cut(p) for p in plain] == [None] * 3, "the count of an earlier job in its slot is nobody's, also after a restart", slots, stale(), [cut(p) for p in plain])
+
+os.unlink(d.out + "/gate")
 job = d.submit(loud, log_max=20000)
 until_output(job, 20)
 writer = writer_of(job)
