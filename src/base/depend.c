@@ -33,10 +33,14 @@ static int scan_kind(const char **p, enum depend_kind *ret)
 	return -EINVAL;
 }
 
-static int scan_id(const char **p, struct mscg_id *ret)
+static int scan_id(const char **p, struct depend *ret)
 {
 	uint64_t job, task = MSCG_NO_TASK;
-	int r = scan_u64(p, &job);
+	bool listed = **p == '#';
+	int r;
+
+	*p += listed;
+	r = scan_u64(p, &job);
 
 	if (r == 0 && **p == '_') {
 		(*p)++;
@@ -44,17 +48,18 @@ static int scan_id(const char **p, struct mscg_id *ret)
 		if (r == 0 && task > MSCG_ARRAY_INDEX_MAX)
 			r = -EINVAL;
 	}
-	if (r < 0 || job == 0 || job > INT32_MAX)
+	if (r < 0 || (job == 0 && !listed) || job > INT32_MAX)
 		return -EINVAL;
-	*ret = (struct mscg_id){(uint32_t)job, (uint32_t)task};
+	ret->id = (struct mscg_id){listed ? 0 : (uint32_t)job, (uint32_t)task};
+	ret->listed = listed ? (uint32_t)job + 1 : 0;
 	return 0;
 }
 
-/* "12", "12_3+5", "12(failed)", "12+5@1700000000000000" */
+/* "12", "#0", "12_3+5", "12(failed)", "12+5@1700000000000000" */
 static int scan_one(const char **p, struct depend *ret)
 {
 	uint64_t v;
-	int r = scan_id(p, &ret->id);
+	int r = scan_id(p, ret);
 
 	if (r == 0 && **p == '+') {
 		(*p)++;
@@ -126,6 +131,13 @@ int mscg_depends_parse(const char *text, struct depends *ret, struct mscg_error 
 	return 0;
 }
 
+static void add_listed(struct buf *b, const struct depend *one)
+{
+	buf_addf(b, ":#%" PRIu32, one->listed - 1);
+	if (one->id.task != MSCG_NO_TASK)
+		buf_addf(b, "_%" PRIu32, one->id.task);
+}
+
 char *mscg_depends_format(const struct depends *d)
 {
 	struct buf b = {0};
@@ -135,7 +147,9 @@ char *mscg_depends_format(const struct depends *d)
 		const struct depend *one = &d->on[i];
 
 		buf_addf(&b, "%s%s", i ? d->any ? "?" : "," : "", labels[one->kind]);
-		if (one->id.job)
+		if (one->listed)
+			add_listed(&b, one);
+		else if (one->id.job)
 			buf_addf(&b, ":%s", mscg_id_format(one->id, id));
 		if (one->delay_min)
 			buf_addf(&b, "+%" PRIu32, one->delay_min);
@@ -157,6 +171,22 @@ void mscg_depends_drop(struct depends *d, uint32_t i)
 {
 	memmove(&d->on[i], &d->on[i + 1], (d->n - i - 1) * sizeof *d->on);
 	d->n--;
+}
+
+void mscg_depends_name(char **text, uint32_t first)
+{
+	struct depends d;
+
+	if (!*text || !strchr(*text, '#') || mscg_depends_parse(*text, &d, NULL) < 0)
+		return;
+	for (uint32_t i = 0; i < d.n; i++)
+		if (d.on[i].listed) {
+			d.on[i].id.job = first + d.on[i].listed - 1;
+			d.on[i].listed = 0;
+		}
+	free(*text);
+	*text = mscg_depends_format(&d);
+	mscg_depends_clear(&d);
 }
 
 bool mscg_depend_ended(struct depend *d, enum mscg_state state, int64_t start_usec, int64_t now_usec)

@@ -2,7 +2,10 @@
  *
  * As asked: "afterok:20:21,afterany:23", "after:20+5" (minutes), "singleton"; ',' between: all of them, '?': any.
  * As kept in the row of a job that waits: what is left of it, a job that can not do it any more with "(failed)" behind
- * it, and a delay that runs as "@" and its end in microseconds since the epoch. */
+ * it, and a delay that runs as "@" and its end in microseconds since the epoch.
+ *
+ * Jobs that are submitted together have no ids yet: "afterok:#0" is the first of their list, "#2_5" a task of an array. With
+ * ids they are named in place of it (mscg_depends_name). */
 #ifndef BASE_DEPEND_H
 #define BASE_DEPEND_H
 
@@ -26,7 +29,8 @@ enum depend_kind {
 
 struct depend {
 	enum depend_kind kind;
-	struct mscg_id   id;        /* job 0: singleton that is not looked up yet */
+	struct mscg_id   id;        /* job 0: singleton that is not looked up yet, or beside `listed` */
+	uint32_t         listed;    /* index + 1 into the list of those submitted together; 0: has its id */
 	uint32_t         delay_min; /* after */
 	bool             failed;
 	int64_t          due_usec;  /* it has started, and the delay is over then; 0: it has not */
@@ -42,6 +46,8 @@ int   mscg_depends_parse(const char *text, struct depends *ret, struct mscg_erro
 char *mscg_depends_format(const struct depends *depends); /* NULL when nothing is left; the caller frees it */
 void  mscg_depends_clear(struct depends *depends);
 void  mscg_depends_drop(struct depends *depends, uint32_t i);
+/* "#N" in `*text` (malloc'ed, may be NULL) becomes first + N. */
+void  mscg_depends_name(char **text, uint32_t first);
 /* What is known of a job that has ended is worked into it: done, failed, or a delay that runs. True: this one is done. */
 bool  mscg_depend_ended(struct depend *depend, enum mscg_state state, int64_t start_usec, int64_t now_usec);
 

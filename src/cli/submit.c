@@ -1,19 +1,11 @@
 /* mscg submit: a command or a batch script into the queue. */
 #include <sys/stat.h>
 
-#include "job_options.h"
+#include "submit.h"
 #include "script.h"
 #include "wait.h"
 
-struct submit_options {
-	struct job_options job; /* first: its rows count from here */
-	const char *wrap;
-	bool parsable, wait, test_only, script;
-};
-
-static const struct submit_options submit_default = {.job = JOB_OPTIONS_DEFAULT};
-
-extern const struct option_spec submit_option_table[];
+const struct submit_options submit_default = {.job = JOB_OPTIONS_DEFAULT};
 
 /* Standard input is a script only where somebody put one there: not a terminal, not the /dev/null of cron. */
 static bool stdin_has_script(void)
@@ -60,7 +52,7 @@ static int find_program(const struct cli *cli, struct submit_options *o, char **
 	return options_parse(sets, cli->argc - cli->first, cli->argv + cli->first, PARSE_COMMAND, NULL, &rest, error);
 }
 
-static void print_asked(const struct mscg_spec *spec, double cpus, uint64_t mem_bytes, int64_t priority)
+void submit_print_asked(const struct mscg_spec *spec, double cpus, uint64_t mem_bytes, int64_t priority)
 {
 	char text[64], min[32], max[32];
 
@@ -88,24 +80,13 @@ static void print_file(const char *label, const char *path)
 		printf("  %s=%s\n", label, path);
 }
 
-/* --test-only: what would be asked. */
-static int print_test(const struct cli *cli, struct mscg_spec *spec)
+void submit_print_test(struct mscg_spec *spec)
 {
 	_cleanup_free_ char *command = mscg_command_line(spec);
-	struct mscg_error error = {0};
 	char text[64];
-	json_t *request;
 
-	if (cli->json) {
-		request = mscg_submit_parameters(&spec, 1, &error);
-		if (!request)
-			return cli_fail(&error);
-		print_json(request);
-		json_decref(request);
-		return CLI_OK;
-	}
 	printf("Would submit: %s\n", command);
-	print_asked(spec, spec->cpus_milli / 1000.0, spec->mem_bytes, spec->priority);
+	submit_print_asked(spec, spec->cpus_milli / 1000.0, spec->mem_bytes, spec->priority);
 	printf("  name=%s\n", spec->name);
 	if (spec->time_limit_s)
 		printf("  time=%s\n", text_elapsed(spec->time_limit_s, text, sizeof text));
@@ -113,6 +94,23 @@ static int print_test(const struct cli *cli, struct mscg_spec *spec)
 	print_file("input", spec->stdin_path);
 	print_file("output", spec->stdout_path);
 	print_file("error", spec->stderr_path);
+}
+
+/* --test-only: what would be asked. */
+static int print_test(const struct cli *cli, struct mscg_spec *spec)
+{
+	struct mscg_error error = {0};
+	json_t *request;
+
+	if (!cli->json) {
+		submit_print_test(spec);
+		return CLI_OK;
+	}
+	request = mscg_submit_parameters(&spec, 1, &error);
+	if (!request)
+		return cli_fail(&error);
+	print_json(request);
+	json_decref(request);
 	return CLI_OK;
 }
 
@@ -126,7 +124,7 @@ static void print_submitted(const struct cli *cli, const struct submit_options *
 		printf("%s\n", id);
 	} else {
 		printf("Submitted job %s\n", id);
-		print_asked(spec, jreal(job, "cpus", 0), (uint64_t)jint(job, "mem_bytes", 0), jint(job, "priority", 0));
+		submit_print_asked(spec, jreal(job, "cpus", 0), (uint64_t)jint(job, "mem_bytes", 0), jint(job, "priority", 0));
 	}
 	cli_flush();
 	if (jhas(job, "warning"))
@@ -166,8 +164,11 @@ static int submit_run(struct cli *cli, void *options, char **words)
 	struct mscg_error error = {0};
 	struct job_program program;
 	struct mscg_spec *spec;
-	int r = find_program(cli, o, words, &program, &error);
+	int r;
 
+	if (o->file)
+		return pipeline_submit(cli, o, words);
+	r = find_program(cli, o, words, &program, &error);
 	if (r == 0)
 		r = job_spec(cli, &o->job, &program, &spec, &error);
 	if (r < 0) {
@@ -187,6 +188,8 @@ const struct option_spec submit_option_table[] = {
 	{'W', "wait", NULL, "wait until the job has ended, and exit with its status", value_true, SUBMIT(wait)},
 	{0, "wrap", "COMMAND", "the command, as one text for sh", value_text, SUBMIT(wrap)},
 	{0, "script", NULL, "the first word is a batch script, also without #MSCG lines", value_true, SUBMIT(script)},
+	{0, "file", "FILE", "the jobs of a pipeline, all or none of them, from a file of JSON ('-': standard input)", value_text, SUBMIT(file),
+	 .values = VALUES_FILE},
 	{0, "test-only", NULL, "check, print what would be asked, and submit nothing", value_true, SUBMIT(test_only)},
 	JOB_OPTIONS_IGNORED,
 	JOB_OPTIONS_LATER,
@@ -204,12 +207,17 @@ const struct verb verb_submit = {
 		"names a file with #! at its start and a #MSCG or #SBATCH line is a batch script (others with --script): its text is\n"
 		"kept, its options are read from the comments before its first command, and the words behind it are its arguments.\n"
 		"The command line wins over #MSCG lines, and these over #SBATCH lines. '-', or no command and something other than a\n"
-		"terminal on standard input, reads the script from there.",
+		"terminal on standard input, reads the script from there.\n"
+		"\n"
+		"--file reads several jobs: {\"defaults\": {...}, \"jobs\": [{\"name\": ..., \"command\": ..., ...}, ...]}. A command is a text\n"
+		"for sh or a list of words; dependencies name jobs of the file (\"afterok:prepare\"); other keys are the long options\n"
+		"above. Options of the command line win over those of the file.",
 	.examples = "  mscg submit --cpus 4 --mem 8GB python train.py --epochs 100\n"
 	            "  mscg submit --cpus 2 --mem 4GB --priority 5 \"echo 'Hello' && sleep 3\"\n"
 	            "  mscg submit --elastic --cpus 2 --min-cpus 2 --max-cpus 8 --mem 4GB \"python3 tasks/elastic_training.py\"\n"
 	            "  mscg submit -a 0-99%8 -t 10 -o out/%A_%a.txt ./simulate\n"
-	            "  mscg submit job.sh input.dat",
+	            "  mscg submit job.sh input.dat\n"
+	            "  mscg submit --file pipeline.json --account physics",
 	.run = submit_run,
 	.options = submit_option_table,
 	.defaults = &submit_default,

@@ -219,6 +219,8 @@ void turn_add_row(struct daemon *d, const struct core_input *input, struct mscg_
 void turn_add_report(struct daemon *d, struct mscg_report *report);
 /* Commits whatever is open and waits until all has come out (shutdown, --once). */
 int  turn_flush(struct daemon *d);
+/* Steps what has come in, if anything has; what is added next is the first of the next step. */
+void turn_now(struct daemon *d);
 /* Something is decided that is not committed, done and answered. */
 bool turn_is_open(const struct daemon *d);
 int  turn_open(struct daemon *d, struct mscg_error *error);

@@ -133,6 +133,11 @@ static void settle(struct lookup *l, struct mscg_spec *spec, const struct named 
 		return;
 	for (uint32_t i = 0; i < d.n;) {
 		struct depend *one = &d.on[i];
+
+		if (one->listed) { /* not there yet */
+			i++;
+			continue;
+		}
 		const struct found *found = one->id.job && !is_active(l, one->id) ? ended(l, one->id) : NULL;
 
 		if (!one->id.job) {
@@ -182,6 +187,8 @@ static void lookup_go_on(struct lookup *l)
 {
 	bool singles = false;
 
+	if (l->n > 1) /* their ids follow upon each other from the next one on, with nobody else's between */
+		turn_now(l->request->d);
 	l->asked_n = 0;
 	for (uint32_t i = 0; i < l->n; i++) {
 		settle(l, l->specs[i], &l->named[i]);

@@ -3,6 +3,7 @@
 #include <syslog.h>
 
 #include "daemon.h"
+#include "src/base/depend.h"
 
 struct method {
 	const char *name; /* "io.mscg.Submit" */
@@ -134,7 +135,7 @@ static void submit_answer(struct request *r, const struct core_answer *answer)
 	char id[MSCG_ID_TEXT];
 
 	if (answer->code < 0) {
-		/* All or none is checked before the step, so this is the only job of the message. */
+		/* All or none is checked right before the step, so this is the only job of the message. */
 		memcpy(error.text, answer->text, sizeof answer->text);
 		r->failed_code = answer->code;
 		r->failure     = error;
@@ -194,12 +195,60 @@ static int submit_admit(struct request *r, struct mscg_spec *spec, struct mscg_e
 	return submit_in_time(spec, error);
 }
 
+static void submit_refuse(struct request *r, struct mscg_spec **specs, uint32_t n, int code, const struct mscg_error *error)
+{
+	wire_specs_free(specs, n);
+	request_fail(r, code, error);
+}
+
+/* What several are refused for begins with the one that it is: "jobs[3]: ". */
+static int submit_admits(struct request *r, struct mscg_spec **specs, uint32_t n, struct mscg_error *error)
+{
+	int code = core_admits(r->d->core, specs, n, error);
+	uint32_t good = 0, bad = n;
+
+	if (code >= 0 || n == 1)
+		return code;
+	while (bad - good > 1) {
+		uint32_t half = good + (bad - good) / 2;
+
+		*(core_admits(r->d->core, specs, half, NULL) < 0 ? &bad : &good) = half;
+	}
+	return mscg_error_prefix(error, code, "jobs[%u]: ", bad - 1);
+}
+
+/* All or none: nothing is between this look and the step that takes them (turn_now). */
+static int submit_together(struct request *r, struct mscg_spec **specs, uint32_t n, struct mscg_error *error)
+{
+	uint32_t first = core_next_job_id(r->d->core);
+	int code;
+
+	if (turn_store_is_failing(r->d, error))
+		return mscg_error_prefix(error, -EIO, "the state directory cannot be written: ");
+	if (first > INT32_MAX - n)
+		return mscg_error_set(error, -ENOSPC, "job ids are used up");
+	code = submit_admits(r, specs, n, error);
+	for (uint32_t i = 0; code >= 0 && i < n; i++) {
+		mscg_depends_name(&specs[i]->dependency, first);
+		mscg_depends_name(&specs[i]->dependency_left, first);
+	}
+	return code;
+}
+
 static void submit_all(struct request *r, struct mscg_spec **specs, uint32_t n)
 {
+	struct mscg_error error;
+	int code = n > 1 ? submit_together(r, specs, n, &error) : 0;
+
+	if (code < 0) {
+		submit_refuse(r, specs, n, code, &error);
+		return;
+	}
 	r->answer = submit_answer;
 	r->result = json_array();
 	for (uint32_t i = 0; i < n; i++) {
 		struct core_input input = { .kind = CORE_SUBMIT };
+
 		turn_add(r->d, &input, spec_ref_new(specs[i]), r);
 	}
 	free(specs);
@@ -227,14 +276,13 @@ static void submit_start(struct request *r)
 		if (code >= 0 && specs[admitted]->attached &&
 		    (n != 1 || specs[admitted]->array || wire_conn_take_fds(r->client->conn, r->fds) != 3))
 			code = mscg_error_set(&error, -EINVAL, "an attached job comes alone, with three descriptors");
+		if (code < 0 && n > 1)
+			mscg_error_prefix(&error, code, "jobs[%u]: ", admitted);
 	}
 	if (code >= 0)
-		code = core_admits(r->d->core, specs, n, &error);
+		code = submit_admits(r, specs, n, &error);
 	if (code < 0) {
-		for (uint32_t i = 0; i < n; i++)
-			mscg_spec_free(specs[i]);
-		free(specs);
-		request_fail(r, code, &error);
+		submit_refuse(r, specs, n, code, &error);
 		return;
 	}
 	if (geteuid() == 0 && r->client->peer.uid == 0)

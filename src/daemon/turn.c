@@ -436,6 +436,12 @@ bool turn_is_open(const struct daemon *d)
 	return (d->inbox->n || d->flying || (d->open && !batch_is_empty(d->open))) && !d->failing;
 }
 
+void turn_now(struct daemon *d)
+{
+	if (d->inbox->n)
+		turn_run(NULL, d);
+}
+
 /* The loop may have ended: what comes of commits is waited for here. */
 int turn_flush(struct daemon *d)
 {

@@ -2,6 +2,7 @@
 #include "src/wire/submit.h"
 
 #include "src/base/base.h"
+#include "src/base/depend.h"
 
 #include <inttypes.h>
 
@@ -270,6 +271,36 @@ void wire_specs_free(struct mscg_spec **specs, uint32_t n)
 	free(specs);
 }
 
+static bool has_task(const struct mscg_spec *spec, uint32_t task)
+{
+	for (uint32_t i = 0; i < spec->array_n; i++)
+		if (task >= spec->array[i].first && task <= spec->array[i].last)
+			return (task - spec->array[i].first) % spec->array[i].step == 0;
+	return false;
+}
+
+/* Only those before it may be named by "#N", so that no cycle can be. */
+static int check_listed(struct mscg_spec *const *specs, uint32_t at, struct mscg_error *error)
+{
+	struct depends d;
+	int r = 0;
+
+	if (!specs[at]->dependency || mscg_depends_parse(specs[at]->dependency, &d, NULL) < 0)
+		return 0;
+	for (uint32_t i = 0; r == 0 && i < d.n; i++) {
+		const struct depend *one = &d.on[i];
+
+		if (!one->listed)
+			continue;
+		if (one->listed > at)
+			r = mscg_error_set(error, -EINVAL, "a dependency on #%u: expected a job before it in the same list, from #0 on", one->listed - 1);
+		else if (one->id.task != MSCG_NO_TASK && !has_task(specs[one->listed - 1], one->id.task))
+			r = mscg_error_set(error, -EINVAL, "a dependency on #%u_%u: that job has no such task", one->listed - 1, one->id.task);
+	}
+	mscg_depends_clear(&d);
+	return r;
+}
+
 static int read_jobs(const json_t *jobs, struct shared *s, struct mscg_spec **specs, uint32_t n, struct mscg_error *error)
 {
 	for (uint32_t i = 0; i < n; i++) {
@@ -277,6 +308,8 @@ static int read_jobs(const json_t *jobs, struct shared *s, struct mscg_spec **sp
 
 		specs[i] = mscg_spec_new();
 		r = read_spec(json_array_get(jobs, i), s, specs[i], error);
+		if (r >= 0)
+			r = check_listed(specs, i, error);
 		if (r < 0)
 			return n > 1 ? (mscg_error_prefix(error, r, "jobs[%u]: ", i), r) : r;
 	}

@@ -76,6 +76,26 @@ is() { [ "$(field "$1" state 2>/dev/null)" = "$2" ]; }
     mscg wait 2 4 --timeout 60
 }
 
+@test "a pipeline from a file: what one writes the next reads, over a daemon that is killed" {
+    cat >pipeline.json <<EOF
+{"defaults": {"chdir": "$room"}, "jobs": [
+  {"name": "sum", "command": "cat part.* | sort | xargs >sum", "dependency": "afterok:part"},
+  {"name": "part", "command": "echo \$MSCG_ARRAY_TASK_ID >part.\$MSCG_ARRAY_TASK_ID", "array": "1-4", "dependency": "afterok:gate"},
+  {"name": "gate", "command": "until [ -e go ]; do sleep 0.1; done"},
+  {"name": "never", "command": "touch never", "dependency": "afternotok:gate"}]}
+EOF
+    same "3 2 1 4" "$(mscg submit --file pipeline.json --parsable | xargs)"
+    within 30 is 1 RUNNING
+    kill_daemon
+    launch
+    same "afterok:1 afterok:2" "$(field 2 dependency) $(field 3 dependency)"
+    touch go
+    mscg wait 3 --timeout 60
+    same "1 2 3 4" "$(cat sum)"
+    same "PENDING DependencyNeverSatisfied" "$(field 4 state) $(field 4 reason)"
+    [ ! -e never ]
+}
+
 @test "a scheduler that lets nothing pass, taken over by a running daemon" {
     printf '[scheduler]\nscheduler = fcfs\n' >conf
     kill_daemon

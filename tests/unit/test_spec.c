@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "src/base/base.h"
+#include "src/base/depend.h"
 
 #include <mscg/action.h>
 #include <mscg/job.h>
@@ -575,9 +576,43 @@ static void test_owned(void **state)
 	mscg_run_free(NULL);
 }
 
+/* Jobs that are submitted together are named by their place until they have ids. */
+static void test_listed_dependencies(void **state)
+{
+	static const struct {
+		const char *asked, *named;
+	} cases[] = {
+		{"afterok:#0", "afterok:7"},
+		{"afterok:#0:#12,afterany:3", "afterok:7,afterok:19,afterany:3"},
+		{"after:#1+5?afternotok:#2_4", "after:8+5?afternotok:9_4"},
+		{"afterany:3,singleton", "afterany:3,singleton"},
+		{"singleton,afterok:#3", "singleton,afterok:10"},
+	};
+	char *none = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char *text = xstrdup(cases[i].asked);
+		struct depends d;
+
+		assert_int_equal(mscg_depends_parse(text, &d, NULL), 0);
+		free(text);
+		text = mscg_depends_format(&d);
+		mscg_depends_clear(&d);
+		mscg_depends_name(&text, 7);
+		assert_string_equal(text, cases[i].named);
+		mscg_depends_name(&text, 100); /* nothing is left to name */
+		assert_string_equal(text, cases[i].named);
+		free(text);
+	}
+	mscg_depends_name(&none, 1);
+	assert_null(none);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_listed_dependencies),
 		cmocka_unit_test(test_tables),
 		cmocka_unit_test(test_table_edges),
 		cmocka_unit_test(test_ids),

@@ -214,6 +214,14 @@ static void test_refusals(void **state)
 		{JOB("\"umask\": 512"), "umask is 512: expected a whole number from 0 to 511"},
 		{JOB("\"pty\": true"), "a terminal for a job that is not attached"},
 		{JOB2("\"cpu\": 1"), "jobs[1]: unknown parameter 'cpu': expected one of argv, env, "},
+		{JOB("\"dependency\": \"afterok:#0\""), "a dependency on #0: expected a job before it in the same list"},
+		{JOB2("\"dependency\": \"afterok:#1\""), "jobs[1]: a dependency on #1: expected a job before it in the same list"},
+		{JOB2("\"dependency\": \"afterok:#0_3\""), "jobs[1]: a dependency on #0_3: that job has no such task"},
+		{JOB2("\"dependency\": \"afterok:#\""), "jobs[1]: invalid dependency 'afterok:#'"},
+		{JOB2("\"dependency\": \"afterok:##0\""), "jobs[1]: invalid dependency 'afterok:##0'"},
+		{JOB2("\"dependency\": \"afterok:#2147483648\""), "jobs[1]: invalid dependency 'afterok:#2147483648'"},
+		{"{\"jobs\": [{\"argv\": [\"a\"], \"array\": \"1-5:2\"}, {\"argv\": [\"a\"], \"dependency\": \"afterok:#0_2\"}]}",
+		 "jobs[1]: a dependency on #0_2: that job has no such task"},
 		{JOB2("\"cpus\": 0"), "jobs[1]: --cpus 0: expected more than 0"},
 		{"{\"jobs\": [{\"argv\": [\"a\"], \"env\": 0}], \"environments\": [5]}", "environments is 5: expected a list of strings"},
 		{"{\"jobs\": [{\"argv\": [\"a\"], \"env\": 0}], \"environments\": [null]}", "environments is missing"},
@@ -236,6 +244,9 @@ static void test_refusals(void **state)
 	}
 	/* The control beside them. */
 	assert_int_equal(parse_text(JOB("\"cpus\": 2, \"umask\": 511, \"env\": null"), NULL), 0);
+	assert_int_equal(parse_text(JOB2("\"dependency\": \"afterok:#0,after:#0+5,singleton\""), NULL), 0);
+	assert_int_equal(parse_text("{\"jobs\": [{\"argv\": [\"a\"], \"array\": \"1-5:2\"}, {\"argv\": [\"a\"], \"dependency\": \"afterok:#0_3?afterany:#0\"}]}",
+	                            NULL), 0);
 	assert_int_equal(parse_text("{\"jobs\": [{\"argv\": [\"a\"], \"env\": 0, \"script\": 0}], \"environments\": [[\"A=\"]],"
 	                            "\"scripts\": [\"#!/bin/sh\"]}", NULL), 0);
 }
