@@ -10,6 +10,7 @@
 	X(queue) \
 	X(show) \
 	X(why) \
+	X(graph) \
 	X(events) \
 	X(stats) \
 	X(top) \

@@ -80,7 +80,7 @@ void view_hide(json_t *job)
 {
 	static const char *const empty[] = { "user", "command" };
 	static const char *const unknown[] = { "uid", "name", "account", "partition", "comment", "submit_line", "workdir", "reason_text",
-		                               "dependency", "pid", "cgroup", "stdin_path", "stdout_path", "stderr_path", "control_file" };
+		                               "dependency", "depends_on", "pid", "cgroup", "stdin_path", "stdout_path", "stderr_path", "control_file" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(empty); i++)
 		json_object_set_new(job, empty[i], json_string(""));

@@ -226,7 +226,7 @@ static void set_resources(json_t *o, const struct mscg_job *job, const struct wi
 	set(o, "grace", json_integer(job->grace_s));
 }
 
-static void set_times(json_t *o, const struct mscg_row *row, int64_t now)
+static void set_times(json_t *o, const struct mscg_row *row, const struct mscg_spec *spec, int64_t now)
 {
 	const struct mscg_job *job = &row->job;
 	int64_t end = job->end_usec ? job->end_usec : now;
@@ -237,6 +237,7 @@ static void set_times(json_t *o, const struct mscg_row *row, int64_t now)
 	set(o, "start_time", wire_time_json(job->start_usec));
 	set(o, "end_time", wire_time_json(job->end_usec));
 	set_text(o, "dependency", row->dependency);
+	set_text(o, "depends_on", spec->dependency);
 	set(o, "begin_time", wire_time_json(job->begin_usec));
 	set(o, "deadline", wire_time_json(job->deadline_usec));
 	set(o, "wait_seconds", seconds_json(started - job->submit_usec));
@@ -265,7 +266,7 @@ json_t *wire_job_json(const struct mscg_row *row, const struct mscg_spec *spec, 
 	set_state(o, row, extra);
 	set_command(o, spec);
 	set_resources(o, &row->job, extra);
-	set_times(o, row, extra->now_usec);
+	set_times(o, row, spec, extra->now_usec);
 	set_places(o, &row->job, extra);
 	set(o, "accounting", wire_usage_json(row->job.run ? &row->job.run->usage : &unknown, row->job.mem_bytes));
 	set(o, "live", json_null());
