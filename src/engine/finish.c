@@ -294,12 +294,26 @@ static bool may_come_right(int error)
 	return error == EAGAIN || error == ENOMEM || error == ENOSPC || error == EMFILE || error == ENFILE || error == EINTR;
 }
 
+/* Of what struct runner_launch has as `cover`, number `i`; its length. */
+static size_t pick_place(const char **places, int i)
+{
+	const char *end;
+
+	while (i-- > 0 && (end = strstr(*places, "//")))
+		*places = end + 1;
+	end = strstr(*places, "//");
+	return end ? (size_t)(end - *places) : strlen(*places);
+}
+
 /* "cannot start: standard output '/x/y': Permission denied"; of a long path its beginning, in whole characters. */
 static void say_failed(const struct task *t, const struct runner_slot_info *info, char *text, size_t size)
 {
 	const char *why = info->errno_value ? strerror(info->errno_value) : "killed before exec";
 	const char *path = info->stage < RUNNER_STAGE_COUNT ? t->path[info->stage] : NULL;
 	size_t n = 0, length = path ? strlen(path) : 0;
+
+	if (path && info->stage == RUNNER_STAGE_COVER) /* one of several: its exit status says which */
+		length = pick_place(&path, info->wait_status);
 
 	for (size_t c; n < length && n < 80 && (c = utf8_char(path + n, length - n)) > 0;)
 		n += c;

@@ -1,5 +1,6 @@
 /* What stands between a job and the rest of the machine: its namespaces, and its system call filter. */
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/mman.h>
 
@@ -40,27 +41,80 @@ static bool is_below(const char *path, const char *dir)
 	return strncmp(path, dir, n) == 0 && path[n] == '/';
 }
 
-/* Places of the cgroup tree beside /sys/fs/cgroup: "ID PARENT DEVICE ROOT PLACE ... - TYPE". */
+static bool is_in(const char *path, const char *dir)
+{
+	return streq(path, dir) || is_below(path, dir);
+}
+
+/* In place: a space and the like stand there as backslash and three octal digits. */
+static void unescape(char *s)
+{
+	char *to = s;
+
+	for (unsigned a, b, c; *s; to++)
+		if (*s == '\\' && (a = (unsigned)(s[1] - '0')) < 4 && (b = (unsigned)(s[2] - '0')) < 8 && (c = (unsigned)(s[3] - '0')) < 8) {
+			*to = (char)(a << 6 | b << 3 | c);
+			s += 4;
+		} else {
+			*to = *s++;
+		}
+	*to = 0;
+}
+
+/* Of a line "ID PARENT DEVICE ROOT PLACE ... - TYPE ...": the place, if a job is to find nothing there. What is in /proc,
+ * /sys and /dev is the job's own or goes with them. */
+static const char *place_to_cover(char *line)
+{
+	static const char *const kernels[] = { "proc", "sysfs", "cgroup", "cgroup2", "devtmpfs", "tracefs", "debugfs", "securityfs", "bpf" };
+	char *type = strstr(line, " - "), *place = line;
+	bool is_kernels = false;
+
+	if (!type)
+		return NULL;
+	type += 3;
+	type[strcspn(type, " ")] = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(kernels); i++)
+		is_kernels |= streq(type, kernels[i]);
+	for (int i = 0; i < 4 && place; i++)
+		place = strchr(place, ' ') ? strchr(place, ' ') + 1 : NULL;
+	if (!is_kernels || !place)
+		return NULL;
+	place[strcspn(place, " ")] = 0;
+	unescape(place);
+	if (is_in(place, "/proc") || is_in(place, "/sys") || (is_in(place, "/dev") && !is_below(place, "/dev/shm")))
+		return NULL;
+	return place;
+}
+
+/* mountinfo is read when there was none yet, and when the kernel says that mounts have changed since. */
 static int find_cover(struct local *l, struct mscg_error *error)
 {
+	static const char mountinfo[] = "/proc/self/mountinfo";
 	_cleanup_free_ char *text = NULL;
-	int r = fd_read_file_at(AT_FDCWD, "/proc/self/mountinfo", 16 << 20, &text, NULL);
-	size_t n = 0;
+	bool known = l->mounts_fd >= 0;
 
-	for (char *line, *at = text; r == 0 && (line = strsep(&at, "\n")) && *line;) {
-		char place[4096];
-		const char *type = strstr(line, " - ");
-
-		if (!type || strncmp(type + 3, "cgroup2 ", 8) != 0 || sscanf(line, "%*s %*s %*s %*s %4095s", place) != 1 ||
-		    streq(place, "/sys/fs/cgroup") || is_below(place, "/sys/fs/cgroup"))
-			continue;
-		if (n == ARRAY_SIZE(l->cover))
-			return mscg_error_set(error, -E2BIG, "the cgroup tree is mounted at %s, %s and %.60s: too many places to cover", l->cover[0],
-			                      l->cover[1], place);
-		l->cover[n++] = xstrdup(place);
+	if (!known && (l->mounts_fd = open(mountinfo, O_RDONLY | O_CLOEXEC)) < 0)
+		return mscg_error_set(error, -errno, "cannot open %s: %s", mountinfo, strerror(errno));
+	struct pollfd changed = { .fd = l->mounts_fd, .events = POLLPRI };
+	if (known && poll(&changed, 1, 0) == 0)
+		return 0;
+	int r = fd_read_file_at(AT_FDCWD, mountinfo, 16 << 20, &text, NULL);
+	if (r < 0) {
+		cleanup_close(&l->mounts_fd);
+		l->mounts_fd = -1;
+		return mscg_error_set(error, r, "cannot read %s: %s", mountinfo, strerror(-r));
 	}
-	l->cover_known = r == 0;
-	return r < 0 ? mscg_error_set(error, r, "cannot read /proc/self/mountinfo: %s", strerror(-r)) : 0;
+	free(steal(&l->cover));
+	for (char *line, *at = text; (line = strsep(&at, "\n")) && *line;) {
+		const char *place = place_to_cover(line);
+		char *longer = place ? xasprintf("%s%s%s", l->cover ? l->cover : "", l->cover ? "/" : "", place) : NULL;
+
+		if (longer) {
+			free(l->cover);
+			l->cover = longer;
+		}
+	}
+	return 0;
 }
 
 static int set_mounts(struct local *l, const struct task *t, uint32_t parts, struct runner_launch *launch, struct mscg_error *error)
@@ -68,20 +122,17 @@ static int set_mounts(struct local *l, const struct task *t, uint32_t parts, str
 	uint64_t mem = t->grant->share[0].mem_bytes;
 	char id[MSCG_ID_TEXT];
 
-	if (!l->cover_known) {
-		int r = find_cover(l, error);
+	int r = find_cover(l, error);
 
-		if (r < 0)
-			return r;
-	}
+	if (r < 0)
+		return r;
 	launch->strict  = parts & MSCG_PART_READONLY;
 	if (mem)
 		snprintf(l->tmpfs_options, sizeof l->tmpfs_options, "mode=1777,size=%llu", (unsigned long long)mem);
 	else
 		snprintf(l->tmpfs_options, sizeof l->tmpfs_options, "mode=1777");
 	launch->tmpfs_options = l->tmpfs_options;
-	for (size_t i = 0; i < ARRAY_SIZE(l->cover); i++)
-		launch->cover[i] = l->cover[i];
+	launch->cover = l->cover;
 	if (t->elastic) {
 		free(l->keep);
 		l->keep = xasprintf("%s/%s", l->jobs_dir, mscg_id_format(t->id, id));
@@ -120,7 +171,7 @@ void isolate_close(struct local *l)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(l->filters); i++)
 		cleanup_close(&l->filters[i]);
-	for (size_t i = 0; i < ARRAY_SIZE(l->cover); i++)
-		free(l->cover[i]);
+	cleanup_close(&l->mounts_fd);
+	free(l->cover);
 	free(l->keep);
 }

@@ -68,6 +68,7 @@ static void note_paths(struct task *t, const struct runner_launch *launch)
 	const char *const path[RUNNER_STAGE_COUNT] = {
 		[RUNNER_STAGE_WORKDIR] = launch->workdir, [RUNNER_STAGE_STDIN] = launch->stdin_path, [RUNNER_STAGE_STDOUT] = launch->stdout_path,
 		[RUNNER_STAGE_STDERR] = launch->stderr_path, [RUNNER_STAGE_EXEC] = launch->exec_path,
+		[RUNNER_STAGE_COVER] = launch->cover,
 	};
 
 	for (int i = 0; i < RUNNER_STAGE_COUNT; i++)
@@ -107,8 +108,8 @@ static int hand_over(struct local *l, struct task *t, const struct mscg_spec *sp
 	job_environ(l, t, spec, &env);
 	launch.env     = env.list;
 	launch.ngroups = groups_of(spec, &launch.groups);
-	note_paths(t, &launch);
 	int r = isolate_launch(l, t, spec, &launch, error);
+	note_paths(t, &launch);
 	if (r >= 0)
 		r = runner_launch(l->runner, &launch, &t->slot, error);
 	for (int i = 0; i < 3; i++)

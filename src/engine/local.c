@@ -351,7 +351,7 @@ int local_open(struct engine **ret, const struct local_config *config, struct ms
 	struct local *l = xcalloc(1, sizeof *l);
 	int r;
 
-	*l = (struct local){ .engine = { .ops = &local_ops }, .jobs_dir_fd = -1, .lock_fd = -1, .epoll_fd = -1, .timer_fd = -1,
+	*l = (struct local){ .engine = { .ops = &local_ops }, .jobs_dir_fd = -1, .lock_fd = -1, .mounts_fd = -1, .epoll_fd = -1, .timer_fd = -1,
 		             .event_fd = -1, .root = MSCG_CGROUP_NONE, .supervisors = MSCG_CGROUP_NONE };
 	l->runtime_dir = xstrdup(config->runtime_dir);
 	l->log_max = config->log_max;

@@ -12,7 +12,9 @@ static int connect_supervisor(struct runner *r, uint32_t index)
 		return -errno;
 	if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
 		return -errno;
-	return pool_watch(r, index, steal_fd(&fd), -1, NULL);
+	int ret = pool_watch(r, index, steal_fd(&fd), -1, NULL);
+	r->members[index].last = geteuid() != 0; /* it may be in a user namespace */
+	return ret;
 }
 
 static void adopt_slot(struct runner *r, uint32_t index, runner_event *each, void *ctx)

@@ -129,10 +129,25 @@ CHILD_CODE static long open_stdio(const struct child_plan *p, int target)
 
 static const enum runner_stage stdio_stage[] = { RUNNER_STAGE_STDIN, RUNNER_STAGE_STDOUT, RUNNER_STAGE_STDERR };
 
+/* Attached, and to go into a sandbox: nothing that leads to other files of the machine, as a directory does. */
+CHILD_CODE static void check_stdio(const struct child_plan *p, int fd)
+{
+	struct stat st;
+	if (must(p, sys(fcntl, fd, F_GETFL)) & O_PATH)
+		fail(p, -EBADF);
+	must(p, sys(fstat, fd, &st));
+	if (S_ISDIR(st.st_mode))
+		fail(p, -EISDIR);
+	if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode) && !S_ISFIFO(st.st_mode) && !S_ISSOCK(st.st_mode))
+		fail(p, -EINVAL);
+}
+
 CHILD_CODE static void open_files(struct child_plan *p)
 {
 	for (int i = 0; i < 3; i++) {
 		note(p, stdio_stage[i]);
+		if (p->mounts && p->stdio[i] >= 0)
+			check_stdio(p, p->stdio[i]);
 		p->opened[i] = p->stdio[i] >= 0 ? p->stdio[i] : i == 2 && p->share_stderr ? -1 : (int)open_stdio(p, i);
 	}
 }

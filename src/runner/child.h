@@ -20,8 +20,6 @@
 #define SCRIPT_FD 60
 #define SCRIPT_FD_PATH "/dev/fd/60"
 
-#define ENCLOSE_COVER_MAX 2
-
 struct child_plan {
 	struct slot *slot;
 	const char  *exec_path, *path, *workdir;
@@ -31,10 +29,10 @@ struct child_plan {
 	int          stdio[3]; /* attached instead; -1: not */
 	int          script_fd; /* -1: none */
 	int          opened[3]; /* by the child itself: stdin, stdout, stderr */
-	/* A mount namespace of its own (enclose.c): what stays reachable beside its working directory, where else the machine's cgroup
-	 * tree is, and how the job's tmpfs are mounted. */
+	/* A mount namespace of its own (enclose.c): what stays reachable beside its working directory, what is covered (runner.h), and
+	 * how the job's tmpfs are mounted. */
 	bool         mounts, strict, own_ipc;
-	const char  *keep, *cover[ENCLOSE_COVER_MAX], *tmpfs_options;
+	const char  *keep, *cover, *tmpfs_options;
 	/* A pid namespace of its own (init.c) */
 	bool         own_pid;
 	int          report_fd;

@@ -12,11 +12,17 @@ CHILD_INLINE void note(const struct child_plan *p, enum runner_stage stage)
 	atomic_store_explicit(&p->slot->stage, (int32_t)stage, memory_order_relaxed);
 }
 
-CHILD_CODE __attribute__((noreturn)) static inline void fail(const struct child_plan *p, long result)
+/* `code`: what it ends with, where a stage is about one of several. */
+CHILD_CODE __attribute__((noreturn)) static inline void fail_at(const struct child_plan *p, long result, int code)
 {
 	atomic_store_explicit(&p->slot->errno_value, (int32_t)-result, memory_order_relaxed);
 	for (;;)
-		sys(exit_group, 127);
+		sys(exit_group, code);
+}
+
+CHILD_CODE __attribute__((noreturn)) static inline void fail(const struct child_plan *p, long result)
+{
+	fail_at(p, result, 127);
 }
 
 /* Ends the launch unless `result` is a success; gives it back. */

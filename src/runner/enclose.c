@@ -16,10 +16,11 @@
 #endif
 #define AT_RECURSIVE_ 0x8000
 #define PATH_SIZE 4096
+#define THROTTLE_SIZE 64
 
 /* Device nodes of the machine that a job sees; the rest of /dev is not there. */
 static const char *const devices[] = { "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty" };
-enum { DEVICES = sizeof devices / sizeof devices[0] };
+enum { DEVICE_NULL, DEVICES = sizeof devices / sizeof devices[0] };
 
 /* Of the job's own, sized to it. */
 static const char *const own_dirs[] = { "/tmp", "/var/tmp", "/dev/shm" };
@@ -33,9 +34,9 @@ static const struct {
 
 /* Of the job's own /proc: what tells of the machine and its kernel to who should not know, and what changes it. */
 static const char *const masked_files[] = { "/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/sched_debug", "/proc/kallsyms",
-	                                    "/proc/kmsg", "/proc/latency_stats" };
+	                                    "/proc/kmsg", "/proc/latency_stats", "/proc/interrupts" };
 static const char *const masked_dirs[]  = { "/proc/acpi", "/proc/scsi", "/proc/asound", "/sys/firmware", "/sys/kernel/security",
-	                                    "/sys/kernel/debug", "/sys/kernel/tracing", "/sys/devices/virtual/powercap" };
+	                                    "/sys/kernel/debug", "/sys/kernel/tracing", "/sys/devices/virtual/powercap", "/sys/fs/bpf" };
 static const char *const read_only[]    = { "/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs" };
 
 CHILD_CODE void set_capabilities(const struct child_plan *p, bool admin, bool effective)
@@ -89,21 +90,30 @@ CHILD_CODE static void make_way(const struct child_plan *p, const char *path)
 	}
 }
 
+/* In decimal, without an end; its length. */
+CHILD_CODE static size_t put_number(char *to, unsigned number)
+{
+	char digits[16];
+	size_t n = 0, at = 0;
+	do
+		digits[n++] = (char)('0' + number % 10);
+	while (number /= 10);
+	while (n > 0)
+		to[at++] = digits[--n];
+	return at;
+}
+
 /* The terminal that it was given, as its own /dev/console: it has a name then. -1: it is none of this machine's that we see. */
 CHILD_CODE static long hold_terminal(const struct child_plan *p)
 {
-	char path[32] = "/dev/pts/", digits[16];
+	char path[32] = "/dev/pts/";
 	struct stat given, found;
-	size_t n = 0, at = length(path);
+	size_t at = length(path);
 
 	must(p, sys(fstat, p->opened[0], &given));
 	/* As the kernel writes a device's numbers: 12 bits of major from bit 8 on, the minor around them. */
 	unsigned minor = (unsigned)(given.st_rdev & 0xff) | ((unsigned)(given.st_rdev >> 12) & ~0xffU);
-	do
-		digits[n++] = (char)('0' + minor % 10);
-	while (minor /= 10);
-	while (n > 0)
-		path[at++] = digits[--n];
+	at += put_number(path + at, minor);
 	path[at] = 0;
 	long fd = hold(path);
 	if (fd < 0)
@@ -128,6 +138,7 @@ CHILD_CODE static void make_dev(const struct child_plan *p)
 	terminal = p->pty ? hold_terminal(p) : -1;
 	for (int i = 0; i < DEVICES; i++)
 		fd[i] = hold(devices[i]);
+	must(p, fd[DEVICE_NULL]); /* what is masked is covered with it */
 	make_tmpfs(p, "/dev", "mode=0755,size=64k,nr_inodes=64", MS_NOEXEC);
 	for (int i = 0; i < DEVICES; i++)
 		if (fd[i] >= 0) /* otherwise this machine has none */
@@ -161,6 +172,34 @@ CHILD_CODE static void cover_dir(const struct child_plan *p, const char *path)
 		fail(p, r);
 }
 
+CHILD_CODE static void name_throttling(char path[THROTTLE_SIZE], unsigned cpu)
+{
+	static const char before[] = "/sys/devices/system/cpu/cpu", after[] = "/thermal_throttle";
+	copy(path, before, sizeof before - 1);
+	size_t at = sizeof before - 1;
+	at += put_number(path + at, cpu);
+	copy(path + at, after, sizeof after);
+}
+
+/* How hot each CPU got, which tells what others run. Present CPUs have it, all or none, and are numbered with gaps at most;
+ * one cover does for all. */
+CHILD_CODE static void cover_throttling(const struct child_plan *p)
+{
+	char first[THROTTLE_SIZE], path[THROTTLE_SIZE];
+
+	name_throttling(first, 0);
+	if (sys(faccessat, AT_FDCWD, first, F_OK) < 0)
+		return;
+	cover_dir(p, first);
+	for (unsigned cpu = 1, missing = 0; missing < 64; cpu++) {
+		name_throttling(path, cpu);
+		long r = sys(mount, first, path, NULL, MS_BIND, NULL);
+		missing = r == -ENOENT ? missing + 1 : 0;
+		if (r < 0 && r != -ENOENT)
+			fail(p, r);
+	}
+}
+
 CHILD_CODE static void make_proc(const struct child_plan *p)
 {
 	note(p, RUNNER_STAGE_PROC);
@@ -178,10 +217,11 @@ CHILD_CODE static void make_proc(const struct child_plan *p)
 		cover_file(p, masked_files[i]);
 	for (size_t i = 0; i < sizeof masked_dirs / sizeof masked_dirs[0]; i++)
 		cover_dir(p, masked_dirs[i]);
+	cover_throttling(p);
 }
 
 /* The tree of cgroups as the job sees it from its own downwards, in place of the machine's, which stays writable for
- * who owns the files; and the other places where the machine has it. */
+ * who owns the files. */
 CHILD_CODE static void make_cgroup(const struct child_plan *p)
 {
 	note(p, RUNNER_STAGE_CGROUP);
@@ -191,9 +231,6 @@ CHILD_CODE static void make_cgroup(const struct child_plan *p)
 	                      MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
 	sys(close, fs);
 	put(p, fd, "/sys/fs/cgroup");
-	for (int i = 0; i < ENCLOSE_COVER_MAX; i++)
-		if (p->cover[i])
-			cover_dir(p, p->cover[i]);
 }
 
 CHILD_CODE static bool same(const char *a, const char *b)
@@ -217,6 +254,53 @@ CHILD_CODE static bool is_hidden(const char *path)
 		if (below(path, own_dirs[i]))
 			return true;
 	return false;
+}
+
+CHILD_CODE static bool is_in(const char *path, const char *dir)
+{
+	return same(path, dir) || below(path, dir);
+}
+
+/* What is the kernel's: as the job has it, never as the machine has it. */
+CHILD_CODE static bool is_kernels(const char *path)
+{
+	return is_in(path, "/proc") || is_in(path, "/sys") || (is_in(path, "/dev") && !below(path, "/dev/shm"));
+}
+
+/* Where a kernel file system is mounted beside the usual places. One that the job's user cannot get to is out of the
+ * job's reach as well, one under another mount is out of everybody's. */
+CHILD_CODE static long cover_place(const char *path)
+{
+	long r = sys(mount, "tmpfs", path, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,nr_inodes=2,mode=0555");
+	if (r == -ENOTDIR)
+		r = sys(mount, "/dev/null", path, NULL, MS_BIND, NULL);
+	return r == -ENOENT || r == -EACCES ? 0 : r;
+}
+
+/* Before anything is held: what is kept for the job is kept with its covers. */
+CHILD_CODE static void cover_places(const struct child_plan *p, const char *cwd, bool own_tmp)
+{
+	char place[PATH_SIZE];
+	int index = 0;
+
+	note(p, RUNNER_STAGE_COVER);
+	for (const char *at = p->cover; at && *at; index++) {
+		size_t n = 0;
+		while (at[n] && !(at[n] == '/' && at[n + 1] == '/'))
+			n++;
+		if (n >= sizeof place)
+			fail_at(p, -ENAMETOOLONG, index);
+		copy(place, at, n);
+		place[n] = 0;
+		at += n + (at[n] != 0);
+		bool hidden = below(place, "/dev/shm") || (own_tmp && is_hidden(place));
+		bool kept   = is_in(place, cwd) || is_in(cwd, place) || (p->keep && is_in(place, p->keep));
+		long r      = hidden && !kept ? 0 : cover_place(place);
+		if (r < 0)
+			fail_at(p, r, index);
+	}
+	note(p, RUNNER_STAGE_WORKDIR);
+	must(p, sys(chdir, cwd));
 }
 
 CHILD_CODE static void put_back(const struct child_plan *p, long fd, const char *path)
@@ -247,10 +331,13 @@ CHILD_CODE void enclose(const struct child_plan *p, const char *cwd)
 	bool own_tmp = !same(cwd, "/tmp") && !same(cwd, "/var/tmp");
 
 	note(p, RUNNER_STAGE_MOUNTS);
+	sys(umask, 0); /* what is made here has the mode that is said */
 	set_capabilities(p, true, true);
 	must(p, sys(mount, NULL, "/", NULL, MS_REC | (p->strict ? MS_PRIVATE : MS_SLAVE), NULL));
+	if (p->cover)
+		cover_places(p, cwd, own_tmp);
 	note(p, RUNNER_STAGE_KEEP);
-	if (is_hidden(cwd) || (p->strict && !same(cwd, "/")))
+	if (!is_kernels(cwd) && (is_hidden(cwd) || (p->strict && !same(cwd, "/"))))
 		work = must(p, hold("."));
 	if (p->keep && is_hidden(p->keep))
 		keep = must(p, hold(p->keep));
@@ -269,4 +356,5 @@ CHILD_CODE void enclose(const struct child_plan *p, const char *cwd)
 	}
 	put_back(p, work, cwd);
 	put_back(p, keep, p->keep);
+	sys(umask, p->umask_);
 }

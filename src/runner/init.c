@@ -61,7 +61,7 @@ CHILD_CODE void child_init(void *plan)
 	sys(chdir, "/");
 	while (reap(p)) {
 		long sig = sys(rt_sigtimedwait, &all, &info, NULL, sizeof all);
-		if (sig > 0 && sig != SIGCHLD)
+		if (sig > 0 && sig != SIGCHLD && info.si_pid == 0) /* from outside: the job's own processes are not its operator */
 			sys(kill, MAIN_PID, sig);
 	}
 	for (;;)

@@ -78,6 +78,7 @@ static int try_launch(struct runner *r, const struct runner_launch *launch, uint
 	_cleanup_close_ int log_fd = launch->log_max ? make_log(r, index) : -1;
 	int ret_send = launch->log_max && log_fd < 0 ? log_fd : send_start(&r->pack, r->members[index].socket, launch, log_fd);
 	if (ret_send == 0) {
+		r->members[index].last |= launch->namespaces && geteuid() != 0;
 		r->n_used++;
 		*ret = index;
 		return 0;

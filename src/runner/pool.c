@@ -60,7 +60,7 @@ int pool_watch(struct runner *r, uint32_t index, int socket, int pidfd, struct m
 	m->epoch++;
 	m->socket = socket;
 	m->pidfd  = pidfd;
-	m->foreign = false;
+	m->last   = false;
 	int ret = watch(r, index, WATCHED_SOCKET, socket, error);
 	if (ret == 0 && pidfd >= 0)
 		ret = watch(r, index, WATCHED_PIDFD, pidfd, error);
@@ -136,7 +136,7 @@ static void send_home(struct runner *r)
 void pool_put(struct runner *r, uint32_t index)
 {
 	struct member *m = &r->members[index];
-	if (m->foreign)
+	if (m->last)
 		unwatch(r, &m->socket);
 	if (!member_alive(m)) {
 		if (m->pidfd < 0)

@@ -24,7 +24,7 @@ struct member {
 	int      pidfd;  /* of a supervisor that we are the parent of; -1: none, or not ours to reap */
 	uint32_t epoch;  /* counts the slot's supervisors: events of an earlier one are stale */
 	uint8_t  told;   /* enum told: what the caller knows of this launch */
-	bool     foreign; /* its supervisor is of another version: its job is its last */
+	bool     last;   /* its supervisor takes no job after this: it is of another version, or in a user namespace */
 };
 
 typedef void runner_event(const struct runner_slot_info *info, void *ctx);

@@ -38,7 +38,9 @@ enum runner_slot_state { RUNNER_FREE, RUNNER_ARMED, RUNNER_CLONING, RUNNER_RUNNI
 	X(LINK,     "control link") X(WORKDIR, "working directory") X(STDIN, "standard input") X(STDOUT, "standard output") \
 	X(STDERR,   "standard error") X(TTY, "terminal") X(SIGNALS, "signals") X(EXEC, "exec") \
 	X(SECCOMP, "system call filter") X(NAMESPACES, "namespaces") \
-	X(MOUNTS, "mounts") X(KEEP, "directory to keep") X(DEV, "/dev") X(PROC, "/proc") X(CGROUP, "/sys/fs/cgroup") X(INIT, "job init")
+	X(MOUNTS, "mounts") X(KEEP, "directory to keep") X(DEV, "/dev") X(PROC, "/proc") X(CGROUP, "/sys/fs/cgroup") X(INIT, "job init") \
+	X(SETGROUPS, "setgroups of its user namespace") X(UID_MAP, "uid_map of its user namespace") \
+	X(GID_MAP, "gid_map of its user namespace") X(COVER, "other places of kernel file systems")
 enum runner_stage {
 #define X(name, text) RUNNER_STAGE_##name,
 	RUNNER_STAGES(X)
@@ -93,11 +95,12 @@ struct runner_launch {
 	const char *script;
 	int         stdio[3];  /* attached: these instead of the paths; -1: not attached */
 	uint64_t    namespaces; /* CLONE_NEWIPC, NEWUTS, NEWCGROUP, NEWNET, NEWPID, NEWNS: of its own. A supervisor without CAP_SYS_ADMIN enters
-	                         * a user namespace first, in which only its own user exists */
+	                         * a user namespace first, in which only its own user exists, and has no job after this */
 	/* With NEWNS: */
 	bool        strict;        /* everything is read-only but what is kept and the job's own tmpfs */
 	const char *keep_path;     /* a directory that stays reachable, beside the working directory; NULL: none */
-	const char *cover[2];      /* further places of the cgroup tree, to be covered; NULL: none */
+	const char *cover;         /* places of kernel file systems beside /proc, /sys and /dev, to be covered: absolute, and joined by a '/',
+	                            * so that "//" is between two; NULL: none */
 	const char *tmpfs_options; /* for mount(2), of each of its tmpfs */
 	int         seccomp_fd; /* memfd, sealed, with a program for seccomp(2) that is loaded just before exec; -1: none */
 	/* Bytes in each output file that is given by path. What is more is dropped and counted by the log writer, a process

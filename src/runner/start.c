@@ -195,7 +195,7 @@ static int make_plan(struct supervisor *s, struct brought *b, const struct start
 		.own_ipc       = start->namespaces & CLONE_NEWIPC,
 		.strict        = start->flags & START_STRICT,
 		.keep          = v->text[START_STRING_KEEP],
-		.cover         = { v->text[START_STRING_COVER], v->text[START_STRING_COVER_TOO] },
+		.cover         = v->text[START_STRING_COVER],
 		.tmpfs_options = v->text[START_STRING_TMPFS],
 		.report_fd     = -1,
 	};
@@ -272,8 +272,14 @@ static bool fail_child(struct supervisor *s)
 	return false;
 }
 
-static int write_proc(const char *path, const char *text)
+static void set_stage(struct supervisor *s, enum runner_stage stage)
 {
+	atomic_store_explicit(&s->slot->stage, (int32_t)stage, memory_order_relaxed);
+}
+
+static int write_proc(struct supervisor *s, enum runner_stage stage, const char *path, const char *text)
+{
+	set_stage(s, stage);
 	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || write(fd, text, strlen(text)) < 0)
 		return -errno;
@@ -281,27 +287,32 @@ static int write_proc(const char *path, const char *text)
 }
 
 /* Namespaces take CAP_SYS_ADMIN. Who has not got it gets it in a user namespace of its own, where nobody but its own
- * user exists, and once for all its jobs: a child of one that is not dumpable could not write its maps. */
+ * user exists: not in the child, since a child of one that is not dumpable could not write its maps. There is no way back
+ * out of it, and a kernel that gives one may refuse its maps: no other job is to find itself there. */
 static int own_namespaces(struct supervisor *s)
 {
-	char map[64];
-	unsigned uid = geteuid(), gid = getegid();
+	char uid_map[64], gid_map[64];
 
 	if (s->may_isolate)
 		return 0;
+	snprintf(uid_map, sizeof uid_map, "%u %u 1", geteuid(), geteuid());
+	snprintf(gid_map, sizeof gid_map, "%u %u 1", getegid(), getegid());
+	s->used_up = true;
+	set_stage(s, RUNNER_STAGE_NAMESPACES);
 	if (unshare(CLONE_NEWUSER) < 0)
 		return -errno;
 	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
-	int r = write_proc("/proc/self/setgroups", "deny");
-	snprintf(map, sizeof map, "%u %u 1", uid, uid);
+	int r = write_proc(s, RUNNER_STAGE_SETGROUPS, "/proc/self/setgroups", "deny");
 	if (r == 0)
-		r = write_proc("/proc/self/uid_map", map);
-	snprintf(map, sizeof map, "%u %u 1", gid, gid);
+		r = write_proc(s, RUNNER_STAGE_UID_MAP, "/proc/self/uid_map", uid_map);
 	if (r == 0)
-		r = write_proc("/proc/self/gid_map", map);
+		r = write_proc(s, RUNNER_STAGE_GID_MAP, "/proc/self/gid_map", gid_map);
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	s->may_isolate = r == 0;
-	return r;
+	if (r < 0)
+		return r;
+	set_stage(s, RUNNER_STAGE_CLONE);
+	s->may_isolate = true;
+	return 0;
 }
 
 /* From bytes to a process that execs, or -errno. */
@@ -321,10 +332,10 @@ static int launch(struct supervisor *s, struct brought *b, const struct message_
 		return r;
 	if (start->namespaces & ~RUNNER_NAMESPACES)
 		return -EBADMSG;
-	if (start->namespaces && (r = own_namespaces(s)) < 0) {
-		atomic_store_explicit(&s->slot->stage, RUNNER_STAGE_NAMESPACES, memory_order_relaxed);
+	if (s->used_up)
+		return -EAGAIN;
+	if (start->namespaces && (r = own_namespaces(s)) < 0)
 		return r;
-	}
 	if (start->log_max && b->log >= 0 && (r = log_start(s, &plan, start->log_max, b->log, b->stdio)) < 0)
 		return r;
 	memcpy(plan.stdio, b->stdio, sizeof plan.stdio);

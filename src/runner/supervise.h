@@ -33,6 +33,7 @@ struct supervisor {
 	bool         reset_oom;
 	bool         share_memory; /* CLONE_VM is safe here (see start.c) */
 	bool         may_isolate; /* CAP_SYS_ADMIN, here or in a user namespace of its own */
+	bool         used_up;     /* in that user namespace, or on the way into it: no further job */
 	void        *stack, *main_stack; /* of a child; of the main process that an init starts */
 	size_t       stack_size;
 	/* The job; main_pid 0: none. */

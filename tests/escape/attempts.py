@@ -69,7 +69,7 @@ for f in ("/proc/sysrq-trigger", "/proc/irq/default_smp_affinity", "/sys/kernel/
     opens("proc and sys", f)
 
 # -- 2: masked places, straight and around
-masked = ["/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/kallsyms", "/proc/kmsg", "/proc/sched_debug", "/proc/latency_stats"]
+masked = ["/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/kallsyms", "/proc/kmsg", "/proc/sched_debug", "/proc/latency_stats", "/proc/interrupts"]
 
 
 def says_something(path):
@@ -342,6 +342,8 @@ for path in ("/proc/kcore", "/proc/sys", "/sys/fs/cgroup", "/tmp", "/dev", "/pro
 for name, path in places["secrets"].items():
     attempt("places outside", "read " + name)(lambda path=path: os.close(os.open(path, os.O_RDONLY)))
     attempt("places outside", "see " + name)(lambda path=path: os.lstat(path))
+for kind, (path, what) in places.get("elsewhere", {}).items():
+    attempt("kernel file systems elsewhere", "%s at %s" % (kind, path))(lambda path=path, what=what: os.stat(path + "/" + what))
 @attempt("places outside", "System V memory")
 def shared_memory():
     if call(29, places["shm_key"], 0, 0) < 0:

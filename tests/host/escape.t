@@ -12,7 +12,12 @@ FEWEST = 200 if os.geteuid() == 0 else 60  # attempts that count
 # Of root's own, in the sandbox too: files of the init that root owns, which say nothing and change only the job.
 ROOTS_OWN = {"write /proc/1/" + f for f in ("oom_score_adj", "clear_refs", "coredump_filter", "comm", "autogroup", "loginuid", "uid_map", "sched")} | {"read /proc/1/fd"}
 is_root = os.geteuid() == 0
+libc = ctypes.CDLL(None, use_errno=True)
+CLONE_NEWNS = 0x20000
 
+if is_root:
+    libc.unshare(CLONE_NEWNS)
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
 d = Daemon("--missing-controllers=warn", "--total-cpus", "4", "--total-mem", "1GB", "--allow-root-jobs", "--isolate=default")
 program = d.dir + "/attempts.py"  # the tree may lie where an ordinary user does not get
 shutil.copy(here + "/../escape/attempts.py", program)
@@ -31,7 +36,6 @@ secret = tempfile.NamedTemporaryFile(prefix="mscg-secret.", dir="/tmp")
 os.chmod(secret.name, 0o644)
 shared = tempfile.NamedTemporaryFile(prefix="mscg-secret.", dir="/dev/shm")
 os.chmod(shared.name, 0o644)
-libc = ctypes.CDLL(None, use_errno=True)
 key = 0x6d730000 | os.getpid() & 0xffff
 segment = libc.shmget(key, 4096, 0o1000 | 0o644)
 name = "mscg-escape-%d" % os.getpid()
@@ -40,13 +44,33 @@ abstract.bind("\0" + name)
 abstract.listen(64)
 tcp.bind(("127.0.0.1", 0))
 tcp.listen(64)
+if is_root:
+    d.wait(d.submit("true"))
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/mnt"], check=True)
 places = {"cgroup": os.path.realpath("%s/jobs/job_%s" % (root, neighbour)), "abstract": name, "port": tcp.getsockname()[1], "shm_key": key,
           "pids": {"a neighbour": pid, "its supervisor": parent(pid), "mscgd": d.process.pid},
           "secrets": {"a file in /tmp": secret.name, "a file in /dev/shm": shared.name}}
 
 
+def mount_elsewhere():
+    """Kernel file systems as a chroot has them, with the names of what is in them: after a first job in a sandbox, and
+    in a directory that its job keeps."""
+    found = {}
+    for parent in ("/mnt/a chroot", d.out + "/chroot"):
+        for kind, what in (("proc", "%d" % d.process.pid), ("sysfs", "kernel"), ("cgroup2", "cgroup.procs")):
+            path = "%s/%s" % (parent, kind)
+            os.makedirs(path)
+            subprocess.run(["mount", "-t", kind, kind, path], check=True)
+            found["%s %s" % (kind, parent)] = (path, what)
+    return found
+
+
 def read(text):
     return {(group, attempt): result for group, attempt, result in map(json.loads, text.splitlines())}
+
+
+if is_root:
+    places["elsewhere"] = mount_elsewhere()
 
 
 def outside():
@@ -101,7 +125,30 @@ for isolate, uid in [("default", d.uid), ("strict", d.uid)] + ([("default", 0), 
 j = d.show(neighbour)
 ok(j["state"] == "RUNNING" and d.process.poll() is None, "the neighbour and mscgd are still there", j["state"])
 
+# A place that cannot be covered, since its name is longer than any call takes.
+if is_root:
+    top = os.getcwd()
+    os.chdir("/mnt")
+    for i in range(22):
+        os.mkdir("long" * 50)
+        os.chdir("long" * 50)
+    os.mkdir("proc")
+    ok(libc.mount(b"proc", b"proc", b"proc", 0, None) == 0, "proc is mounted at a long name")
+    j = d.submit("true")
+    d.wait(j)
+    j = d.show(j)
+    ok(j["state"] == "FAILED" and "other places of kernel file systems '/mnt/longlong" in j["reason_text"] and "File name too long" in j["reason_text"],
+       "what cannot be covered fails the launch, by name", j["state"], j["reason_text"])
+    j = d.submit("true", isolate="none")
+    ok(d.wait(j)[j]["state"] == "COMPLETED", "and no launch without a sandbox")
+    libc.umount2(b"proc", 0)
+    j = d.submit("true")
+    ok(d.wait(j)[j]["state"] == "COMPLETED", "nor one after it is gone")
+    os.chdir(top)
+
 libc.shmctl(segment, 0, None)
 d.stop()
+for path, _ in places.get("elsewhere", {}).values():
+    subprocess.run(["umount", path], check=True)
 shutil.rmtree(d.dir)
 done()

@@ -116,3 +116,50 @@ print(sum(total))')"
         fails 127 mscg run --isolate=$how "$room/none"
     done
 }
+
+@test "a working directory in /proc, /sys or /dev is the job's own one, not the machine's" {
+    enter='cd . && : >>"$1" && echo written'
+    for dir in /proc/sys/vm/swappiness /proc/sys/kernel/panic /sys/kernel/mm/transparent_hugepage/enabled; do
+        [ "$(id -u)" -ne 0 ] || same written "$(mscg run --isolate=none -D "${dir%/*}" sh -c "$enter" sh "${dir##*/}")"
+        for how in default strict; do
+            fails 2 mscg run --isolate=$how -D "${dir%/*}" sh -c "$enter" sh "${dir##*/}"
+            says "Read-only file system"
+        done
+    done
+    for how in default strict; do
+        [ "$(mscg run --isolate=$how -D /dev sh -c 'ls | wc -l')" -lt 20 ]
+        same 1 "$(mscg run --isolate=$how -D /proc sh -c 'ls -d [0-9]* | head -1')"
+        fails 126 mscg run --isolate=$how -D "/proc/$daemon_pid" true
+        says "working directory"
+        mscg run --isolate=$how -D /dev/shm sh -c 'echo >mine'
+    done
+    [ ! -e /dev/shm/mine ]
+}
+
+@test "what is attached to a job in a sandbox leads nowhere" {
+    attach='import os, sys
+fd = os.open(sys.argv[1], eval(sys.argv[2]))
+os.dup2(fd, 0)
+os.execvp("mscg", ["mscg", "run", "--isolate=" + sys.argv[3], "ls", "/dev/fd/0/"])'
+    "$python" -c "$attach" / os.O_RDONLY none | grep -qx etc
+    for how in default strict; do
+        for flags in os.O_RDONLY os.O_PATH; do
+            status=0
+            "$python" -c "$attach" / $flags $how >out 2>err || status=$?
+            same 126 $status
+            grep -qE "standard input: (Is a directory|Bad file descriptor)" err
+        done
+        same piped "$(echo piped | mscg run --isolate=$how cat)"
+        same here "$(echo here >file && mscg run --isolate=$how cat <file)"
+        mscg run --isolate=$how cat </dev/null
+    done
+}
+
+@test "a umask does not keep a sandbox from being made, and holds in it" {
+    (umask 0777 && mscg run --isolate=strict sh -c 'umask; [ -c /dev/null ] && [ -w /tmp ]') >out
+    same 0777 "$(cat out)"
+}
+
+@test "a job's own processes do not signal it by way of its init" {
+    same "still here" "$(mscg run --isolate=pid sh -c 'kill -TERM 1; sleep 0.3; echo still here')"
+}

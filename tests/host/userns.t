@@ -1,0 +1,71 @@
+#!/usr/bin/python3
+# timeout: 90
+"""A user's own daemon, whose supervisors enter a user namespace for jobs in a sandbox: no job without one finds itself there,
+and what the kernel refuses is said by name and is over with that job."""
+import os, sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../vm"))
+from mscg_client import *
+
+GROUP = 4  # a supplementary one
+uid = ordinary_user()
+gid = pwd.getpwuid(uid).pw_gid
+outside = os.readlink("/proc/self/ns/user")
+
+
+class Own(Daemon):
+    """Of an ordinary user, in a cgroup that is delegated to it. `before`: a command of root before that."""
+
+    def __init__(self, name, before="true", *options):
+        self.cgroup = "%s/%s" % (root, name)
+        for d in ("", "/daemon"):
+            os.mkdir(self.cgroup + d)
+            for f in ("", "/cgroup.procs", "/cgroup.threads", "/cgroup.subtree_control"):
+                os.chown(self.cgroup + d + f, uid, gid)
+        self.moves = 'echo $$ >"$0/daemon/cgroup.procs" && %s && exec setpriv --reuid %d --regid %d --groups %d,%d -- env HOME=/ "$@"' % (before, uid, gid, gid, GROUP)
+        super().__init__("--total-cpus=2", "--total-mem=512MB", "--missing-controllers=warn", "--spare-supervisors=1", *options)
+
+    def start(self):
+        os.chown(self.dir, uid, gid)
+        if self.command[0] != "unshare":
+            mscgd = [self.command[0], "--cgroup-root", self.cgroup + "/jobs", *self.command[3:]]
+            self.command = ["unshare", "--mount", "sh", "-c", self.moves, self.cgroup, *mscgd]
+        super().start()
+
+    def run(self, text, isolate):
+        job = self.submit(text, isolate=isolate)
+        outcome = self.wait(job)[job]
+        return outcome["state"], self.output(job).strip() if outcome["state"] == "COMPLETED" else self.show(job)["reason_text"]
+
+
+def is_outside(d, name):
+    said = d.run("readlink /proc/self/ns/user; chgrp %d %s && echo may" % (GROUP, d.out), "none")
+    ok(said == ("COMPLETED", outside + "\nmay"), name, said)
+
+
+d = Own("own")
+is_outside(d, "a job without a sandbox is in the machine's user namespace, and has its groups")
+for i in range(4):
+    state, said = d.run("readlink /proc/self/ns/user", ("pid", "default", "uts", "strict")[i])
+    ok(state == "COMPLETED" and said != outside, "a sandbox has one of its own", state, said)
+    is_outside(d, "the job after it has not")
+
+# A supervisor that a later daemon finds.
+job = d.submit("while [ ! -e %s/go ]; do sleep 0.05; done" % d.out, isolate="ipc")
+d.started(job)
+d.process.kill()
+d.process.wait()
+d.start()
+open(d.out + "/go", "w").close()
+ok(d.wait(job)[job]["state"] == "COMPLETED", "a job in a sandbox outlives its daemon")
+is_outside(d, "and its supervisor takes none after it")
+d.stop()
+
+# As where an unprivileged user namespace is given without any rights in it.
+d = Own("refused", "mount --bind /proc /proc && mount -o remount,bind,ro /proc")
+for isolate in ("pid", "default"):
+    state, said = d.run("true", isolate)
+    ok(state == "FAILED" and "setgroups of its user namespace: Read-only file system" in said, "what is refused is said: %s" % said, state)
+    is_outside(d, "and the job after it does not suffer from it")
+d.stop()
+done()
