@@ -27,10 +27,12 @@ struct mscg_action {
 	uint64_t resize_seq; /* RESIZE: names this one in the report, and what a START waits for */
 	bool     notify;     /* RESIZE: tell the job (control file always, SIGUSR1) */
 	bool     memory;     /* RESIZE: the memory limit changes too */
+	bool     freeze;     /* RESIZE, to no CPUs: it is done when all of it stands still */
+	bool     thaw;       /* RESIZE: it goes on with these */
 	uint8_t  state;      /* REMOVE: enum mscg_state, the final one */
 	struct mscg_grant *grant; /* START, RESIZE: owned by the action */
-	/* START: resizes that must have been taken by the kernel first. If one of them fails, the engine reports
-	 * START_DEFERRED and has started nothing. Owned. */
+	/* START, RESIZE with thaw: resizes that must have been taken by the kernel first. If one of them fails, the engine
+	 * reports START_DEFERRED or RESIZE_DEFERRED and has done nothing. Owned. */
 	uint64_t *after;
 	uint32_t  after_n;
 };

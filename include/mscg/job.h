@@ -33,7 +33,7 @@ MSCG_PUBLIC int   mscg_id_parse(const char *text, struct mscg_id *ret, struct ms
 #define MSCG_STATES(X) \
 	X(PENDING,       "PD",  0, "waits in the queue") \
 	X(RUNNING,       "R",   0, "holds its grant and runs (or is about to be started)") \
-	X(SUSPENDED,     "S",   0, "frozen, keeps its memory") \
+	X(SUSPENDED,     "S",   0, "frozen: keeps its memory, its CPUs are for others") \
 	X(COMPLETING,    "CG",  0, "its main process ended; what it left behind is being cleared away") \
 	X(COMPLETED,     "CD",  1, "ended with exit code 0") \
 	X(FAILED,        "F",   1, "ended with another exit code or a signal, or could not be started") \
@@ -273,6 +273,8 @@ enum mscg_job_flag {
 	MSCG_JOB_KILLED      = 1 << 9, /* cgroup.kill was ordered */
 	MSCG_JOB_BY_HAND     = 1 << 10, /* elastic, resized by hand in this attempt: not grown by itself above --cpus */
 	MSCG_JOB_REQUEUING   = 1 << 11, /* is being ended to run again, on request */
+	MSCG_JOB_RESUMING    = 1 << 12, /* suspended, and to go on as soon as there are CPUs for it */
+	MSCG_JOB_SUSPENDED_ADMIN = 1 << 13, /* by an operator, who alone can resume it */
 	MSCG_JOB_HELD_ADMIN  = 1 << 14, /* held by an operator, who alone can release it */
 	MSCG_JOB_HELD_USER   = 1 << 15,
 	MSCG_JOB_HELD        = MSCG_JOB_HELD_ADMIN | MSCG_JOB_HELD_USER,
@@ -293,6 +295,8 @@ struct mscg_job {
 	uint64_t mem_bytes;              /* asked; while it runs: held */
 	int64_t  submit_usec, start_usec, end_usec;
 	int64_t  begin_usec, deadline_usec; /* as asked; 0: none */
+	int64_t  suspend_usec;   /* since when it is suspended; 0: it is not */
+	int64_t  suspended_usec; /* length: how long it was before, in this attempt */
 	struct mscg_run *run; /* owned; NULL before the first grant */
 };
 
@@ -327,7 +331,10 @@ MSCG_PUBLIC void             mscg_run_free(struct mscg_run *run);
 	X(UPDATED,   "updated")     /* what was asked changed: CPUs, memory, or `field`; array tasks removed */ \
 	X(HELD,      "held")        /* waits until it is released; reason: by whom */ \
 	X(RELEASED,  "released")    /* by its user, or an operator */ \
-	X(REQUEUE,   "requeue")     /* its user wants it to run again: it is being ended for that */
+	X(REQUEUE,   "requeue")     /* its user wants it to run again: it is being ended for that */ \
+	X(SUSPENDED, "suspended")   /* it is being frozen; resized to 0 CPUs: it is, and they are free; reason: by whom */ \
+	X(RESUME,    "resume")      /* it is to go on as soon as there are CPUs for it */ \
+	X(RESUMED,   "resumed")     /* it goes on; value: microseconds that it was suspended, in this attempt */
 
 enum mscg_event_kind {
 #define X(name, label) MSCG_EVENT_##name,
@@ -367,7 +374,7 @@ struct mscg_event {
 	uint32_t       cpus_milli; /* granted, resizing, resized: CPUs after it */
 	uint64_t       mem_bytes;
 	uint8_t        field; /* updated: enum mscg_field */
-	int64_t        value; /* updated: of that field from now on */
+	int64_t        value; /* updated: of that field from now on; resumed: see there */
 	char          *cpus; /* granted, resizing, resized: the set, as text */
 	char          *text; /* for people: why it failed, why it was deferred */
 };

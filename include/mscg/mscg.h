@@ -59,6 +59,12 @@ MSCG_PUBLIC int mscg_cancel(struct mscg *m, struct mscg_id id, int signal, struc
 MSCG_PUBLIC int mscg_hold(struct mscg *m, struct mscg_id id, struct mscg_error *error);
 MSCG_PUBLIC int mscg_release(struct mscg *m, struct mscg_id id, struct mscg_error *error);
 
+/* A job that runs stands still, keeps its memory, and gives up its CPUs; 0 when it does. -EBUSY with text when it does not
+ * run, -EAGAIN when the kernel can not freeze it. Resumed, it goes on as soon as there are CPUs for it; -EBUSY when it is not
+ * suspended, -EPERM when an operator did it. */
+MSCG_PUBLIC int mscg_suspend(struct mscg *m, struct mscg_id id, struct mscg_error *error);
+MSCG_PUBLIC int mscg_resume(struct mscg *m, struct mscg_id id, struct mscg_error *error);
+
 /* Blocks until the kernel has taken it. 0 done; -EAGAIN Deferred (nothing changed), -ERANGE Infeasible; text says why. */
 MSCG_PUBLIC int mscg_resize(struct mscg *m, struct mscg_id id, uint32_t cpus_milli, uint64_t mem_bytes, struct mscg_error *error);
 

@@ -230,11 +230,7 @@ static TEXT(text_left)
 	return limit ? text_elapsed((double)limit - jreal(job, "run_seconds", 0), buf, JOB_TEXT) : "UNLIMITED";
 }
 
-static TEXT(text_never)
-{
-	(void)job, (void)buf;
-	return "00:00:00";
-}
+static TEXT(text_suspended) { return text_elapsed(jreal(job, "suspended_seconds", 0), buf, JOB_TEXT); }
 
 /* sacct's form of CPU time: with thousandths below an hour. */
 static const char *cpu_time(const json_t *job, char *buf, const char *key)
@@ -325,7 +321,7 @@ const struct job_field job_fields[] = {
 	{'M', "TIME", NULL, 0, text_run_short, "how long it has run"},
 	{0, NULL, "ElapsedRaw", 10, text_run_raw, "in seconds"},
 	{0, NULL, "Planned", 11, text_wait, "how long it waited"},
-	{0, NULL, "Suspended", 11, text_never, "always 0 in this version"},
+	{0, NULL, "Suspended", 11, text_suspended, "how long it was suspended"},
 	{'l', "TIME_LIMIT", "Timelimit", 11, text_limit, "--time"},
 	{'L', "TIME_LEFT", NULL, 0, text_left, "what is left of it"},
 	{'c', "MIN_CPUS", "ReqCPUS", 8, text_req_cpus, "--cpus"},

@@ -155,6 +155,8 @@ static void print_ours(const json_t *job)
 		line("Output cut:", "%s (--log-max)", text_bytes((uint64_t)job_usage(job, "log_cut_bytes"), text, sizeof text));
 	if (jint(job, "attempt", 0) > 1)
 		line("Attempt:", "%lld", (long long)jint(job, "attempt", 0));
+	if (jreal(job, "suspended_seconds", 0) > 0)
+		line("Suspended:", "%.2fs", jreal(job, "suspended_seconds", 0));
 	if (jint(job, "restart_count", 0))
 		line("Restarts:", "%lld", (long long)jint(job, "restart_count", 0));
 }

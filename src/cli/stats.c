@@ -53,6 +53,8 @@ static void print_counts(const json_t *s)
 	puts("Job Statistics:");
 	printf("  Total Jobs:     %lld\n", (long long)jint(s, "jobs_total", 0));
 	printf("  Running:        %lld\n", (long long)jint(s, "running", 0));
+	if (jint(s, "suspended", 0))
+		printf("  Suspended:      %lld\n", (long long)jint(s, "suspended", 0));
 	printf("  Pending:        %lld\n", (long long)jint(s, "pending", 0));
 	if (jint(s, "completing", 0))
 		printf("  Completing:     %lld\n", (long long)jint(s, "completing", 0));

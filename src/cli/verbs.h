@@ -20,6 +20,8 @@
 	X(logs) \
 	X(resize) \
 	X(requeue) \
+	X(suspend) \
+	X(resume) \
 	X(hold) \
 	X(release) \
 	X(update) \

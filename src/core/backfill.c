@@ -20,13 +20,12 @@ struct backfill {
 /* The size that the very first of the queue can start with; 0: it cannot. If it is elastic and --cpus will not be there
  * even when what is under way has come back, it begins with what it can have. Nobody else may do so: those behind it
  * would take in crumbs what the first waits for. */
-static uint32_t size_for_first(const struct core *core, const struct shape *s)
+static uint32_t size_for_first(const struct core *core, const struct mscg_job *job)
 {
-	const struct mscg_job *job = &s->head->job;
 	enum pool pool = pool_of(job);
 	uint64_t now = queue_available(core, pool, job->priority, false);
 
-	if (job->mem_bytes > book_mem_free(core))
+	if (mem_needed(job) > book_mem_free(core))
 		return 0;
 	if (now >= job->cpus_milli)
 		return job->cpus_milli;
@@ -37,7 +36,7 @@ static uint32_t size_for_first(const struct core *core, const struct shape *s)
 
 static bool fits(const struct core *core, const struct mscg_job *job, bool later)
 {
-	return job->mem_bytes <= book_mem_free(core) && queue_available(core, pool_of(job), job->priority, later) >= job->cpus_milli;
+	return mem_needed(job) <= book_mem_free(core) && queue_available(core, pool_of(job), job->priority, later) >= job->cpus_milli;
 }
 
 /* What any job behind this one is not before. */
@@ -52,17 +51,18 @@ static struct mscg_job behind(const struct mscg_job *job)
 	return next;
 }
 
-static bool has_starved(const struct core *core, const struct mscg_job *job)
+static bool has_starved(const struct core *core, const struct entry *e)
 {
 	int64_t guard = core->policy.starvation_guard_s * USEC_PER_SEC;
+	int64_t since = suspend_waits(e) ? e->job.suspend_usec : MAX_OF(e->job.submit_usec, e->job.begin_usec);
 
-	return guard && core->now.real_usec - MAX_OF(job->submit_usec, job->begin_usec) >= guard;
+	return guard && core->now.real_usec - since >= guard;
 }
 
 /* Those who pass take nothing that the head waits for. */
 static bool leaves_head_alone(const struct backfill *b, const struct mscg_job *job)
 {
-	return pool_of(job) != pool_of(&b->head->job) && job->mem_bytes + b->head->job.mem_bytes <= book_mem_free(b->core);
+	return pool_of(job) != pool_of(&b->head->job) && job->mem_bytes + mem_needed(&b->head->job) <= book_mem_free(b->core);
 }
 
 static bool may_pass(const struct backfill *b, const struct mscg_job *job)
@@ -124,9 +124,11 @@ static struct mscg_job promise_all(struct backfill *b)
 	_cleanup_free_ struct entry **first = xcalloc(n, sizeof *first);
 	struct mscg_job next;
 
-	n = queue_front(core, first, n); /* the head is one of them */
+	n = queue_front(core, first, n); /* the head is one of them, if it is one that waits to start */
 	next = behind(&first[n - 1]->job);
-	for (uint32_t i = 1; i < n; i++) {
+	for (uint32_t i = 0; i < n; i++) {
+		if (first[i] == b->head && i == 0)
+			continue;
 		/* An array may have no more tasks at a time, or its user no more jobs. */
 		if (!first[i]->shape || !first[i]->shape->listed)
 			continue;
@@ -158,17 +160,16 @@ static void pass(struct backfill *b, struct mscg_job from)
 	}
 }
 
-static void let_pass(struct core *core, const struct entry *head)
+static void let_pass(struct core *core, const struct entry *head, struct mscg_job from)
 {
 	struct backfill b = {.core = core, .head = head};
-	struct mscg_job from = behind(&head->job);
 	int64_t at = USEC_NEVER;
 
 	b.limits = core->policy.scheduler == CORE_EASY || core->policy.scheduler == CORE_CONSERVATIVE;
 	if (b.limits) {
 		plan_make(core, core->now, &head->job, &core->plan);
 		at = promise(&b, &head->job, true);
-		b.guarded = at == USEC_NEVER && has_starved(core, &head->job);
+		b.guarded = at == USEC_NEVER && has_starved(core, head);
 	}
 	core->head = b.planned || b.guarded ? head : NULL;
 	core->head_at = at;
@@ -177,23 +178,37 @@ static void let_pass(struct core *core, const struct entry *head)
 	pass(&b, from);
 }
 
+static void let_others_pass(struct core *core, const struct entry *head, struct mscg_job from)
+{
+	if (core->policy.scheduler != CORE_FCFS)
+		let_pass(core, head, from);
+}
+
+/* What is to go on comes before what waits: it began first, and it keeps its memory from others. */
 void backfill(struct core *core)
 {
 	const struct mscg_job everybody = {.priority = INT32_MAX};
-	struct shape *s;
+	struct entry *e;
+	struct shape *s = NULL;
 	uint32_t cpus;
 
 	core->head = NULL;
 	core->wanted = false;
+	while ((e = suspend_first(core)) && !e->live->restored && (cpus = size_for_first(core, &e->job)) > 0)
+		suspend_resume(core, e, cpus);
+	core->wanted = e && fits(core, &e->job, true);
 	if (core->drained)
 		return;
-	while ((s = queue_first(core)) && (cpus = size_for_first(core, s)) > 0)
+	while (!e && (s = queue_first(core)) && (cpus = size_for_first(core, &s->head->job)) > 0)
 		life_start(core, s->head, cpus);
-	if (!s || !queue_next(core, &everybody, true))
+	if (!queue_next(core, &everybody, true))
 		return;
-	core->wanted = fits(core, &s->head->job, true);
-	if (core->policy.scheduler != CORE_FCFS)
-		let_pass(core, s->head);
+	if (e) {
+		let_others_pass(core, e, everybody);
+	} else {
+		core->wanted = fits(core, &s->head->job, true);
+		let_others_pass(core, s->head, behind(&s->head->job));
+	}
 }
 
 /* -- why ---------------------------------------------------------------------------------------------------------- */
@@ -204,7 +219,12 @@ enum mscg_reason backfill_why(const struct core *core, const struct entry *e, st
 	const struct entry *head = first ? first->head : NULL;
 	char id[MSCG_ID_TEXT], time[64];
 	int64_t at;
+	const struct entry *stopped = suspend_first(core);
 
+	if (stopped && core->policy.scheduler != CORE_FIRSTFIT && fits(core, &e->job, true)) {
+		snprintf(text, 160, "job %s, which is to be resumed, is before it", mscg_id_format(stopped->job.id, id));
+		return MSCG_REASON_PRIORITY;
+	}
 	if (!head || head == e || core->policy.scheduler == CORE_FIRSTFIT || !fits(core, &e->job, true))
 		return MSCG_REASON_NONE;
 	mscg_id_format(head->job.id, id);

@@ -56,7 +56,7 @@ void book_let_go(struct core *core, struct entry *e, const struct mscg_cpuset *s
 }
 
 /* A shrink of the shared pool that it was to be started with, and that is not taken yet: nobody counts on it now. */
-static void give_up_awaited(struct core *core, struct entry *e)
+void book_give_up_awaited(struct core *core, struct entry *e)
 {
 	struct live *l = e->live;
 
@@ -104,7 +104,7 @@ void book_release(struct core *core, struct entry *e)
 		book_let_go(core, e, &share->cpus);
 	} else {
 		core->shared_free += share->cpu_milli - (e->live->flight ? e->live->flight->pledged : 0);
-		give_up_awaited(core, e);
+		book_give_up_awaited(core, e);
 	}
 	core->mem_held -= share->mem_bytes;
 }

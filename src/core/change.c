@@ -103,14 +103,15 @@ static void set_hurt(struct core *core, struct live *l, bool hurt)
 void change_note_hurt(struct core *core, struct entry *e)
 {
 	struct live *l = e->live;
+	bool has = holds(e) && e->job.state != MSCG_STATE_SUSPENDED && share_of(e)->cpu_milli; /* what stands still gave up its CPUs */
 	struct mscg_cpuset left;
 
 	l->stranded = false;
-	if (holds(e) && pool_of(&e->job) == POOL_EXCLUSIVE) {
+	if (has && pool_of(&e->job) == POOL_EXCLUSIVE) {
 		left = present(core, &share_of(e)->cpus);
 		l->stranded = mscg_cpuset_empty(&left);
 	}
-	set_hurt(core, l, holds(e) && (l->stranded || e->job.current_cpus_milli < e->job.min_cpus_milli));
+	set_hurt(core, l, has && (l->stranded || e->job.current_cpus_milli < e->job.min_cpus_milli));
 	elastic_update(core, e);
 }
 
@@ -148,7 +149,7 @@ static void take_back(struct core *core, struct entry *e)
 		if (!core->holder[c]) {
 			core->holder[c] = e;
 			place_set_free(&core->place, core->place.rank[c], false);
-		} else if (e->job.flags & MSCG_JOB_STARTED) {
+		} else if (is_firm(e)) {
 			core->claim[c] = core->holder[c];
 			core->holder[c] = e;
 		} else {

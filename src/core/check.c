@@ -45,8 +45,12 @@ static int check_size(struct census *c, const struct entry *e)
 
 	if (e->live->flight || e->live->unsure || e->live->hurt)
 		return 0;
+	if (job->state == MSCG_STATE_SUSPENDED && share_of(e)->cpu_milli)
+		return BAD(c, "job %s stands still and holds %u", name(e), share_of(e)->cpu_milli);
 	if (share_of(e)->cpu_milli != job->current_cpus_milli || share_of(e)->mem_bytes != job->mem_bytes)
 		return BAD(c, "job %s has %u, its grant says %u", name(e), job->current_cpus_milli, share_of(e)->cpu_milli);
+	if (job->state == MSCG_STATE_SUSPENDED || (job->state == MSCG_STATE_COMPLETING && !job->current_cpus_milli))
+		return 0;
 	if (job->current_cpus_milli < job->min_cpus_milli || job->current_cpus_milli > job->max_cpus_milli)
 		return BAD(c, "job %s has %u: expected %u to %u", name(e), job->current_cpus_milli, job->min_cpus_milli,
 		           job->max_cpus_milli);

@@ -175,6 +175,10 @@ static void take_input(struct core *core, const struct core_input *in)
 	case CORE_REQUEUE:
 		life_requeue(core, in);
 		break;
+	case CORE_SUSPEND:
+	case CORE_RESUME:
+		suspend_input(core, in);
+		break;
 	case CORE_TICK:
 	case CORE_INPUT_COUNT:
 		break;
@@ -203,7 +207,7 @@ static void backoff_over(struct core *core, struct entry *e)
 		return;
 	}
 	timer_set(core, &e->live->backoff, USEC_NEVER);
-	if (e->live->unsure && runs(e))
+	if (e->live->unsure && (runs(e) || e->job.state == MSCG_STATE_SUSPENDED))
 		resize_settle(core, e);
 	change_repair(core, e);
 	elastic_update(core, e);

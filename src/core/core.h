@@ -76,6 +76,8 @@ enum core_input_kind {
 	CORE_MACHINE,  /* the machine changed (CPU hot-plug, reload) */
 	CORE_POLICY,   /* the configuration changed */
 	CORE_REQUEUE,  /* id: one that runs is ended for it; row: one that has ended */
+	CORE_SUSPEND,  /* id, admin: what runs stands still, and others get its CPUs; answered when it does */
+	CORE_RESUME,   /* id, admin: what is suspended goes on as soon as there are CPUs for it */
 	CORE_TICK,     /* only time went on */
 	CORE_INPUT_COUNT
 };
@@ -101,7 +103,7 @@ struct core_input {
 	uint32_t cpus_milli;
 	uint64_t mem_bytes;
 	bool     on;
-	bool     admin; /* HOLD, RELEASE: an operator asks, of somebody else's job or of what an operator holds */
+	bool     admin; /* HOLD, RELEASE, SUSPEND, RESUME: an operator asks, of somebody else's job or of what an operator holds */
 	const struct core_update  *update;  /* borrowed */
 	const struct mscg_report  *report;  /* borrowed */
 	const struct core_machine *machine; /* borrowed */
@@ -137,7 +139,7 @@ struct core *core_new(const struct core_machine *machine, const struct core_poli
 void         core_free(struct core *core);
 
 /* Restart: the counters that the store kept, then every row that is not final, then one core_step with what the
- * engine found. Jobs that were granted stay RUNNING with their CPUs held until a report says otherwise. A row that
+ * engine found. Jobs that were granted keep their state and hold their CPUs until a report says otherwise. A row that
  * contradicts another (a CPU held twice) is -EBADMSG with text. */
 void core_restore(struct core *core, uint32_t next_job_id, uint64_t next_seq, bool drained);
 int  core_load(struct core *core, const struct mscg_row *row, struct core_now now, struct mscg_error *error);
@@ -190,7 +192,7 @@ struct core_stats {
 	uint32_t cpus_total, cpus_held, cpus_lent;     /* exclusive ones; lent: above --cpus */
 	uint32_t shared_total_milli, shared_held_milli;
 	uint64_t mem_total, mem_held;
-	uint64_t pending, running, completing;         /* tasks of arrays counted one by one */
+	uint64_t pending, running, suspended, completing; /* tasks of arrays counted one by one */
 	uint32_t utilisation_percent;                  /* mean of allocated shares of CPUs and memory */
 	bool     drained;
 };

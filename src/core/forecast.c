@@ -60,7 +60,12 @@ static const struct entry *promise_those_before(struct forecast *f)
 	bool fcfs = f->core->policy.scheduler == CORE_FCFS;
 	int64_t last = f->now.boot_usec;
 
+	const struct entry *stopped;
+
 	plan_make(f->core, f->now, &f->front[0]->job, &f->plan);
+	stopped = suspend_promise(f->core, f->now, &f->plan);
+	if (stopped)
+		return stopped;
 	for (uint32_t i = 0; i < f->at; i++) {
 		struct plan_need need = plan_need(f->core, &f->plan, &f->front[i]->job, i == 0);
 		int64_t at = plan_earliest(&f->plan, &need, last);
@@ -97,6 +102,7 @@ static void plan_for_passing(struct forecast *f)
 	uint32_t keeps = f->core->policy.scheduler == CORE_EASY ? 1 : f->core->policy.scheduler == CORE_CONSERVATIVE ? f->core->policy.backfill_depth : 0;
 
 	plan_make(f->core, f->now, &f->front[0]->job, &f->plan);
+	suspend_promise(f->core, f->now, &f->plan);
 	for (uint32_t i = 0; i < MIN_OF(keeps, f->at); i++) {
 		struct plan_need need = plan_need(f->core, &f->plan, &f->front[i]->job, i == 0);
 		int64_t at = plan_earliest(&f->plan, &need, f->now.boot_usec);

@@ -79,6 +79,7 @@ struct flight {
 	bool     by_hand, cpus_asked;
 	bool     settles; /* after a restart */
 	bool     for_others; /* makes room */
+	bool     suspends, resumes;
 	uint64_t token;
 	uint32_t pledged; /* shared pool: given away already to a starter */
 	/* A shrink for others may be enlarged while the step that decided it lasts. */
@@ -129,6 +130,9 @@ struct live {
 	struct live  *hurt_next, **hurt_link; /* all of these */
 	struct live  *granted_next, **granted_link; /* all that hold something */
 	struct flight *flight;
+	int64_t       suspended_boot; /* since then */
+	bool          suspends; /* to be suspended when it runs and nothing of it is under way */
+	struct { uint64_t token; bool admin; } suspend;
 	bool          wishes;   /* by hand, while a flight was under way */
 	struct { uint64_t token; uint32_t cpus; uint64_t mem; } wish;
 	bool     counted; uint32_t counted_cpus; uint64_t counted_mem; /* in what its user has */
@@ -230,6 +234,16 @@ static inline bool holds(const struct entry *e)
 {
 	return e->job.run && e->job.run->grant;
 }
+/* What it holds is its own already. The others wait for what was another's to come free. */
+static inline bool is_firm(const struct entry *e)
+{
+	return e->job.flags & MSCG_JOB_STARTED && !(e->job.state == MSCG_STATE_SUSPENDED && e->job.flags & MSCG_JOB_RESUMING);
+}
+/* What a job needs to start, or to go on: what is suspended has its memory. */
+static inline uint64_t mem_needed(const struct mscg_job *job)
+{
+	return job->state == MSCG_STATE_SUSPENDED ? 0 : job->mem_bytes;
+}
 /* Its main process is told to end, and killed when its grace time is over. */
 #define JOB_ENDING (MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT | MSCG_JOB_REQUEUING)
 /* Main process is known to run, and nobody is ending it. */
@@ -262,6 +276,7 @@ void     book_release(struct core *core, struct entry *e); /* everything, at the
 void     book_list(struct core *core, struct live *live);   /* it holds something */
 void     book_unlist(struct core *core, struct live *live);
 void     book_accrue(struct core *core, struct entry *e);       /* cpu_held_usec up to now */
+void     book_give_up_awaited(struct core *core, struct entry *e); /* shrinks that it waits for are for nobody now */
 void     book_dress(struct core *core, struct entry *e);  /* node name and memory nodes of its grant */
 
 /* queue.c: who waits */
@@ -347,6 +362,18 @@ void resize_report(struct core *core, struct entry *e, const struct mscg_report 
 void resize_settle(struct core *core, struct entry *e); /* restart: makes the kernel agree with the books */
 void resize_drop(struct core *core, struct entry *e, const char *why); /* the job is ending */
 
+/* suspend.c: jobs that stand still */
+void suspend_input(struct core *core, const struct core_input *input); /* CORE_SUSPEND, CORE_RESUME */
+void suspend_go_on(struct core *core, struct entry *e); /* what waits for a resize or the start: it may be suspended now */
+void suspend_drop(struct core *core, struct entry *e, const char *why);
+bool suspend_waits(const struct entry *e); /* to go on, for CPUs */
+struct entry *suspend_first(const struct core *core); /* of these, in the order of the queue; NULL: none */
+void suspend_resume(struct core *core, struct entry *e, uint32_t cpus); /* there are so many for it */
+void suspend_landed(struct core *core, struct entry *e, bool taken, const char *why); /* before its flight is forgotten */
+void suspend_settle(struct core *core, struct entry *e); /* restart: whatever was under way, it stands still */
+/* Those who are to go on get their time in a plan. Returns the first that has none; NULL: all have. */
+const struct entry *suspend_promise(const struct core *core, struct core_now now, struct plan *plan);
+
 /* gate.c: what keeps a waiting job out of the queue */
 void gate_consider(struct core *core, struct entry *e); /* into or out of the queue */
 int  gate_check(const struct core *core, const struct entry *e); /* for checks: is it where it belongs? */
@@ -375,6 +402,8 @@ void update_job(struct core *core, const struct core_input *input);
 /* life.c */
 void life_submit(struct core *core, const struct core_input *input);
 void life_start(struct core *core, struct entry *e, uint32_t cpus);
+void life_find_cpus(struct core *core, struct entry *e, uint32_t cpus, struct mscg_cpuset *set); /* takes them */
+void life_await(const struct entry *e, struct mscg_action *action); /* the shrinks that it waits for */
 void life_cancel(struct core *core, struct entry *e);
 void life_kill(struct core *core, struct entry *e);
 void life_ask_to_end(struct core *core, struct entry *e); /* SIGTERM; the deadline is the caller's to set */

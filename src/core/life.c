@@ -135,7 +135,7 @@ void life_submit(struct core *core, const struct core_input *in)
 /* -- start -------------------------------------------------------------------------------------------------------- */
 
 /* CPUs for a job that may have them (queue.c saw to that): first what is free, then from those who lend or yield. */
-static void find_cpus(struct core *core, struct entry *e, uint32_t cpus, struct mscg_cpuset *set)
+void life_find_cpus(struct core *core, struct entry *e, uint32_t cpus, struct mscg_cpuset *set)
 {
 	enum pool pool = pool_of(&e->job);
 	uint64_t now = MIN_OF(book_free(core, pool), cpus);
@@ -151,6 +151,18 @@ static void find_cpus(struct core *core, struct entry *e, uint32_t cpus, struct 
 		core->shared_free -= cpus;
 		*set = core->shared;
 	}
+}
+
+void life_await(const struct entry *e, struct mscg_action *action)
+{
+	const struct live *l = e->live;
+
+	if (!l->after_n)
+		return;
+	action->after_n = l->after_n;
+	action->after = xcalloc(l->after_n, sizeof *action->after);
+	for (uint32_t i = 0; i < l->after_n; i++)
+		action->after[i] = l->after[i].seq;
 }
 
 void life_start(struct core *core, struct entry *e, uint32_t cpus)
@@ -169,7 +181,7 @@ void life_start(struct core *core, struct entry *e, uint32_t cpus)
 	timer_set(core, &l->backoff, USEC_NEVER);
 	l->unsure = l->restored = false;
 	l->after_n = 0;
-	find_cpus(core, e, cpus, &set);
+	life_find_cpus(core, e, cpus, &set);
 	core->mem_held += e->job.mem_bytes;
 	book_list(core, l);
 	event = out_new(core, e, MSCG_EVENT_GRANTED);
@@ -184,12 +196,7 @@ void life_start(struct core *core, struct entry *e, uint32_t cpus)
 	action = out_action(core, e, MSCG_ACTION_START);
 	action->restarts = e->job.restarts;
 	action->grant = mscg_grant_copy(e->job.run->grant);
-	if (l->after_n) {
-		action->after_n = l->after_n;
-		action->after = xcalloc(l->after_n, sizeof *action->after);
-		for (uint32_t i = 0; i < l->after_n; i++)
-			action->after[i] = l->after[i].seq;
-	}
+	life_await(e, action);
 }
 
 /* -- ending ------------------------------------------------------------------------------------------------------- */
@@ -213,10 +220,11 @@ void life_kill(struct core *core, struct entry *e)
 	out_action(core, e, MSCG_ACTION_KILL);
 }
 
-/* SIGTERM, and the kill when the grace time is over. What was not seen to run yet is killed at once. */
+/* SIGTERM, and the kill when the grace time is over. What was not seen to run yet is killed at once, and so is what is
+ * suspended: it could do nothing with its grace time but use CPUs that are others' now. */
 static void terminate(struct core *core, struct entry *e)
 {
-	if (!(e->job.flags & MSCG_JOB_STARTED) || e->job.grace_s == 0) {
+	if (!(e->job.flags & MSCG_JOB_STARTED) || e->job.grace_s == 0 || e->job.state == MSCG_STATE_SUSPENDED) {
 		life_kill(core, e);
 		return;
 	}
@@ -261,7 +269,7 @@ void life_set_deadline(struct core *core, struct entry *e)
 	else if (e->job.flags & JOB_ENDING)
 		at = core->now.boot_usec + e->job.grace_s * USEC_PER_SEC;
 	else if (e->job.flags & MSCG_JOB_STARTED && !l->restored) {
-		if (e->job.time_limit_s)
+		if (e->job.time_limit_s && e->job.state != MSCG_STATE_SUSPENDED)
 			at = l->started_boot + e->job.time_limit_s * USEC_PER_SEC;
 		if (e->job.deadline_usec)
 			at = MIN_OF(at, gate_boot_of(core, e->job.deadline_usec));
@@ -272,7 +280,8 @@ void life_set_deadline(struct core *core, struct entry *e)
 /* Which of its limits is reached; NONE: it was only time to look. */
 static enum mscg_reason limit_reached(const struct core *core, const struct entry *e)
 {
-	if (e->job.time_limit_s && e->live->started_boot + e->job.time_limit_s * USEC_PER_SEC <= core->now.boot_usec)
+	if (e->job.time_limit_s && e->job.state != MSCG_STATE_SUSPENDED &&
+	    e->live->started_boot + e->job.time_limit_s * USEC_PER_SEC <= core->now.boot_usec)
 		return MSCG_REASON_TIME_LIMIT;
 	if (e->job.deadline_usec && e->job.deadline_usec <= core->now.real_usec)
 		return MSCG_REASON_DEADLINE;

@@ -27,11 +27,6 @@ static int check_row(const struct mscg_row *row, struct mscg_error *error)
 	return 0;
 }
 
-static bool was_started(const struct entry *e)
-{
-	return e->job.flags & MSCG_JOB_STARTED;
-}
-
 /* Two rows may name one CPU in one case only: the second waits to be started on what the first was told to give up. */
 static int check_cpus(const struct core *core, const struct entry *e, struct mscg_error *error)
 {
@@ -41,7 +36,7 @@ static int check_cpus(const struct core *core, const struct entry *e, struct msc
 	for (unsigned c = mscg_cpuset_next(set, 0); c < MSCG_CPUS_MAX; c = mscg_cpuset_next(set, c + 1)) {
 		const struct entry *other = c < core->cpu_limit ? core->holder[c] : NULL;
 
-		if (other && (core->claim[c] || was_started(other) == was_started(e)))
+		if (other && (core->claim[c] || is_firm(other) == is_firm(e)))
 			return mscg_error_set(error, -EBADMSG, "CPU %u is held by job %s and by job %s: expected one of them", c,
 			                      mscg_id_format(other->job.id, a), mscg_id_format(e->job.id, b));
 	}
@@ -58,7 +53,7 @@ static void book_cpus(struct core *core, struct entry *e)
 		if (!core->holder[c]) {
 			core->holder[c] = e;
 			place_set_free(&core->place, core->place.rank[c], false);
-		} else if (was_started(e)) {
+		} else if (is_firm(e)) {
 			core->claim[c] = core->holder[c];
 			core->holder[c] = e;
 		} else {
@@ -72,6 +67,8 @@ static bool is_unsure(const struct core *core, const struct entry *e)
 {
 	const struct mscg_share *share = share_of(e);
 
+	if (e->job.state == MSCG_STATE_SUSPENDED)
+		return share->cpu_milli != 0;
 	if (share->mem_bytes != e->job.mem_bytes || share->cpu_milli != e->job.current_cpus_milli)
 		return true;
 	return pool_of(&e->job) == POOL_SHARED ? !mscg_cpuset_equal(&share->cpus, &core->shared) :
@@ -101,8 +98,10 @@ static int load_granted(struct core *core, struct entry *e, struct mscg_error *e
 	l->unsure = is_unsure(core, e);
 	change_note_hurt(core, e);
 	/* By the wall clock, which may have been set since then: no limit is due before the engine says it by the boot clock. */
-	ago = was_started(e) ? core->now.real_usec - e->job.start_usec : 0;
+	ago = e->job.flags & MSCG_JOB_STARTED ? core->now.real_usec - e->job.start_usec - e->job.suspended_usec : 0;
 	l->started_boot = core->now.boot_usec - (ago > 0 ? ago : 0);
+	ago = e->job.suspend_usec ? core->now.real_usec - e->job.suspend_usec : 0;
+	l->suspended_boot = core->now.boot_usec - (ago > 0 ? ago : 0);
 	life_set_deadline(core, e);
 	elastic_update(core, e);
 	core->exceeded |= users_over(core);

@@ -64,7 +64,8 @@ void core_get_stats(const struct core *core, struct core_stats *ret)
 		.mem_total = core->mem_total,
 		.mem_held = core->mem_held,
 		.pending = core->count[MSCG_STATE_PENDING],
-		.running = core->count[MSCG_STATE_RUNNING] + core->count[MSCG_STATE_SUSPENDED],
+		.running = core->count[MSCG_STATE_RUNNING],
+		.suspended = core->count[MSCG_STATE_SUSPENDED],
 		.completing = core->count[MSCG_STATE_COMPLETING],
 		.utilisation_percent = (uint32_t)(elastic_utilisation(core) * 100),
 		.drained = core->drained,
@@ -118,7 +119,7 @@ static enum mscg_reason why_resources(const struct core *core, const struct mscg
 		         format_cpus((uint32_t)yield, y, sizeof y));
 	if (least > all)
 		say(text, "needs %s CPU%s, %s free%s", need, least == CPU ? "" : "s", have, more);
-	else if (job->mem_bytes > book_mem_free(core))
+	else if (mem_needed(job) > book_mem_free(core))
 		say(text, "needs %s of memory, %s is free", format_size(job->mem_bytes, need, sizeof need),
 		    format_size(book_mem_free(core), have, sizeof have));
 	else
@@ -174,6 +175,8 @@ enum mscg_reason core_why(const struct core *core, struct mscg_id id, struct cor
 		return MSCG_REASON_NONE;
 	if (e->job.state == MSCG_STATE_PENDING && (!is_record(e) || e->array->waiting))
 		return why_pending(core, e, now, text);
+	if (suspend_waits(e))
+		return why_resources(core, &e->job, text);
 	say(text, "%s", mscg_reason_text(e->job.reason));
 	return e->job.reason;
 }

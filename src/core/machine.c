@@ -38,6 +38,11 @@
 	X(SUSPENDED,  RESIZE_DEFERRED, SUSPENDED)  \
 	X(SUSPENDED,  REQUEUED,        PENDING)    \
 	X(SUSPENDED,  UPDATED,         SUSPENDED)  \
+	X(RUNNING,    SUSPENDED,       SUSPENDED)  \
+	X(SUSPENDED,  SUSPENDED,       SUSPENDED)  \
+	X(SUSPENDED,  RESIZING,        SUSPENDED)  \
+	X(SUSPENDED,  RESUME,          SUSPENDED)  \
+	X(SUSPENDED,  RESUMED,         RUNNING)    \
 	X(COMPLETING, ENDED,           FINAL)      \
 	X(COMPLETING, CANCEL,          COMPLETING) \
 	X(COMPLETING, KILL,            COMPLETING) \
@@ -116,8 +121,9 @@ static void release(struct mscg_job *job)
 	}
 }
 
+#define SUSPEND_FLAGS (MSCG_JOB_RESUMING | MSCG_JOB_SUSPENDED_ADMIN)
 #define ATTEMPT_FLAGS (MSCG_JOB_STARTED | MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT | MSCG_JOB_KILLED | MSCG_JOB_BY_HAND | \
-                       MSCG_JOB_REQUEUING)
+                       MSCG_JOB_REQUEUING | SUSPEND_FLAGS)
 
 static uint16_t without(uint16_t flags, unsigned bits)
 {
@@ -162,7 +168,7 @@ static int granted(struct mscg_job *job, const struct mscg_event *event, struct 
 	job->reason = MSCG_REASON_NONE;
 	job->current_cpus_milli = event->cpus_milli;
 	job->mem_bytes = event->mem_bytes;
-	job->start_usec = 0;
+	job->start_usec = job->suspended_usec = 0;
 	job->exit_code = job->exit_signal = 0;
 	return 0;
 }
@@ -213,7 +219,7 @@ static void back_to_queue(struct mscg_job *job, const struct mscg_event *event)
 	release(job);
 	job->flags = without(job->flags, ATTEMPT_FLAGS);
 	job->reason = event->reason;
-	job->start_usec = job->end_usec = 0;
+	job->start_usec = job->end_usec = job->suspended_usec = 0;
 	job->exit_code = job->exit_signal = 0;
 }
 
@@ -275,6 +281,31 @@ static void updated(struct mscg_job *job, const struct mscg_event *event)
 	}
 }
 
+/* Also of one that is suspended already, or to be resumed: then it stays. */
+static void suspended(struct mscg_job *job, const struct mscg_event *event)
+{
+	job->flags = without(job->flags, SUSPEND_FLAGS);
+	if (event->reason == MSCG_REASON_HELD_ADMIN)
+		job->flags |= MSCG_JOB_SUSPENDED_ADMIN;
+	job->reason = event->reason;
+	if (!job->suspend_usec)
+		job->suspend_usec = event->time_usec;
+}
+
+static void resumed(struct mscg_job *job, const struct mscg_event *event)
+{
+	job->flags = without(job->flags, SUSPEND_FLAGS);
+	job->reason = MSCG_REASON_NONE;
+	job->suspended_usec = event->value;
+}
+
+/* However it ends. RESUMED says better how long it was: by the boot clock. */
+static void leave_suspended(struct mscg_job *job, const struct mscg_event *event)
+{
+	job->suspended_usec += MAX_OF(event->time_usec - job->suspend_usec, INT64_C(0));
+	job->suspend_usec = 0;
+}
+
 static int payload(struct mscg_job *job, const struct mscg_event *event, struct mscg_error *error)
 {
 	switch ((enum mscg_event_kind)event->kind) {
@@ -330,6 +361,16 @@ static int payload(struct mscg_job *job, const struct mscg_event *event, struct 
 		job->flags = without(job->flags, MSCG_JOB_HELD);
 		job->reason = event->reason;
 		return 0;
+	case MSCG_EVENT_SUSPENDED:
+		suspended(job, event);
+		return 0;
+	case MSCG_EVENT_RESUME:
+		job->flags |= MSCG_JOB_RESUMING;
+		job->reason = event->reason;
+		return 0;
+	case MSCG_EVENT_RESUMED:
+		resumed(job, event);
+		return 0;
 	case MSCG_EVENT_COUNT:
 		break;
 	}
@@ -341,6 +382,8 @@ int core_job_apply(struct mscg_job *job, const struct mscg_event *event, struct 
 	uint8_t state = job->state;
 	int r = next_state(job, event, &state, error);
 
+	if (r == 0 && job->suspend_usec && state != MSCG_STATE_SUSPENDED)
+		leave_suspended(job, event);
 	if (r == 0)
 		r = payload(job, event, error);
 	if (r < 0)

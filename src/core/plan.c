@@ -28,6 +28,8 @@ static int64_t latest_end(const struct entry *e, struct core_now now)
 	int64_t at = after(begin, plan_span(e->job.time_limit_s, e->job.grace_s)), over;
 	bool dying = e->job.state == MSCG_STATE_COMPLETING || e->job.flags & MSCG_JOB_KILLED;
 
+	if (e->job.state == MSCG_STATE_SUSPENDED && at != USEC_NEVER) /* the time that it was does not count */
+		at += now.boot_usec - l->suspended_boot;
 	if (dying)
 		return *e->job.run->fail_text ? USEC_NEVER : now.boot_usec + SOON; /* one that can not be killed says so there */
 	if (e->job.flags & (MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT) && l->deadline.at != USEC_NEVER)
@@ -54,6 +56,23 @@ static uint64_t size_of(const struct entry *e, const struct mscg_job *head)
 static uint64_t owed_before(const struct entry *e, const struct mscg_job *head)
 {
 	return e->live->listed && queue_before(&e->job, head) ? e->live->owed : 0;
+}
+
+/* It stands still, for nobody knows how long, or will at once: its memory is not to be had, what it has of CPUs is. */
+static bool stands(const struct entry *e)
+{
+	return e->job.state == MSCG_STATE_SUSPENDED && !(e->job.flags & MSCG_JOB_KILLED) && !(e->live->flight && e->live->flight->resumes);
+}
+
+static struct plan_end end_of(const struct entry *e, struct core_now now, const struct mscg_job *head)
+{
+	struct plan_end end = {latest_end(e, now), size_of(e, head), share_of(e)->mem_bytes, pool_of(&e->job)};
+
+	if (stands(e)) {
+		end.at = end.cpus ? now.boot_usec + SOON : USEC_NEVER;
+		end.mem = 0;
+	}
+	return end;
 }
 
 static int by_end(const void *a, const void *b)
@@ -89,13 +108,14 @@ void plan_make(const struct core *core, struct core_now now, const struct mscg_j
 	for (const struct live *l = core->granted; l; l = l->granted_next) {
 		const struct entry *e = l->entry;
 		uint64_t owed = owed_before(e, head);
-		int64_t at = latest_end(e, now);
+		struct plan_end end = end_of(e, now, head);
 
 		p->point->cpus[pool_of(&e->job)] -= (int64_t)owed;
-		if (at == USEC_NEVER)
+		if (end.at == USEC_NEVER)
 			continue;
+		end.cpus += owed;
 		GROW(ends, n, cap);
-		ends[n++] = (struct plan_end){at, size_of(e, head) + owed, share_of(e)->mem_bytes, pool_of(&e->job)};
+		ends[n++] = end;
 	}
 	if (n)
 		qsort(ends, n, sizeof *ends, by_end);
@@ -189,10 +209,10 @@ struct plan_need plan_need(const struct core *core, const struct plan *p, const 
 
 	return (struct plan_need){
 		.cpus = least ? queue_least(core, job) : job->cpus_milli,
-		.mem = job->mem_bytes,
+		.mem = mem_needed(job),
 		.pool = pool,
 		.span = plan_span(job->time_limit_s, job->grace_s),
-		.beyond = job->priority == p->priority ? 0 :
+		.beyond = job->priority >= p->priority ? 0 :
 		          elastic_takeable(core, pool, p->priority, true) - elastic_takeable(core, pool, job->priority, true),
 	};
 }

@@ -30,7 +30,7 @@ static void started(struct core *core, struct entry *e, const struct mscg_report
 	bool restored = l->restored;
 	int64_t ago;
 
-	if (e->job.state != MSCG_STATE_RUNNING)
+	if (e->job.state != MSCG_STATE_RUNNING && e->job.state != MSCG_STATE_SUSPENDED)
 		return;
 	run->cgroup_id = r->cgroup_id;
 	run->slot = r->slot;
@@ -40,9 +40,10 @@ static void started(struct core *core, struct entry *e, const struct mscg_report
 	if (e->job.flags & MSCG_JOB_STARTED) {
 		if (restored) {
 			if (r->boot_usec)
-				l->started_boot = MIN_OF(r->boot_usec, core->now.boot_usec);
+				l->started_boot = MIN_OF(r->boot_usec + e->job.suspended_usec, core->now.boot_usec);
 			life_set_deadline(core, e);
 			adopted(core, e);
+			suspend_go_on(core, e);
 		}
 		return;
 	}
@@ -57,6 +58,7 @@ static void started(struct core *core, struct entry *e, const struct mscg_report
 	if (restored)
 		adopted(core, e);
 	change_repair(core, e);
+	suspend_go_on(core, e);
 }
 
 static void start_deferred(struct core *core, struct entry *e, const struct mscg_report *r)

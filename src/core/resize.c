@@ -47,7 +47,7 @@ struct flight *resize_begin(struct core *core, struct entry *e, uint32_t cpus, c
 	book_accrue(core, e);
 	if (mem > share->mem_bytes)
 		core->mem_held += mem - share->mem_bytes;
-	if (pool_of(&e->job) == POOL_EXCLUSIVE)
+	if (pool_of(&e->job) == POOL_EXCLUSIVE && e->job.state != MSCG_STATE_SUSPENDED) /* what goes on has them already */
 		book_hold(core, e, set);
 	fill(core, e, f, &event, action);
 	action->resize_seq = f->seq;
@@ -149,6 +149,7 @@ static void taken(struct core *core, struct entry *e)
 			forget_after(starter->live, f->seq);
 	}
 	e->live->refusals = 0;
+	suspend_landed(core, e, true, NULL);
 	if (f->by_hand) {
 		if (f->cpus_asked)
 			adopt_size(core, e, f->cpus);
@@ -173,6 +174,7 @@ static void refused(struct core *core, struct entry *e, const char *why)
 	else
 		core->shared_free += held - f->before - f->pledged;
 	e->live->unsure = f->settles;
+	suspend_landed(core, e, false, why);
 	if (f->by_hand) {
 		out_answer(core, f->token, e->job.id, -EAGAIN, CORE_RESIZE_DEFERRED, true, "%s", why);
 		return;
@@ -193,6 +195,7 @@ void resize_report(struct core *core, struct entry *e, const struct mscg_report 
 		refused(core, e, r->text);
 	land(core, e);
 	next_wish(core, e);
+	suspend_go_on(core, e);
 	change_repair(core, e);
 }
 
@@ -205,9 +208,10 @@ void resize_drop(struct core *core, struct entry *e, const char *why)
 	if (l->wishes)
 		out_answer(core, l->wish.token, e->job.id, -EALREADY, CORE_RESIZE_INFEASIBLE, true, "%s", why);
 	l->wishes = false;
+	suspend_drop(core, e, why);
 	if (!l->flight)
 		return;
-	if (l->flight->by_hand)
+	if (l->flight->by_hand || l->flight->suspends)
 		out_answer(core, l->flight->token, e->job.id, -EALREADY, CORE_RESIZE_INFEASIBLE, true, "%s", why);
 	land(core, e);
 }
@@ -227,6 +231,10 @@ void resize_settle(struct core *core, struct entry *e)
 	struct mscg_cpuset set = share_of(e)->cpus, out = {0};
 	uint32_t keep = e->job.current_cpus_milli / CPU, have;
 
+	if (e->job.state == MSCG_STATE_SUSPENDED) {
+		suspend_settle(core, e);
+		return;
+	}
 	if (pool_of(&e->job) == POOL_SHARED) {
 		settle(core, e, e->job.current_cpus_milli, &set);
 		return;
@@ -330,7 +338,8 @@ static void try_by_hand(struct core *core, struct entry *e, uint64_t token, uint
 		out_answer(core, token, e->job.id, -ERANGE, CORE_RESIZE_INFEASIBLE, true, "%s", text);
 	} else if (!runs(e)) {
 		out_answer(core, token, e->job.id, -EAGAIN, CORE_RESIZE_DEFERRED, true, "the job is %s",
-		       e->job.flags & MSCG_JOB_STARTED ? "ending" : "being started");
+		           e->job.state == MSCG_STATE_SUSPENDED ? "suspended: resume it first" :
+		           e->job.flags & MSCG_JOB_STARTED      ? "ending" : "being started");
 	} else if (e->live->stranded) {
 		out_answer(core, token, e->job.id, -EAGAIN, CORE_RESIZE_DEFERRED, true, "its CPUs are gone from the machine, and none is free");
 	} else if (!affordable(core, e, cpus, mem, text, sizeof text)) {

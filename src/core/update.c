@@ -297,7 +297,7 @@ static void change(struct core *core, struct entry *e, const struct core_update 
 	if (pending) {
 		gate_arm(core, e);
 		gate_consider(core, e);
-	} else if (runs(e)) {
+	} else if (runs(e) || e->job.state == MSCG_STATE_SUSPENDED) {
 		life_set_deadline(core, e);
 	}
 }

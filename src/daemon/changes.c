@@ -1,9 +1,29 @@
-/* Hold, Release, Update: what people change of jobs that have not ended. */
+/* Hold, Release, Suspend, Resume, Update: what people change of jobs that have not ended. */
 #include "daemon.h"
+
+static const struct list_verb {
+	const char *method, *done;
+	enum core_input_kind kind;
+	bool undoes; /* what an operator did */
+} list_verbs[] = {
+	{ "Hold", "held", CORE_HOLD, false },
+	{ "Release", "released", CORE_RELEASE, true },
+	{ "Suspend", "suspended", CORE_SUSPEND, false },
+	{ "Resume", "resumed", CORE_RESUME, true },
+};
+
+static const struct list_verb *list_verb(const struct request *r)
+{
+	size_t i = 0;
+
+	while (!request_is(r, list_verbs[i].method))
+		i++;
+	return &list_verbs[i];
+}
 
 static void list_answer(struct request *r, const struct core_answer *answer)
 {
-	const char *done = request_is(r, "Hold") ? "held" : "released";
+	const char *done = list_verb(r)->done;
 	char id[MSCG_ID_TEXT];
 	json_t *item;
 
@@ -29,10 +49,10 @@ __attribute__((format(printf, 4, 5))) static void refuse_one(struct request *r, 
 	r->awaiting--;
 }
 
-static void hold_one(struct request *r, struct mscg_id id, enum core_input_kind kind)
+static void list_one(struct request *r, struct mscg_id id, const struct list_verb *verb)
 {
 	const struct mscg_job *job = core_find(r->d->core, id);
-	struct core_input input = { .kind = kind, .id = id };
+	struct core_input input = { .kind = verb->kind, .id = id };
 	struct mscg_error error;
 	char text[MSCG_ID_TEXT];
 	int code;
@@ -43,14 +63,14 @@ static void hold_one(struct request *r, struct mscg_id id, enum core_input_kind 
 	} else if ((code = access_act(r->client, request_verb(r), id, job, &error)) < 0) {
 		refuse_one(r, id, code, "%s", error.text);
 	} else {
-		input.admin = client_is_operator(r->client) && (kind == CORE_RELEASE || job->uid != r->client->peer.uid);
+		input.admin = client_is_operator(r->client) && (verb->undoes || job->uid != r->client->peer.uid);
 		turn_add(r->d, &input, NULL, r);
 	}
 }
 
-void hold_start(struct request *r)
+void list_change_start(struct request *r)
 {
-	enum core_input_kind kind = request_is(r, "Hold") ? CORE_HOLD : CORE_RELEASE;
+	const struct list_verb *verb = list_verb(r);
 	_cleanup_strv_ char **texts = NULL;
 	_cleanup_free_ struct mscg_id *ids = NULL;
 	struct mscg_error error;
@@ -69,9 +89,9 @@ void hold_start(struct request *r)
 	if (!request_store_is_well(r))
 		return;
 	r->answer = list_answer;
-	r->result = json_pack("{s:[], s:[]}", kind == CORE_HOLD ? "held" : "released", "errors");
+	r->result = json_pack("{s:[], s:[]}", verb->done, "errors");
 	for (size_t i = 0; i < n; i++)
-		hold_one(r, ids[i], kind);
+		list_one(r, ids[i], verb);
 	if (!r->awaiting)
 		request_reply(r, json_incref(r->result));
 }

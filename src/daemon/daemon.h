@@ -177,7 +177,7 @@ void depends_settle(struct request *r, struct mscg_spec **specs, uint32_t n,
                     void (*go_on)(struct request *r, struct mscg_spec **specs, uint32_t n));
 
 /* -- changes.c -- */
-void hold_start(struct request *r); /* Hold, Release */
+void list_change_start(struct request *r); /* Hold, Release, Suspend, Resume */
 void update_start(struct request *r);
 
 /* -- why.c -- */

@@ -128,6 +128,8 @@ static void compare(struct fsck *f, const struct mscg_job *row)
 	const struct { const char *name; int64_t row, journal; bool of_state; } fields[] = {
 		{ "attempt", row->attempt, job ? job->attempt : 0, false },
 		{ "restart_count", row->restarts, job ? job->restarts : 0, false },
+		{ "suspended since", row->suspend_usec, job ? job->suspend_usec : 0, false },
+		{ "suspended_usec", row->suspended_usec, job ? job->suspended_usec : 0, false },
 		{ "exit_code", row->exit_code, job ? job->exit_code : 0, false },
 		{ "signal", row->exit_signal, job ? job->exit_signal : 0, false },
 		{ "start_time", row->start_usec, job ? job->start_usec : 0, false },

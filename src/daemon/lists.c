@@ -321,7 +321,8 @@ struct stats_work {
 static void stats_run(struct work *work, struct store *store)
 {
 	struct stats_work *s = container_of(work, struct stats_work, work);
-	struct store_filter running = { .uid = UINT32_MAX, .states = 1u << MSCG_STATE_RUNNING | 1u << MSCG_STATE_COMPLETING, .limit = SLICE };
+	struct store_filter running = { .uid = UINT32_MAX, .states = 1u << MSCG_STATE_RUNNING | 1u << MSCG_STATE_SUSPENDED |
+	                                                                1u << MSCG_STATE_COMPLETING, .limit = SLICE };
 
 	s->result = store_get_totals(store, &s->totals, &s->error);
 	if (s->result == 0 && s->top)

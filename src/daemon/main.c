@@ -98,7 +98,7 @@ bool daemon_is_idle(const struct daemon *d)
 	struct core_stats s;
 
 	core_get_stats(d->core, &s);
-	return !s.pending && !s.running && !s.completing && !d->flying && !d->open;
+	return !s.pending && !s.running && !s.suspended && !s.completing && !d->flying && !d->open;
 }
 
 static int on_leave(sd_event_source *source, void *ctx)

@@ -136,11 +136,12 @@ json_t *view_stats(struct daemon *d, const struct store_totals *totals)
 	json_t *j = json_pack("{s:s, s:I, s:I, s:I, s:I, s:s}", "node", d->machine.node, "cpus_total", (json_int_t)s.cpus_total,
 	                      "cpus_held", (json_int_t)s.cpus_held, "cpus_lent", (json_int_t)s.cpus_lent, "cpus_reserved",
 	                      (json_int_t)d->machine.cpus_reserved, "cpus_free", cpus);
-	json_t *more = json_pack("{s:f, s:f, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:o, s:f, s:f, s:o, s:s, s:s, s:s?, s:o}",
+	json_t *more = json_pack("{s:f, s:f, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:o, s:f, s:f, s:o, s:s, s:s, s:s?, s:o}",
 	                         "shared_cpus_total", s.shared_total_milli / 1000.0, "shared_cpus_held", s.shared_held_milli / 1000.0,
 	                         "mem_total", (json_int_t)s.mem_total, "mem_held", (json_int_t)s.mem_held, "mem_reserved",
 	                         (json_int_t)d->machine.mem_reserved, "utilisation_percent", (json_int_t)s.utilisation_percent,
 	                         "drained", s.drained, "pending", (json_int_t)s.pending, "running", (json_int_t)s.running,
+	                         "suspended", (json_int_t)s.suspended,
 	                         "completing", (json_int_t)s.completing, "jobs_total", (json_int_t)total, "by_state", states,
 	                         "mean_wait_seconds", totals->mean_wait_s, "mean_run_seconds", totals->mean_run_s, "warnings", warnings,
 	                         "mode", geteuid() == 0 ? "root" : "user", "engine", d->engine ? d->engine->ops->name : "none",

@@ -128,6 +128,7 @@ void adopt_job(struct engine *e, const struct mscg_job *job, const struct mscg_s
 	t->min_milli = spec->min_cpus_milli;
 	t->max_milli = spec->max_cpus_milli ? spec->max_cpus_milli : l->engine.machine_cpus * 1000;
 	t->grant     = job->run ? mscg_grant_copy(job->run->grant) : NULL;
+	t->frozen    = job->state == MSCG_STATE_SUSPENDED;
 	t->phase     = TASK_LAUNCHED;
 	if (slot && slot->other_boot) {
 		report_lost(l, t, MSCG_REASON_NODE_DOWN, "the machine was restarted while the job was granted");

@@ -10,7 +10,8 @@ struct fake_job {
 	struct mscg_id id;
 	uint32_t attempt;
 	int      code, signal;
-	int64_t  end_boot_usec;
+	int64_t  end_boot_usec; /* USEC_NEVER: frozen */
+	int64_t  left_usec;     /* when it is thawed */
 	struct fake_job *next;
 };
 
@@ -95,6 +96,14 @@ static void fake_resize(struct engine *e, const struct mscg_action *a)
 	struct mscg_report done = { .kind = MSCG_REPORT_RESIZED, .id = a->id, .attempt = a->attempt, .resize_seq = a->resize_seq,
 		                    .grant = mscg_grant_copy(a->grant) };
 
+	struct fake_job *j = *find((struct fake *)e, a->id);
+
+	if (j && a->freeze && j->end_boot_usec != USEC_NEVER) {
+		j->left_usec     = j->end_boot_usec - clock_boot_usec();
+		j->end_boot_usec = USEC_NEVER;
+	} else if (j && a->thaw) {
+		j->end_boot_usec = clock_boot_usec() + j->left_usec;
+	}
 	add_report((struct fake *)e, &done);
 }
 

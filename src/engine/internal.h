@@ -32,6 +32,8 @@ struct task {
 	bool     killed;
 	int64_t  killed_usec, kill_pause_usec; /* boot clock; until it is killed again */
 	bool     stuck;
+	bool     frozen;          /* or to be: nothing may thaw it but the order to */
+	uint32_t orders;          /* of resize.c, in its threads */
 	int      events_fd;       /* cgroup.events, polled while EMPTYING; -1 */
 	int      log_fd, log_watch_fd; /* what its log writer counts, and that it changed, after its cgroup is empty; -1 */
 	bool     log_late;        /* not waited for any more */
@@ -169,6 +171,8 @@ void adopt_slot(const struct runner_slot_info *info, void *ctx);
 void check_all(struct engine *e, void (*differs)(void *ctx, const char *where, struct mscg_id id, const char *text), void *ctx);
 
 /* resize.c: kernel writes that may take long, in threads of their own */
+/* A resize is done or failed: what goes on with its CPUs does so now, or is given up. */
+void resize_awaited(struct local *l, uint64_t seq, bool taken);
 void resize_start(struct engine *e, const struct mscg_action *action);
 void resize_dispatch(struct local *l);
 void resizer_close(struct local *l);

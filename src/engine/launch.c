@@ -187,6 +187,7 @@ void launch_start(struct engine *e, const struct mscg_action *a, const struct ms
 
 void launch_resized(struct local *l, uint64_t seq, bool taken)
 {
+	resize_awaited(l, seq, taken);
 	for (size_t i = 0; i < TASK_BUCKETS; i++)
 		for (struct task *t = l->tasks[i], *next; t; t = next) {
 			uint32_t left = 0;

@@ -1,6 +1,7 @@
 /* Resizes: the kernel takes its time over them (it moves running threads, it looks for memory to take back), so they are
- * made in threads of their own; one for CPUs, one for those that change memory, which can take long. Order of a resize:
- * kernel, read back, control file, notification; only then is it reported, and only then may others use what it freed. */
+ * made in threads of their own; one for CPUs, one for those that change memory or freeze, which can take long. Order of a
+ * resize: kernel, read back, control file, notification; only then is it reported, and only then may others use what it
+ * freed. A suspended job keeps its limits as they were: what stands still uses no CPU. */
 #include <pthread.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -11,7 +12,7 @@
 /* How long a job may stand still for its notification, and how often that is tried where it does not come to stand. */
 static const int64_t notify_usec = 10 * USEC_PER_MSEC;
 enum { NOTIFY_TRIES = 20 };
-static const int64_t memory_usec = 5 * USEC_PER_SEC;
+static const int64_t memory_usec = 5 * USEC_PER_SEC, freeze_usec = 5 * USEC_PER_SEC;
 
 enum lane { LANE_CPU, LANE_MEMORY, LANES };
 
@@ -22,9 +23,10 @@ struct order {
 	uint32_t attempt;
 	uint64_t seq;
 	struct mscg_cgroup cgroup; /* a descriptor of its own */
-	struct mscg_grant *before, *after;
+	struct mscg_grant *before, *target;
 	uint32_t controllers;
-	bool     memory, elastic;
+	bool     memory, elastic, freeze, thaw;
+	uint64_t *after; uint32_t after_n; /* resizes to be taken first */
 	uint32_t min_milli, max_milli;
 	int      jobs_dir_fd;
 	int      notify_only; /* tries that are left; 0: a whole resize */
@@ -47,6 +49,7 @@ struct resizer {
 	pthread_t       thread[LANES];
 	bool            started[LANES];
 	struct queue    todo[LANES], done; /* under lock */
+	struct order   *waiting; /* for other resizes, or for those of the same job to be over */
 	bool            stop;
 	int             event_fd; /* the engine's */
 };
@@ -91,17 +94,34 @@ static void notify(struct order *o)
 	o->notify_result = mscg_cgroup_notify(&o->cgroup, SIGUSR1, clock_boot_usec() + notify_usec, &o->notified, NULL);
 }
 
+/* What sits in the kernel and does not come to stand goes on: half of a job frozen is no use to anybody. */
+static int freeze(const struct order *o, struct mscg_error *error)
+{
+	int r = mscg_cgroup_freeze(&o->cgroup, clock_boot_usec() + freeze_usec, error);
+
+	if (r < 0)
+		mscg_cgroup_thaw(&o->cgroup, NULL);
+	return r;
+}
+
 static void carry_out(struct order *o)
 {
-	const struct mscg_share *from = &o->before->share[0], *to = &o->after->share[0];
+	const struct mscg_share *from = &o->before->share[0], *to = &o->target->share[0];
 	struct mscg_error error = { .text = "" };
 
+	if (o->freeze) {
+		o->result = freeze(o, &error);
+		snprintf(o->text, sizeof o->text, "%.159s", error.text);
+		return;
+	}
 	/* Memory first: it is the one that may not come, and then nothing has changed. */
 	o->result = set_memory(o, to->mem_bytes, &error);
-	if (o->result >= 0 && (o->result = limits_cpus(o->controllers, &o->cgroup, o->after, false, &error)) < 0) {
+	if (o->result >= 0 && (o->result = limits_cpus(o->controllers, &o->cgroup, o->target, false, &error)) < 0) {
 		limits_cpus(o->controllers, &o->cgroup, o->before, false, NULL);
 		set_memory(o, from->mem_bytes, NULL);
 	}
+	if (o->result >= 0 && o->thaw)
+		o->result = mscg_cgroup_thaw(&o->cgroup, &error);
 	if (o->result < 0) {
 		snprintf(o->text, sizeof o->text, "%.159s", error.text);
 		return;
@@ -148,7 +168,8 @@ static void order_free(struct order *o)
 {
 	mscg_cgroup_close(&o->cgroup);
 	mscg_grant_free(o->before);
-	mscg_grant_free(o->after);
+	mscg_grant_free(o->target);
+	free(o->after);
 	free(o);
 }
 
@@ -187,22 +208,107 @@ static int start_lane(struct resizer *z, enum lane lane)
 	return 0;
 }
 
-static void submit(struct resizer *z, struct order *o)
+static void submit(struct resizer *z, struct task *t, struct order *o)
 {
+	t->orders++;
 	pthread_mutex_lock(&z->lock);
 	put(&z->todo[o->lane], o);
 	pthread_cond_broadcast(&z->wake);
 	pthread_mutex_unlock(&z->lock);
 }
 
-static void refuse(struct local *l, const struct mscg_action *a, const char *text)
+static void refuse(struct local *l, struct mscg_id id, uint32_t attempt, uint64_t seq, const char *text)
 {
-	struct mscg_report report = { .kind = MSCG_REPORT_RESIZE_DEFERRED, .id = a->id, .attempt = a->attempt,
-		                      .time_usec = clock_real_usec(), .resize_seq = a->resize_seq };
+	struct mscg_report report = { .kind = MSCG_REPORT_RESIZE_DEFERRED, .id = id, .attempt = attempt,
+		                      .time_usec = clock_real_usec(), .resize_seq = seq };
 
 	snprintf(report.text, sizeof report.text, "%s", text);
 	local_report(l, &report);
-	launch_resized(l, a->resize_seq, false);
+	launch_resized(l, seq, false);
+}
+
+/* -- those that wait ---------------------------------------------------------------------------------------------- */
+
+static struct task *task_of(struct local *l, const struct order *o)
+{
+	struct task *t = task_find(l, o->id);
+
+	return t && t->attempt == o->attempt ? t : NULL;
+}
+
+static void give_up(struct local *l, struct order *o, const char *text)
+{
+	struct task *t = task_of(l, o);
+
+	if (t && o->freeze)
+		t->frozen = false;
+	refuse(l, o->id, o->attempt, o->seq, text);
+	order_free(o);
+}
+
+/* A job is frozen when nothing else is under way with it that would thaw it. */
+static bool is_ready(const struct task *t, const struct order *o)
+{
+	return !o->after_n && !(o->freeze && t->orders);
+}
+
+/* One that need not wait any more, or whose job is gone; NULL: there is none. */
+static struct order *take_ready(struct local *l)
+{
+	for (struct order **p = &l->resizer->waiting; *p; p = &(*p)->next) {
+		struct order *o = *p;
+		struct task *t = task_of(l, o);
+
+		if (t && t->phase == TASK_RUNNING && !is_ready(t, o))
+			continue;
+		*p = o->next;
+		return o;
+	}
+	return NULL;
+}
+
+static void go_on(struct local *l)
+{
+	struct order *o;
+
+	while (l->resizer && (o = take_ready(l))) {
+		struct task *t = task_of(l, o);
+
+		if (t && t->phase == TASK_RUNNING)
+			submit(l->resizer, t, o);
+		else
+			give_up(l, o, "the job is not running any more");
+	}
+}
+
+/* The first that waited for what was refused; it waits for nothing any more. */
+static struct order *note_awaited(struct resizer *z, uint64_t seq, bool taken)
+{
+	for (struct order **p = &z->waiting; *p; p = &(*p)->next) {
+		struct order *o = *p;
+		uint32_t left = 0, had = o->after_n;
+
+		for (uint32_t i = 0; i < o->after_n; i++)
+			if (o->after[i] != seq)
+				o->after[left++] = o->after[i];
+		o->after_n = left;
+		if (left < had && !taken) {
+			*p = o->next;
+			return o;
+		}
+	}
+	return NULL;
+}
+
+void resize_awaited(struct local *l, uint64_t seq, bool taken)
+{
+	struct order *o;
+
+	if (!l->resizer || !l->resizer->waiting)
+		return;
+	while ((o = note_awaited(l->resizer, seq, taken)))
+		give_up(l, o, "the CPUs that were to be freed for it were not");
+	go_on(l);
 }
 
 void resize_start(struct engine *e, const struct mscg_action *a)
@@ -212,32 +318,41 @@ void resize_start(struct engine *e, const struct mscg_action *a)
 	struct mscg_cgroup cgroup;
 
 	if (!t || t->attempt != a->attempt || t->phase != TASK_RUNNING) {
-		refuse(l, a, "the job is not running any more");
+		refuse(l, a->id, a->attempt, a->resize_seq, "the job is not running any more");
 		return;
 	}
-	enum lane lane = a->memory ? LANE_MEMORY : LANE_CPU;
+	enum lane lane = a->memory || a->freeze ? LANE_MEMORY : LANE_CPU;
 	struct resizer *z = resizer_of(l);
 	struct mscg_error error;
 	if (start_lane(z, lane) < 0 || mscg_cgroup_dup(&t->cgroup, &cgroup, &error) < 0) {
-		refuse(l, a, "no thread or descriptor left to do it with");
+		refuse(l, a->id, a->attempt, a->resize_seq, "no thread or descriptor left to do it with");
 		return;
 	}
 	struct order *o = xcalloc(1, sizeof *o);
 	*o = (struct order){
 		.lane = lane, .id = a->id, .attempt = a->attempt, .seq = a->resize_seq, .cgroup = cgroup,
-		.before = mscg_grant_copy(t->grant), .after = mscg_grant_copy(a->grant), .controllers = l->controllers,
+		.before = mscg_grant_copy(t->grant), .target = mscg_grant_copy(a->grant), .controllers = l->controllers,
 		.memory = a->memory, .elastic = t->elastic, .min_milli = t->min_milli, .max_milli = t->max_milli,
-		.jobs_dir_fd = l->jobs_dir_fd,
+		.jobs_dir_fd = l->jobs_dir_fd, .freeze = a->freeze, .thaw = a->thaw, .after_n = a->after_n,
 	};
-	submit(z, o);
+	o->after = xcalloc(a->after_n + 1, sizeof *o->after);
+	for (uint32_t i = 0; i < a->after_n; i++)
+		o->after[i] = a->after[i];
+	t->frozen |= a->freeze;
+	if (is_ready(t, o)) {
+		submit(z, t, o);
+	} else {
+		o->next    = z->waiting;
+		z->waiting = o;
+	}
 }
 
 /* It would not stand still in time: nobody was told. Others go first, then it is tried again. */
 static bool notify_again(struct local *l, struct order *o)
 {
-	const struct task *t = task_find(l, o->id);
+	struct task *t = task_of(l, o);
 
-	if (o->notify_result != -ETIMEDOUT || !t || t->attempt != o->attempt || t->phase != TASK_RUNNING)
+	if (o->notify_result != -ETIMEDOUT || !t || t->phase != TASK_RUNNING || t->frozen)
 		return false;
 	if (o->notify_only == 1) {
 		local_log(l, LOG_WARNING, "job=%s could not be told of its resize by SIGUSR1: it does not come to stand", t->name + 4);
@@ -245,7 +360,7 @@ static bool notify_again(struct local *l, struct order *o)
 	}
 	o->notify_only   = o->notify_only ? o->notify_only - 1 : NOTIFY_TRIES;
 	o->notify_result = 0;
-	submit(l->resizer, o);
+	submit(l->resizer, t, o);
 	return true;
 }
 
@@ -259,15 +374,17 @@ static void finished(struct local *l, struct order *o)
 
 	snprintf(report.text, sizeof report.text, "%s", o->text);
 	if (o->result >= 0) {
-		report.grant = mscg_grant_copy(o->after);
-		if (t && t->attempt == o->attempt) {
+		report.grant = mscg_grant_copy(o->target);
+		if (t && t->attempt == o->attempt && !o->freeze) {
 			mscg_grant_free(t->grant);
-			t->grant       = steal(&o->after);
+			t->grant       = steal(&o->target);
 			t->scale_event = o->scale_event;
 		}
 	} else if (o->result != -EAGAIN && t && t->phase == TASK_RUNNING) {
 		local_log(l, LOG_WARNING, "job=%s resize put off: %s", t->name + 4, o->text);
 	}
+	if (t && t->attempt == o->attempt && (o->result >= 0 ? o->thaw : o->freeze))
+		t->frozen = false;
 	local_report(l, &report);
 	launch_resized(l, o->seq, o->result >= 0);
 }
@@ -283,12 +400,16 @@ void resize_dispatch(struct local *l)
 		struct order *o = take(&z->done);
 		pthread_mutex_unlock(&z->lock);
 		if (!o)
-			return;
+			break;
+		struct task *t = task_of(l, o);
+		if (t)
+			t->orders--;
 		if (!o->notify_only)
 			finished(l, o);
 		if (!notify_again(l, o))
 			order_free(o);
 	}
+	go_on(l);
 }
 
 void resizer_close(struct local *l)
@@ -306,6 +427,10 @@ void resizer_close(struct local *l)
 			pthread_join(z->thread[i], NULL);
 	for (struct order *o; (o = take(&z->done));)
 		order_free(o);
+	for (struct order *o; (o = z->waiting);) {
+		z->waiting = o->next;
+		order_free(o);
+	}
 	pthread_mutex_destroy(&z->lock);
 	pthread_cond_destroy(&z->wake);
 	free(z);

@@ -259,6 +259,16 @@ int mscg_release(struct mscg *m, struct mscg_id id, struct mscg_error *error)
 	return call_for_one(m, "Release", id, 0, error);
 }
 
+int mscg_suspend(struct mscg *m, struct mscg_id id, struct mscg_error *error)
+{
+	return call_for_one(m, "Suspend", id, 0, error);
+}
+
+int mscg_resume(struct mscg *m, struct mscg_id id, struct mscg_error *error)
+{
+	return call_for_one(m, "Resume", id, 0, error);
+}
+
 int mscg_resize(struct mscg *m, struct mscg_id id, uint32_t cpus_milli, uint64_t mem_bytes, struct mscg_error *error)
 {
 	static const struct {

@@ -83,7 +83,9 @@ struct columns {
 	X(I64,   PLAIN, job.deadline_usec,      deadline_usec) \
 	X(TEXT,  PLAIN, dependency,             dependency) \
 	X(U32,   PLAIN, job.restarts,           restarts) \
-	X(U32,   PLAIN, job.max_retries,        max_retries)
+	X(U32,   PLAIN, job.max_retries,        max_retries) \
+	X(I64,   PLAIN, job.suspend_usec,       suspend_usec) \
+	X(I64,   PLAIN, job.suspended_usec,     suspended_usec)
 
 /* In a column `run` of its own, NULL while the job has none; then "usage", a list in the order of USAGES (left out
  * where nothing is known), and "grant". */

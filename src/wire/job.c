@@ -231,6 +231,7 @@ static void set_times(json_t *o, const struct mscg_row *row, const struct mscg_s
 	const struct mscg_job *job = &row->job;
 	int64_t end = job->end_usec ? job->end_usec : now;
 	/* A requeued job waits again. */
+	int64_t suspended = job->suspended_usec + (job->suspend_usec ? MAX_OF(now - job->suspend_usec, 0) : 0);
 	int64_t started = job->start_usec && job->state != MSCG_STATE_PENDING ? job->start_usec : end;
 
 	set(o, "submit_time", wire_time_json(job->submit_usec));
@@ -241,7 +242,9 @@ static void set_times(json_t *o, const struct mscg_row *row, const struct mscg_s
 	set(o, "begin_time", wire_time_json(job->begin_usec));
 	set(o, "deadline", wire_time_json(job->deadline_usec));
 	set(o, "wait_seconds", seconds_json(started - job->submit_usec));
-	set(o, "run_seconds", seconds_json(end - started));
+	set(o, "run_seconds", seconds_json(end - started - suspended));
+	set(o, "suspended_seconds", seconds_json(suspended));
+	set(o, "suspend_time", wire_time_json(job->suspend_usec));
 }
 
 static void set_places(json_t *o, const struct mscg_job *job, const struct wire_job_extra *extra)

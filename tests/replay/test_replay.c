@@ -10,7 +10,7 @@
  *                  [after=DEPENDENCY]      jobs by number: afterok:1,afterany:2
  *   started | exited CODE | ended CODE | deferred | failed CODE | resized | refused | lost | stuck   NAME [signal=9] [oom=1]
  *                                                        [supervisor] [node-down] [attempt=N] [#text...]: a report of the engine
- *   hold NAME [admin], release NAME [admin]
+ *   hold NAME [admin], release NAME [admin], suspend NAME [admin], resume NAME [admin]
  *   update NAME [priority=N|+N|top] [time=SECONDS|+N] [begin=SECONDS] [deadline=SECONDS] [throttle=N] [cpus=N] [mem=SIZE]
  *   cancel NAME, requeue NAME, signal NAME, resize NAME [cpus=N] [mem=SIZE], drain on|off, shutdown, tick
  *   pass SECONDS          time goes on, then a tick
@@ -251,6 +251,8 @@ static void print_action(struct replay *r, const struct mscg_action *a)
 		buf_addf(&r->out, " %s CPUs (%s) %s", format_cpus(a->grant->share[0].cpu_milli, cpus, sizeof cpus), text,
 		         format_size(a->grant->share[0].mem_bytes, mem, sizeof mem));
 	}
+	if (a->freeze || a->thaw)
+		buf_adds(&r->out, a->freeze ? " freeze" : " thaw");
 	if (a->kind == MSCG_ACTION_SIGNAL)
 		buf_addf(&r->out, " %s", signal_name(a->signal));
 	for (uint32_t i = 0; i < a->after_n; i++)
@@ -665,6 +667,8 @@ static bool do_input(struct replay *r, const char *verb, char *args)
 		do_update(r, args);
 	else if (streq(verb, "hold") || streq(verb, "release"))
 		do_hold(r, *verb == 'h' ? CORE_HOLD : CORE_RELEASE, args);
+	else if (streq(verb, "suspend") || streq(verb, "resume"))
+		do_hold(r, *verb == 's' ? CORE_SUSPEND : CORE_RESUME, args);
 	else if (streq(verb, "drain"))
 		input(r, CORE_DRAIN)->on = streq(word(&args), "on");
 	else if (streq(verb, "shutdown"))

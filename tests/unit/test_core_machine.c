@@ -23,7 +23,7 @@ static const struct row {
 	{MSCG_EVENT_CANCEL,          NO, P,     R,     S,     CG, NO},
 	{MSCG_EVENT_TIMELIMIT,       NO, NO,    R,     S,     NO, NO},
 	{MSCG_EVENT_KILL,            NO, NO,    R,     S,     CG, NO},
-	{MSCG_EVENT_RESIZING,        NO, NO,    R,     NO,    NO, NO},
+	{MSCG_EVENT_RESIZING,        NO, NO,    R,     S,     NO, NO},
 	{MSCG_EVENT_RESIZED,         NO, NO,    R,     S,     CG, NO},
 	{MSCG_EVENT_RESIZE_DEFERRED, NO, NO,    R,     S,     CG, NO},
 	{MSCG_EVENT_REQUEUED,        NO, NO,    P,     P,     P,  P},
@@ -31,6 +31,9 @@ static const struct row {
 	{MSCG_EVENT_HELD,            NO, P,     NO,    NO,    NO, NO},
 	{MSCG_EVENT_RELEASED,        NO, P,     NO,    NO,    NO, NO},
 	{MSCG_EVENT_REQUEUE,         NO, NO,    R,     S,     CG, NO},
+	{MSCG_EVENT_SUSPENDED,       NO, NO,    S,     S,     NO, NO},
+	{MSCG_EVENT_RESUME,          NO, NO,    NO,    S,     NO, NO},
+	{MSCG_EVENT_RESUMED,         NO, NO,    NO,    R,     NO, NO},
 };
 _Static_assert(ARRAY_SIZE(rows) == MSCG_EVENT_COUNT, "a row for every event");
 
@@ -109,7 +112,7 @@ static void test_every_cell(void **unused)
 			}
 			mscg_run_free(job.run);
 		}
-	assert_int_equal(listed, 35 + 3 + 9);
+	assert_int_equal(listed, 35 + 3 + 9 + 5);
 	assert_int_equal(listed + empty, MSCG_EVENT_COUNT * (MSCG_STATE_COUNT + 1));
 }
 

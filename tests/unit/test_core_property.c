@@ -44,7 +44,8 @@ struct proc {
 	bool     exclusive, killed, ran;
 	struct mscg_cpuset kernel; /* what its cpuset is really */
 	struct mscg_cpuset grant;
-	uint64_t *after; uint32_t after_n;
+	uint64_t *after; uint32_t after_n; /* of its start, or of what it is to go on with */
+	bool     frozen, freeze, thaw;
 	/* one resize at a time */
 	uint64_t resize;
 	struct mscg_cpuset target;
@@ -71,7 +72,7 @@ struct world {
 	char depends[8][64];
 	struct mscg_range range[8][3];
 	uint64_t tokens; /* open: asked and not answered for the last time */
-	uint64_t steps, started, resized, restarts, deferred, plans, seq;
+	uint64_t steps, started, resized, suspended, resumed, restarts, deferred, plans, seq;
 	struct test_machine all; /* with every CPU plugged in */
 	struct mscg_cpuset online;
 	bool unplugged, tame; /* tame: the engine does what it is told, and jobs run on */
@@ -137,21 +138,33 @@ static bool contains(const uint64_t *list, uint32_t n, uint64_t value)
 	return false;
 }
 
+enum awaited { TAKEN, COMING, REFUSED };
+
+static enum awaited look_after(const struct world *w, const struct proc *p)
+{
+	for (uint32_t i = 0; i < p->after_n; i++) {
+		bool taken = contains(w->taken, w->taken_n, p->after[i]);
+
+		if (!taken)
+			return is_coming(w, p->after[i]) ? COMING : REFUSED;
+	}
+	return TAKEN;
+}
+
 static void launch(struct world *w, struct proc *p)
 {
 	struct mscg_report *r;
 
-	for (uint32_t i = 0; i < p->after_n; i++) {
-		bool taken = contains(w->taken, w->taken_n, p->after[i]);
-
-		if (p->killed || (!taken && !is_coming(w, p->after[i]))) {
-			snprintf(say(w, p, MSCG_REPORT_START_DEFERRED)->text, 160, "a resize was refused");
-			p->stage = GONE;
-			w->deferred++;
-			return;
-		}
-		if (!taken)
-			return; /* not yet */
+	switch (p->after_n && p->killed ? REFUSED : look_after(w, p)) {
+	case REFUSED:
+		snprintf(say(w, p, MSCG_REPORT_START_DEFERRED)->text, 160, "a resize was refused");
+		p->stage = GONE;
+		w->deferred++;
+		return;
+	case COMING:
+		return;
+	case TAKEN:
+		break;
 	}
 	switch (p->killed ? 0 : w->tame ? 9 : below(20)) {
 	case 0:
@@ -179,6 +192,9 @@ static void answer_resize(struct world *w, struct proc *p)
 	struct mscg_report *r;
 	bool refuse = !w->tame && chance(15);
 
+	if (p->thaw && look_after(w, p) == COMING)
+		return;
+	refuse |= p->thaw && look_after(w, p) == REFUSED;
 	r = say(w, p, refuse ? MSCG_REPORT_RESIZE_DEFERRED : MSCG_REPORT_RESIZED);
 	r->resize_seq = p->resize;
 	if (refuse) {
@@ -190,6 +206,9 @@ static void answer_resize(struct world *w, struct proc *p)
 		w->taken[w->taken_n++] = p->resize;
 		p->kernel = p->grant = p->target;
 		w->resized++;
+		w->suspended += p->freeze;
+		w->resumed += p->thaw;
+		p->frozen = p->freeze || (p->frozen && !p->thaw);
 		check_kernel(w);
 	}
 	p->resize = 0;
@@ -207,7 +226,7 @@ static void run_proc(struct world *w, struct proc *p)
 		return;
 	if (p->resize && chance(w->tame ? 100 : 50))
 		answer_resize(w, p);
-	if (p->stage == RUNS && chance(p->killed ? 70 : w->tame ? 0 : 6)) {
+	if (p->stage == RUNS && chance(p->killed ? 70 : w->tame ? 0 : p->frozen ? 2 : 6)) {
 		p->code = chance(60) ? 0 : (int32_t)below(200);
 		p->signal = p->killed ? SIGKILL : chance(10) ? SIGSEGV : 0;
 		if (p->signal)
@@ -275,8 +294,20 @@ static void perform(struct world *w, const struct mscg_action *a)
 		assert_int_not_equal(p->stage, WAITS); /* nothing before exec */
 		p->resize = a->resize_seq;
 		p->target = a->grant->share[0].cpus;
+		p->freeze = a->freeze;
+		p->thaw = a->thaw;
+		assert_int_equal(a->freeze, mscg_cpuset_empty(&p->target));
+		assert_true(a->thaw || !a->after_n);
+		assert_int_equal(a->thaw, p->frozen && !a->freeze);
+		if (a->thaw) {
+			free(p->after);
+			p->after = xcalloc(a->after_n + 1, sizeof *p->after);
+			if (a->after_n)
+				memcpy(p->after, a->after, a->after_n * sizeof *p->after);
+			p->after_n = a->after_n;
+		}
 		/* The kernel may have a grow at once. */
-		if (chance(50))
+		if (chance(50) && !a->after_n)
 			mscg_cpuset_or(&p->kernel, &p->target);
 		check_kernel(w);
 		break;
@@ -423,6 +454,12 @@ static void random_inputs(struct world *w)
 	if (chance(12)) {
 		in = input(w, chance(30) ? CORE_HOLD : CORE_RELEASE);
 		in->id = any_id(w);
+		in->admin = chance(50);
+		in->token = 1;
+	}
+	if (chance(20)) {
+		in = input(w, chance(30) ? CORE_SUSPEND : CORE_RESUME);
+		in->id = w->books ? w->book[below(w->books)].job.id : any_id(w);
 		in->admin = chance(50);
 		in->token = 1;
 	}
@@ -642,6 +679,7 @@ static void adopt(struct world *w, const struct mscg_job *job)
 	}
 	if (p->resize && chance(50) && p->stage != GONE) {
 		p->kernel = p->grant = p->target; /* it was done, and nobody heard of it */
+		p->frozen = p->freeze || (p->frozen && !p->thaw);
 		check_kernel(w);
 	}
 	p->resize = 0;
@@ -829,7 +867,7 @@ static void wind_up(struct world *w)
 		step(w, true);
 	}
 	core_get_stats(w->rig.core, &stats);
-	assert_int_equal(stats.pending + stats.running + stats.completing, 0);
+	assert_int_equal(stats.pending + stats.running + stats.suspended + stats.completing, 0);
 	assert_int_equal(stats.cpus_held, 0);
 	assert_int_equal(stats.mem_held, 0);
 	assert_int_equal(stats.shared_held_milli, 0);
@@ -860,7 +898,7 @@ static uint64_t env_number(const char *env, uint64_t otherwise)
 static void test_random_walks(void **state)
 {
 	uint64_t steps = env_number("CORE_PROPERTY_STEPS", 200000), seed = env_number("CORE_PROPERTY_SEED", 1), done = 0;
-	uint64_t started = 0, resized = 0, restarts = 0, deferred = 0, plans = 0;
+	uint64_t started = 0, resized = 0, suspended = 0, resumed = 0, restarts = 0, deferred = 0, plans = 0;
 
 	(void)state;
 	for (; done < steps; seed++) {
@@ -873,14 +911,16 @@ static void test_random_walks(void **state)
 		done += w->steps;
 		started += w->started;
 		resized += w->resized;
+		suspended += w->suspended;
+		resumed += w->resumed;
 		restarts += w->restarts;
 		deferred += w->deferred;
 		plans += w->plans;
 		world_free(w);
 	}
-	print_message("# %" PRIu64 " steps, %" PRIu64 " starts, %" PRIu64 " resizes, %" PRIu64 " starts put off by a refused resize, "
-	              "%" PRIu64 " restarts, %" PRIu64 " plans compared\n", done, started, resized, deferred, restarts, plans);
-	assert_true(steps < 100000 || (started > 1000 && resized > 1000 && deferred > 10 && restarts > 100 && plans > 50));
+	print_message("# %" PRIu64 " steps, %" PRIu64 " starts, %" PRIu64 " resizes, %" PRIu64 " suspended, %" PRIu64 " resumed, %" PRIu64 " starts put off by a refused resize, "
+	              "%" PRIu64 " restarts, %" PRIu64 " plans compared\n", done, started, resized, suspended, resumed, deferred, restarts, plans);
+	assert_true(steps < 100000 || (started > 1000 && resized > 1000 && suspended > 100 && resumed > 100 && deferred > 10 && restarts > 100 && plans > 50));
 }
 
 int main(void)

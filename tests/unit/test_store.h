@@ -371,6 +371,8 @@ static inline struct mscg_row rnd_row(struct mscg_id id)
 	row.job.deadline_usec = (int64_t)(rnd() >> 12);
 	row.array_throttle = rnd_u32();
 	row.job.restarts = rnd_u32();
+	row.job.suspend_usec = rnd_u32();
+	row.job.suspended_usec = rnd_u32();
 	row.job.max_retries = rnd_u32();
 	row.array_ended = rnd_u32();
 	row.array_worst = rnd_u32();
@@ -419,6 +421,8 @@ static inline void assert_row_equal(const struct mscg_row *x, const struct mscg_
 		SAME_TEXT(pending);
 		SAME_TEXT(dependency);
 		SAME(job.restarts);
+		SAME(job.suspend_usec);
+		SAME(job.suspended_usec);
 		SAME(job.max_retries);
 		SAME(array_throttle);
 		SAME(array_ended);
