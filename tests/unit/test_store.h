@@ -348,7 +348,7 @@ static inline struct mscg_row rnd_row(struct mscg_id id)
 {
 	struct mscg_row row = {.job = {.id = id}};
 
-	assert_int_equal(sizeof row, 0xa0);
+	assert_int_equal(sizeof row, 0xb0);
 	row.job.uid = 1000 + rnd_below(5);
 	row.job.flags = (uint16_t)(rnd() & ~(uint64_t)MSCG_JOB_ARRAY);
 	row.job.state = (uint8_t)rnd_below(MSCG_STATE_COUNT);
