@@ -88,7 +88,8 @@ static void do_cancel(struct core *core, const struct core_input *in)
 
 static uint32_t signal_one(struct core *core, struct entry *e, int sig)
 {
-	if (e->job.state != MSCG_STATE_RUNNING || !(e->job.flags & MSCG_JOB_STARTED))
+	/* What is suspended gets it when it goes on. */
+	if ((e->job.state != MSCG_STATE_RUNNING && e->job.state != MSCG_STATE_SUSPENDED) || !(e->job.flags & MSCG_JOB_STARTED))
 		return 0;
 	out_action(core, e, MSCG_ACTION_SIGNAL)->signal = sig;
 	return 1;

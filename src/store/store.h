@@ -13,7 +13,7 @@
 
 struct store;
 
-#define STORE_VERSION 3
+#define STORE_VERSION 4
 
 struct store_info {
 	char     instance[40];   /* random UUID of this state directory */

@@ -102,6 +102,26 @@ ok((o["state"], o["signal"]) == ("CANCELLED", 9), "cancelled while suspended: ki
 history = mscg("history", "--format", "JobID,State,Suspended,Elapsed", "--parsable2")
 ok(any(l.split("|")[0] == a and l.split("|")[2] > "00:00:01" for l in history.stdout.splitlines()), "history has the time", history.stdout)
 
+# -- signals: what can be caught arrives when it goes on, SIGKILL ends it as it stands
+s = d.submit("trap 'echo told' USR2; " + count_up)
+d.started(s)
+goes(s)
+mscg("suspend", s)
+r = mscg("cancel", "--signal", "USR2", s)
+ok(r.returncode == 0 and stands(s) and "told" not in d.output(s), "a signal waits", r, cgroup_file(s, "cgroup.events"))
+r = mscg("fsck")
+ok(r.returncode == 0, "fsck finds nothing odd about a job that is suspended", r)
+mscg("resume", s)
+d.until(s, state="RUNNING")
+end = time.monotonic() + 30
+while "told" not in d.output(s) and time.monotonic() < end:
+    time.sleep(0.05)
+ok("told" in d.output(s), "until it is resumed", d.output(s)[-40:])
+mscg("suspend", s)
+os.kill(d.show(s)["pid"], signal.SIGKILL)
+o, j = d.wait(s)[s], d.show(s)
+ok((o["state"], o["signal"]) == ("FAILED", 9) and j["suspended_seconds"] > 0 and j["suspend_time"] is None, "killed as it stands: its end is its own", o, j["suspended_seconds"])
+
 # -- a time limit does not count meanwhile
 t = d.submit(count_up, cpus=1, time_limit=4, grace=0)
 d.started(t)
