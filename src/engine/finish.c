@@ -140,6 +140,15 @@ static void kill_again(struct local *l, struct task *t)
 	task_set_deadline(l, t, clock_boot_usec() + t->kill_pause_usec);
 }
 
+/* Its end is not to be told yet: that its main process has ended is, as no time limit is for what is left. */
+static void say_exited(struct local *l, const struct task *t)
+{
+	struct mscg_report report = task_report(t, MSCG_REPORT_EXITED);
+
+	report.time_usec = t->end_usec;
+	local_report(l, &report);
+}
+
 void finish_emptying(struct local *l, struct task *t)
 {
 	struct epoll_event event = { .events = EPOLLPRI, .data.ptr = t };
@@ -151,6 +160,8 @@ void finish_emptying(struct local *l, struct task *t)
 	t->phase = TASK_EMPTYING;
 	if (is_empty(t)) {
 		ended(l, t);
+		if (t->phase == TASK_EMPTYING)
+			say_exited(l, t);
 		return;
 	}
 	/* Asked to end, the rest has as long as the whole. */
@@ -159,9 +170,7 @@ void finish_emptying(struct local *l, struct task *t)
 	if (mscg_cgroup_events_open(&t->cgroup, &t->events_fd, &error) < 0 ||
 	    epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, t->events_fd, &event) < 0)
 		local_log(l, LOG_ERR, "job=%s cannot watch its cgroup: %s", t->name + 4, t->events_fd < 0 ? error.text : strerror(errno));
-	struct mscg_report report = task_report(t, MSCG_REPORT_EXITED);
-	report.time_usec          = t->end_usec;
-	local_report(l, &report);
+	say_exited(l, t);
 	finish_look(l, t);
 }
 

@@ -131,6 +131,18 @@ os.kill(writer_of(job), signal.SIGKILL)
 o = d.wait(job)[job]
 ok(o["state"] == "FAILED" and raw(job).startswith(b"1\n2\n"), "its writer is killed: the job is told when it writes, and ends", o)
 
+job = d.submit("echo begun; while [ ! -e %s/gate ]; do sleep 0.01; done" % d.out, log_max=20000, time_limit=2)
+began = time.monotonic()
+until_output(job, 6)
+writer = writer_of(job)
+os.kill(writer, signal.SIGSTOP)
+open(d.out + "/gate", "w").close()
+time.sleep(max(0, began + 3 - time.monotonic()))
+during = d.show(job)["state"]
+os.kill(writer, signal.SIGCONT)
+o = d.wait(job)[job]
+ok((during, o["state"], o["exit_code"]) == ("COMPLETING", "COMPLETED", 0), "its writer hangs past the time limit of a job that has ended: it has ended", during, o)
+
 # -- a full disk under it, and a limit of the machine
 small = d.dir + "/small"
 os.mkdir(small)
