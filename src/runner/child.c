@@ -269,6 +269,7 @@ CHILD_CODE void child_open_output(const struct child_plan *p, int ret_fd[3])
 
 	note(p, RUNNER_STAGE_SESSION);
 	must(p, sys(setsid));
+	set_limits(p);
 	become_user(p);
 	give_up_root(p);
 	must(p, sys(prctl, PR_SET_DUMPABLE, 0));

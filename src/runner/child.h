@@ -48,8 +48,8 @@ struct child_plan {
 	bool         reset_oom; /* the supervisor lowered its own oom_score_adj: the job's is 0 */
 };
 
-/* The first half of it, in a process of its own: becomes the user and opens the output files that are no descriptors yet (-1:
- * none, or stderr shared). Exits after noting where and why it failed. */
+/* The first half of it, in a process of its own: takes the plan's niceness, becomes the user and opens the output files that are
+ * no descriptors yet (-1: none, or stderr shared). Exits after noting where and why it failed. */
 void child_open_output(const struct child_plan *plan, int ret_fd[3]);
 /* Entry point for sys_clone3; `plan` is a struct child_plan. */
 void child_main(void *plan);

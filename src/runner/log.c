@@ -15,6 +15,7 @@
 #include "src/runner/supervise.h"
 
 #define NOTES_SIZE     4096  /* a page: a slot of its own, to note in how far it came */
+#define NICE           19
 #define OPEN_TIMEOUT_MS 50000 /* less than mscgd waits for a launch */
 
 struct stream {
@@ -186,6 +187,7 @@ int log_start(struct supervisor *s, const struct child_plan *plan, uint64_t max,
 	if (notes == MAP_FAILED)
 		return -errno;
 	writer.slot   = notes;
+	writer.nice_  = NICE; /* it is not counted to the job, so that it takes what others leave */
 	writer.mounts = false; /* its files are those of the machine's mounts, as the job's are without it */
 	int r = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0 ? -errno : 0;
 	if (r == 0) {
