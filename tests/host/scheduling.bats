@@ -87,7 +87,7 @@ EOF
     same "3 2 1 4" "$(mscg submit --file pipeline.json --parsable | xargs)"
     within 30 is 1 RUNNING
     kill_daemon
-    launch
+    start_real
     same "afterok:1 afterok:2" "$(field 2 dependency) $(field 3 dependency)"
     touch go
     mscg wait 3 --timeout 60
