@@ -291,6 +291,14 @@ static const char *percent(const json_t *job, char *buf, const char *key)
 static TEXT(text_cpu_efficiency) { return percent(job, buf, "cpu_efficiency"); }
 static TEXT(text_memory_efficiency) { return percent(job, buf, "memory_efficiency"); }
 
+static TEXT(text_cost)
+{
+	const json_t *cost = json_object_get(job, "cost");
+
+	snprintf(buf, JOB_TEXT, "%.4f", jreal(cost, "amount", 0));
+	return jhas(cost, "amount") ? buf : "";
+}
+
 /* -- their names ------------------------------------------------------------------------------------------------ */
 
 const struct job_field job_fields[] = {
@@ -336,6 +344,7 @@ const struct job_field job_fields[] = {
 	{0, NULL, "CPUTimeRAW", 12, text_held_raw, "in seconds"},
 	{0, NULL, "CPUEff", 8, text_cpu_efficiency, "used of held"},
 	{0, NULL, "MemEff", 8, text_memory_efficiency, "peak of limit"},
+	{0, NULL, "Cost", 10, text_cost, "what it cost by the rates of mscgd"},
 	{0, NULL, "MaxDiskRead", 12, text_read, "read from disks"},
 	{0, NULL, "MaxDiskWrite", 12, text_write, "written to disks"},
 	{0, NULL, "LogCut", 10, text_log_cut, "output that was cut (--log-max)"},

@@ -161,6 +161,13 @@ static void print_ours(const json_t *job)
 		line("Restarts:", "%lld", (long long)jint(job, "restart_count", 0));
 }
 
+static void print_cost(const json_t *cost)
+{
+	if (jhas(cost, "amount"))
+		line("Cost:", "%.4f%s%s (%.4f CPU-hours, %.4f GiB-hours)", jreal(cost, "amount", 0), jhas(cost, "currency") ? " " : "",
+		     jtext(cost, "currency", ""), jreal(cost, "cpu_hours", 0), jreal(cost, "gib_hours", 0));
+}
+
 static void print_pressure(const json_t *live)
 {
 	if (jhas(live, "cpu_pressure") || jhas(live, "memory_pressure") || jhas(live, "io_pressure"))
@@ -212,6 +219,7 @@ static void print_job(const json_t *job)
 	print_cpu_times(job);
 	known("Control:", job, "control_file");
 	print_ours(job);
+	print_cost(json_object_get(job, "cost"));
 	print_live(job);
 	efficiency_print(job);
 	advice_print(job);

@@ -15,6 +15,7 @@
 	X(stats) \
 	X(top) \
 	X(history) \
+	X(cost) \
 	X(cancel) \
 	X(wait) \
 	X(logs) \

@@ -4,12 +4,13 @@
 #include <fcntl.h>
 #include <strings.h>
 
+#include "src/base/cost.h"
 #include "src/base/fd.h"
 #include "src/base/parse.h"
 
 #include <mscg/job.h>
 
-enum type { TYPE_BOOL, TYPE_COUNT, TYPE_SIZE, TYPE_TIME, TYPE_TEXT, TYPE_PERCENT, TYPE_CHOICE, TYPE_ISOLATE };
+enum type { TYPE_BOOL, TYPE_COUNT, TYPE_SIZE, TYPE_TIME, TYPE_TEXT, TYPE_PERCENT, TYPE_CHOICE, TYPE_ISOLATE, TYPE_RATES };
 enum { CLI_ONLY = 1, HIDDEN = 2 };
 
 #define FIELD(type, name) TYPE_##type, offsetof(struct config, name)
@@ -43,6 +44,8 @@ static const struct setting {
 	{ { "jobs", "isolate", "HOW", "for jobs that do not say: default, strict, none (the default), or parts" }, FIELD(ISOLATE, isolate), 0 },
 	{ { "jobs", "log-max", "SIZE", "at most so much in each output file of a job (default: no limit)" }, FIELD(SIZE, log_max), 0 },
 	{ { "jobs", "allow-root-jobs", NULL, "let root submit jobs (they run as root)" }, FIELD(BOOL, allow_root_jobs), 0 },
+	{ { "cost", "cost-rates", "RATES", "what an hour costs, CPU=0.04,Mem=0.005G (default: nothing is reckoned)" }, FIELD(RATES, cost_rates), 0 },
+	{ { "cost", "cost-currency", "NAME", "what the rates are in, as EUR" }, FIELD(TEXT, cost_currency), 0 },
 	{ { "daemon", "cgroup-root", "PATH", "cgroup under which jobs live" }, FIELD(TEXT, cgroup_root), 0 },
 	{ { "daemon", "missing-controllers", "fail|warn", "start without a controller of cpuset, cpu, memory, pids?" }, FIELD(CHOICE, missing_controllers), 0 },
 	{ { "daemon", "state-dir", "DIR", "the database" }, FIELD(TEXT, state_dir), 0 },
@@ -131,6 +134,12 @@ static int set_value(struct config *config, size_t i, const char *value, struct 
 	case TYPE_ISOLATE: {
 		uint32_t parts;
 		int r = mscg_isolate_parse(value, &parts, error);
+
+		return r < 0 ? r : set_text(field, value);
+	}
+	case TYPE_RATES: {
+		struct cost_rates rates;
+		int r = cost_rates_parse(value, &rates, error);
 
 		return r < 0 ? r : set_text(field, value);
 	}
@@ -388,7 +397,7 @@ void config_clear(struct config *config)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
 		free((void *)config->origin[i]);
-		if (settings[i].type == TYPE_TEXT || settings[i].type == TYPE_ISOLATE)
+		if (settings[i].type == TYPE_TEXT || settings[i].type == TYPE_ISOLATE || settings[i].type == TYPE_RATES)
 			free(*(char **)(void *)((char *)config + settings[i].offset));
 	}
 	memset(config, 0, sizeof *config);
@@ -429,6 +438,7 @@ char *config_value(const struct config *config, size_t index, char *text, size_t
 			format_elapsed(number, text, size);
 		break;
 	case TYPE_ISOLATE:
+	case TYPE_RATES:
 	case TYPE_TEXT: {
 		const char *s = *(char *const *)(const void *)field;
 		snprintf(text, size, "%s", s ? s : "");

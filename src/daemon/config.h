@@ -35,6 +35,7 @@ struct config {
 	uint64_t keep_events;         /* seconds of journal, 0: for ever */
 	uint64_t log_max;             /* bytes in each output file, 0: no limit */
 	char    *isolate;             /* of jobs that do not say */
+	char    *cost_rates, *cost_currency; /* NULL: not given */
 	char    *operator_group;
 	int      privacy;             /* enum config_privacy */
 	uint64_t user_max_submit, user_max_jobs, user_max_cpus, user_max_mem; /* 0: no limit */

@@ -17,6 +17,7 @@
 #include "config.h"
 #include "src/base/base.h"
 #include "src/base/clock.h"
+#include "src/base/cost.h"
 #include "src/core/core.h"
 #include "src/engine/engine.h"
 #include "src/wire/wire.h"
@@ -294,6 +295,7 @@ struct daemon {
 	struct mscg_cpuset allowed; /* CPUs of the jobs root; empty: all */
 	struct machine    machine;
 	struct core_policy policy;
+	struct cost_rates  cost_rates;
 	sd_event         *loop;
 	sd_event_source  *hotplug_source, *hotplug_settle;
 	struct core      *core;

@@ -161,6 +161,9 @@ static void set_policy(struct daemon *d)
 		.user_cpus_milli      = c->user_max_cpus * 1000,
 		.user_mem_bytes       = c->user_max_mem,
 	};
+	d->cost_rates = (struct cost_rates){ 0 };
+	if (c->cost_rates)
+		cost_rates_parse(c->cost_rates, &d->cost_rates, NULL); /* checked when it was read */
 }
 
 int daemon_reread_machine(struct daemon *d, const struct config *config, struct mscg_error *error)

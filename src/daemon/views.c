@@ -69,6 +69,8 @@ json_t *view_job(struct daemon *d, const struct mscg_row *row, const struct mscg
 		.stderr_path  = spec->attached ? NULL : err,
 		.max_cpus_machine_milli = d->machine.core.ncpus * 1000,
 		.now_usec     = now.real_usec,
+		.rates        = &d->cost_rates,
+		.currency     = d->config.cost_currency,
 	};
 	json_t *job = wire_job_json(&shown, spec, &extra);
 	json_object_update(job, extras);

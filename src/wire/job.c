@@ -1,6 +1,7 @@
 /* What is told of jobs: Job, Accounting and Event objects, with exactly the keys of io.mscg.varlink. */
 #include "src/base/base.h"
 #include "src/base/clock.h"
+#include "src/base/cost.h"
 #include "src/base/parse.h"
 #include "src/wire/submit.h"
 
@@ -259,6 +260,22 @@ static void set_places(json_t *o, const struct mscg_job *job, const struct wire_
 	set_text(o, "control_file", extra->control_file);
 }
 
+/* Memory counts as it is now for as long as it ran. An array as a whole has none of its own. */
+static json_t *cost_json(const struct mscg_row *row, const struct wire_job_extra *extra)
+{
+	const struct mscg_job *job = &row->job;
+	int64_t end = job->end_usec ? job->end_usec : extra->now_usec;
+	double cpu_hours, gib_hours;
+
+	if (job->flags & MSCG_JOB_ARRAY || !job->run || !job->start_usec || job->state == MSCG_STATE_PENDING)
+		return json_null();
+	cpu_hours = (double)job->run->usage.cpu_held_usec / (3600.0 * USEC_PER_SEC);
+	gib_hours = (double)job->mem_bytes / (1 << 30) * (double)MAX_OF(end - job->start_usec, INT64_C(0)) / (3600.0 * USEC_PER_SEC);
+	return json_pack("{s:f, s:f, s:o, s:s?}", "cpu_hours", cpu_hours, "gib_hours", gib_hours, "amount",
+	                 extra->rates && extra->rates->given ? json_real(cost_amount(extra->rates, cpu_hours, gib_hours)) : json_null(),
+	                 "currency", extra->currency);
+}
+
 json_t *wire_job_json(const struct mscg_row *row, const struct mscg_spec *spec, const struct wire_job_extra *extra)
 {
 	struct mscg_usage unknown;
@@ -272,6 +289,7 @@ json_t *wire_job_json(const struct mscg_row *row, const struct mscg_spec *spec, 
 	set_times(o, row, spec, extra->now_usec);
 	set_places(o, &row->job, extra);
 	set(o, "accounting", wire_usage_json(row->job.run ? &row->job.run->usage : &unknown, row->job.mem_bytes));
+	set(o, "cost", cost_json(row, extra));
 	set(o, "live", json_null());
 	return o;
 }

@@ -125,12 +125,15 @@ int     wire_submit_parse(const json_t *parameters, struct mscg_spec ***ret_spec
 json_t *wire_submit_build(struct mscg_spec *const *specs, uint32_t n, struct mscg_error *error);
 
 /* A Job object. `live` extras are added by the caller. Keys as in the varlink file, null where unknown. */
+struct cost_rates;
 struct wire_job_extra {
 	const char *reason_text;
 	const char *cgroup, *control_file;
 	const char *stdin_path, *stdout_path, *stderr_path; /* expanded */
 	uint32_t    max_cpus_machine_milli; /* shown for max_cpus 0 */
 	int64_t     now_usec; /* for wait_seconds and run_seconds of jobs that are not over */
+	const struct cost_rates *rates; /* NULL: none */
+	const char *currency;
 };
 json_t *wire_job_json(const struct mscg_row *row, const struct mscg_spec *spec, const struct wire_job_extra *extra);
 json_t *wire_usage_json(const struct mscg_usage *usage, uint64_t mem_bytes);

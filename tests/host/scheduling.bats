@@ -94,6 +94,10 @@ EOF
     same "1 2 3 4" "$(cat sum)"
     same "PENDING DependencyNeverSatisfied" "$(field 4 state) $(field 4 reason)"
     [ ! -e never ]
+    # What they cost: CPUs by time, memory by time; the one that never started nothing.
+    same '["1", "2_1", "2_2", "2_3", "2_4", "3"]' "$(mscg cost --by job --json | json '[x["job"] for x in j["rows"]]')"
+    mscg show 1 --json | json "[round(j['cost']['cpu_hours'] * 3600 / j['run_seconds'], 2), round(j['cost']['gib_hours'] * 2**30 * 3600 / j['mem_bytes'] / j['run_seconds'], 2)]" |
+        grep -qE '^\[(0\.9[5-9]|1\.0[0-5]?), 1\.0\]$'
 }
 
 @test "a scheduler that lets nothing pass, taken over by a running daemon" {

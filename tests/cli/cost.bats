@@ -1,0 +1,94 @@
+#!/usr/bin/env bats
+# What jobs cost: on each of them, and summed up.
+
+load helper
+
+setup() {
+    make_room
+    printf '[cost]\ncost-rates = CPU=3600,Mem=1800G\ncost-currency = EUR\n' >conf
+    start_daemon --config "$room/conf"
+}
+teardown() { stop_daemon; }
+
+# three that have ended: 1 and 2_0, 2_1 of an array; 3 runs, 4 waits
+some_jobs() {
+    mscg submit --mem 1GB -c 2 -A physics -J 'a,"b' --wait "sleep 0.5"
+    mscg submit --mem 512MB -a 0-1 -A chemistry --wait "sleep 0.2"
+    mscg submit --mem 1GB "sleep 600"
+    mscg submit --mem 1GB -H true
+    [ "$(field 3 state)" = RUNNING ]
+}
+
+# of JOB, from what was stored: its CPUs by time and its memory by time
+by_hand() {
+    mscg show "$1" --json | json "round(j['accounting']['cpu_held_usec'] / 1e6 + j['mem_bytes'] / 2**31 * ($(seconds end) - $(seconds start)), 4)"
+}
+seconds() { echo "__import__('datetime').datetime.fromisoformat(j['$1_time'].replace('Z', '+00:00')).timestamp()"; }
+
+@test "on a job: show, history, JSON, against what is reckoned by hand" {
+    some_jobs
+    for job in 1 2_0 2_1; do
+        same "$(by_hand $job)" "$(mscg show $job --json | json "round(j['cost']['amount'], 4)")"
+    done
+    # 2 CPUs and half of 1G by the second, for half a second and a little
+    mscg show 1 --json | json "1.25 <= j['cost']['amount'] < 25 and j['cost']['currency'] == 'EUR'" | grep -qx true
+    mscg show 1 | grep -qE '^  Cost: +[0-9]+\.[0-9]{4} EUR \(0\.00[0-9]+ CPU-hours, 0\.00[0-9]+ GiB-hours\)$'
+    same "1 $(mscg show 1 --json | json "'%.4f' % j['cost']['amount']")" "$(mscg history -nPo JobID,Cost -j 1 | tr '|' ' ')"
+    same "null null" "$(field 4 cost) $(field 2 cost)"
+    mscg show 3 --json | json "j['cost']['amount'] > 0" | grep -qx true
+}
+
+@test "summed up by user, account, day and job" {
+    some_jobs
+    cost() { mscg cost --json "${@:2}" | json "$1"; }
+    same '["user", "EUR", 1, 4]' "$(cost '[j["by"], j["currency"], len(j["rows"]), j["total"]["jobs"]]')"
+    same '[["-", 1], ["chemistry", 2], ["physics", 1]]' "$(cost 'sorted([x["account"], x["jobs"]] for x in j["rows"])' --by account)"
+    same '["1", "2_0", "2_1", "3"]' "$(cost '[x["job"] for x in j["rows"]]' --by job)"
+    same "[[\"$(date +%F)\", 4]]" "$(cost '[[x["day"], x["jobs"]] for x in j["rows"]]' --by day)"
+    mscg cancel 3
+    within 10 eval '[ "$(field 3 state)" = CANCELLED ]'
+    cost 'abs(sum(x["amount"] for x in j["rows"]) - j["total"]["amount"]) < 1e-6' --by job | grep -qx true
+    same 2 "$(cost 'j["total"]["jobs"]' --account chemistry)"
+    same 4 "$(cost 'j["total"]["jobs"]' --user "$(id -un)")"
+    same 0 "$(cost 'j["total"]["jobs"]' --since now+1hours)"
+    same 0 "$(cost 'j["total"]["jobs"]' --since yesterday --until today)"
+    same 4 "$(cost 'j["total"]["jobs"]' --me --since today --until now+1hours)"
+    same "ACCOUNT JOBS CPU-HOURS GIB-HOURS COST (EUR)" "$(mscg cost --by account | head -1 | xargs)"
+    same "total 4" "$(mscg cost | awk 'END { print $1, $2 }')"
+    same "account,jobs,cpu_hours,gib_hours,cost,currency" "$(mscg cost --by account --csv | head -1 | tr -d '\r')"
+    mscg cost --by account --csv | grep -qE '^chemistry,2,0\.[0-9]{6},0\.[0-9]{6},[0-9]+\.[0-9]{6},EUR.$'
+}
+
+@test "rates change with a reload; without any there are hours" {
+    mscg submit --mem 1GB -J x --wait "sleep 0.2"
+    amount() { mscg show 1 --json | json 'j["cost"]["amount"]'; }
+    before=$(amount)
+    sed -i 's/CPU=3600,Mem=1800G/CPU=7200,Mem=3600G/' conf
+    kill -HUP "$daemon_pid"
+    within 10 eval '[ "$(amount)" != "$before" ]'
+    python3 -c "import sys; sys.exit(abs($(amount) - 2 * $before) > 2e-6)"
+    : >conf
+    kill -HUP "$daemon_pid"
+    within 10 eval '[ "$(amount)" = null ]'
+    mscg cost >out 2>err
+    same "root - 1 0.00 0.00 -" "root - $(awk 'END { print $2, $3, $4, $5 }' out)"
+    grep -q 'no cost-rates are set, so there are hours only' err
+    mscg show 1 | { ! grep -q Cost; }
+    same "user,jobs,cpu_hours,gib_hours,cost,currency" "$(mscg cost --csv | sed -n 1p | tr -d '\r')"
+    same null "$(mscg cost --json | json 'j["total"]["amount"]')"
+}
+
+@test "what is wrong" {
+    fails 2 mscg cost --by week
+    says "by: 'week'"
+    fails 2 mscg cost --csv --json
+    says "cost: --csv beside --json"
+    fails 2 mscg cost --me --user x
+    says "cost: --user beside --me"
+    fails 2 mscg cost --until 2001-01-01
+    says "cost: --until lies before --since, by default the first of this month"
+    fails 2 mscg cost 12
+    printf '[cost]\ncost-rates = CPU=1,Mem=2\n' >wrong
+    fails 2 mscgd --config wrong --state-dir "$room/other" --socket "$room/other-sock"
+    says "wrong:2: cost-rates: the price of Mem has no unit: expected K, M, G or T behind it"
+}
