@@ -4,7 +4,7 @@
 #include <fcntl.h>
 
 #include "src/base/fd.h"
-#include "src/sim/sim.h"
+#include "workload.h"
 
 #define POLICIES "fcfs, easy, conservative, elastic, firstfit or firstfit-elastic"
 
@@ -70,11 +70,12 @@ static int choose(const struct cli *cli, const char *option, const char *words, 
 	return n ? -n : cli_usage(cli, "simulate: --%s names no policy: expected " POLICIES, option);
 }
 
-static int get_workload(const struct simulate_options *o, const char *path, struct sim_workload *ret)
+/* *ret_elastic: it says itself which jobs are. */
+static int get_workload(const struct simulate_options *o, const char *path, struct sim_workload *ret, bool *ret_elastic)
 {
 	struct mscg_error error = {0};
 	_cleanup_free_ char *text = NULL;
-	uint32_t skipped;
+	uint32_t skipped = 0;
 
 	if (!path) {
 		sim_generate(ret, o->jobs ? o->jobs : 5000, o->cpus ? o->cpus : 128, (uint64_t)o->seed, o->load);
@@ -84,10 +85,11 @@ static int get_workload(const struct simulate_options *o, const char *path, stru
 		cli_error("simulate: cannot read %s: %s", path, strerror(errno));
 		return CLI_FAILED;
 	}
-	if (sim_read_swf(text, ret, &skipped, &error) < 0) {
+	if ((workload_is_json(text) ? workload_read_json(text, ret, &error) : sim_read_swf(text, ret, &skipped, &error)) < 0) {
 		cli_error("simulate: %s: %s", path, error.text);
 		return CLI_FAILED;
 	}
+	*ret_elastic = workload_is_json(text);
 	if (!ret->n) {
 		cli_error("simulate: %s: no job that ran is in it", path);
 		return CLI_FAILED;
@@ -155,7 +157,7 @@ static int simulate_all(const struct cli *cli, const struct simulate_options *o,
 
 	for (int i = 0; i < n; i++) {
 		struct sim_options options = {
-			.cpus = o->cpus ? o->cpus : w->cpus ? w->cpus : 128, .mem_bytes = o->mem ? o->mem : (uint64_t)1 << 60,
+			.cpus = o->cpus ? o->cpus : w->cpus ? w->cpus : 128, .mem_bytes = o->mem ? o->mem : w->mem_bytes ? w->mem_bytes : (uint64_t)1 << 60,
 			.scheduler = chosen[i]->scheduler, .backfill_depth = o->depth, .starvation_guard_s = o->guard,
 			.elastic = chosen[i]->elastic, .elastic_threshold = o->threshold, .serial = o->serial,
 		};
@@ -186,6 +188,7 @@ static int simulate_run(struct cli *cli, void *options, char **words)
 	const struct simulate_options *o = options;
 	const struct policy *chosen[MOST_POLICIES];
 	struct sim_workload w = {0};
+	bool says_elastic = false;
 	int n = choose(cli, o->policy ? "policy" : "compare", o->policy ? o->policy : o->policies, chosen), r;
 
 	if (n > 0)
@@ -194,12 +197,13 @@ static int simulate_run(struct cli *cli, void *options, char **words)
 		return cli_usage(cli, "simulate: --cpus: %u is more than can be simulated: expected 1 to %u", o->cpus, MSCG_CPUS_MAX);
 	if (o->shrink > 1)
 		return cli_usage(cli, "simulate: --shrink: %g is above 1: an elastic job cannot shrink to more than it asked", o->shrink);
-	r = get_workload(o, words[0], &w);
+	r = get_workload(o, words[0], &w, &says_elastic);
 	if (r == 0 && o->print) {
 		_cleanup_free_ char *text = sim_write_swf(&w);
 		fputs(text, stdout);
 	} else if (r == 0) {
-		sim_make_elastic(&w, o->share, o->shrink, MAX_OF(o->grow, 1.0), o->cpus ? o->cpus : w.cpus ? w.cpus : 128, (uint64_t)o->seed);
+		if (o->share >= 0 || !says_elastic)
+			sim_make_elastic(&w, o->share >= 0 ? o->share : 0.5, o->shrink, MAX_OF(o->grow, 1.0), o->cpus ? o->cpus : w.cpus ? w.cpus : 128, (uint64_t)o->seed);
 		r = simulate_all(cli, o, &w, chosen, -n);
 	}
 	sim_workload_free(&w);
@@ -212,12 +216,12 @@ static const struct option_spec simulate_options[] = {
 	{0, "compare", "NAMES", "several, with commas (default: fcfs,easy,conservative,elastic)", value_text, AT(policies)},
 	{0, "backfill-depth", "N", "conservative: so many waiting jobs have a time to start (default: 100)", value_count, AT(depth)},
 	{0, "cpus", "N", "CPUs of the machine (default: what the workload says, or 128)", value_count, AT(cpus)},
-	{0, "mem", "SIZE", "memory of the machine (default: never short of it)", value_size, AT(mem)},
+	{0, "mem", "SIZE", "memory of the machine (default: what the workload says, or never short of it)", value_size, AT(mem)},
 	{0, "jobs", "N", "without a file: generate so many jobs (default: 5000)", value_count, AT(jobs)},
 	{0, "seed", "N", "of what is drawn by chance (default: 1)", value_int32, AT(seed)},
 	{0, "load", "SHARE", "generated work as a share of the machine (default: 0.9; 0: as the model has it)", value_double, AT(load)},
 	{0, "starvation-guard", "TIME", "nothing passes a job without expected start after so long (default: 1h)", value_limit, AT(guard)},
-	{0, "elastic-share", "SHARE", "so many of the jobs are elastic (default: 0.5)", value_share, AT(share)},
+	{0, "elastic-share", "SHARE", "so many of the jobs are elastic (default: 0.5; of JSON lines those that say so)", value_share, AT(share)},
 	{0, "shrink", "FACTOR", "to this many of their CPUs (default: 0.5)", value_double, AT(shrink)},
 	{0, "grow", "FACTOR", "and to so many times as many (default: 2)", value_double, AT(grow)},
 	{0, "serial", "SHARE", "share of a job's work that CPUs do not shorten, after Amdahl (default: 0.05)", value_share, AT(serial)},
@@ -228,15 +232,15 @@ static const struct option_spec simulate_options[] = {
 };
 
 static const struct simulate_options defaults = {
-	.policies = "fcfs,easy,conservative,elastic", .seed = 1, .load = 0.9, .share = 0.5, .shrink = 0.5, .grow = 2, .serial = 0.05, .threshold = 50, .guard = 3600,
+	.policies = "fcfs,easy,conservative,elastic", .seed = 1, .load = 0.9, .share = -1, .shrink = 0.5, .grow = 2, .serial = 0.05, .threshold = 50, .guard = 3600,
 };
 
 const struct verb verb_simulate = {
 	.name = "simulate",
 	.summary = "Run a workload through the scheduler in virtual time",
-	.words = "[WORKLOAD.swf]",
-	.about = "Reads a workload in the Standard Workload Format, or generates one by the model of Lublin and\n"
-	         "Feitelson, and lets the scheduler of mscgd decide over it in virtual time: no daemon is asked, and\n"
+	.words = "[WORKLOAD]",
+	.about = "Reads a workload in the Standard Workload Format or as mscg export writes it, or generates one by the\n"
+	         "model of Lublin and Feitelson, and lets the scheduler of mscgd decide over it in virtual time: no daemon is asked, and\n"
 	         "nothing runs. Prints makespan, share of the CPUs used, mean and 95 % wait, mean bounded slowdown\n"
 	         "(bound 10 s), Jain's fairness over users, and how often a job was resized.",
 	.examples = "  mscg simulate --jobs 10000 --cpus 64\n"

@@ -36,7 +36,8 @@
 	X(fsck) \
 	X(drain) \
 	X(shutdown) \
-	X(simulate)
+	X(simulate) \
+	X(export)
 
 #define X(name) extern const struct verb verb_##name;
 CLI_VERBS(X)

@@ -186,7 +186,7 @@ static void submit(struct sim *s, uint32_t job)
 	struct mscg_spec spec = {
 		.argv = (char **)argv, .elastic = j->min_cpus != j->max_cpus, .cpus_milli = j->cpus * 1000, .min_cpus_milli = j->min_cpus * 1000,
 		.max_cpus_milli = j->max_cpus * 1000, .mem_bytes = MAX_OF(j->mem_bytes, (uint64_t)4 << 20), .time_limit_s = j->time_limit_s,
-		.uid = j->user, .grace_s = 30,
+		.uid = j->user, .grace_s = 30, .priority = j->priority,
 	};
 	struct core_input *in = input(s, CORE_SUBMIT);
 

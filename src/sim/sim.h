@@ -18,6 +18,7 @@ struct sim_job {
 	uint32_t cpus, min_cpus, max_cpus; /* min = max = cpus: not elastic */
 	uint32_t time_limit_s;             /* 0: none */
 	uint32_t user;
+	int32_t  priority;
 	/* What came of it. start -1: it never ran. */
 	int64_t  start_usec, end_usec;
 	double   cpu_seconds; /* held */
@@ -28,6 +29,7 @@ struct sim_workload {
 	struct sim_job *jobs; /* in order of submission; owned */
 	uint32_t n, cap;
 	uint32_t cpus; /* of the machine it was recorded on ("; MaxProcs:"); 0: not said */
+	uint64_t mem_bytes; /* of it; 0: not said */
 };
 void sim_workload_free(struct sim_workload *w);
 

@@ -9,11 +9,11 @@
  *                  [retries=N] [hold] [begin=SECONDS] [deadline=SECONDS] [uid=N]     seconds from now on
  *                  [after=DEPENDENCY]      jobs by number: afterok:1,afterany:2
  *   started | exited CODE | ended CODE | deferred | failed CODE | resized | refused | lost | stuck   NAME [signal=9] [oom=1]
- *                                                        [supervisor] [node-down] [attempt=N] [#text...]: a report of the engine
+ *                                                        [supervisor] [node-down] [attempt=N] [ago=SECONDS] [#text...]: a report of the engine
  *   hold NAME [admin], release NAME [admin], suspend NAME [admin], resume NAME [admin]
  *   update NAME [priority=N|+N|top] [time=SECONDS|+N] [begin=SECONDS] [deadline=SECONDS] [throttle=N] [cpus=N] [mem=SIZE]
  *   cancel NAME, requeue NAME, signal NAME, resize NAME [cpus=N] [mem=SIZE], drain on|off, shutdown, tick
- *   pass SECONDS          time goes on, then a tick
+ *   pass SECONDS          time goes on (0.25 too), then a tick
  *   { ... }               several inputs in one step
  *   jobs                  who is there and how
  *   why NAME              what core_why says
@@ -97,6 +97,17 @@ static uint32_t number(struct replay *r, const char *text)
 	if (!text || parse_u64(text, 0, UINT32_MAX, &v, &error) < 0)
 		BAD(r, "not a number: %s", text ? text : "(nothing)");
 	return (uint32_t)v;
+}
+
+/* In microseconds. */
+static int64_t seconds(struct replay *r, const char *text)
+{
+	char *end = NULL;
+	double v = text ? strtod(text, &end) : -1;
+
+	if (!(v >= 0) || end == text || *end)
+		BAD(r, "no seconds: %s", text ? text : "(nothing)");
+	return (int64_t)(v * USEC_PER_SEC + 0.5);
 }
 
 static uint64_t size(struct replay *r, const char *text)
@@ -304,7 +315,9 @@ static void run_step(struct replay *r)
 	rig_check(&r->rig);
 	for (uint32_t i = 0; i < r->reports_n; i++)
 		free(r->reports[i]);
-	r->in_n = r->reports_n = r->updates_n = 0;
+	for (uint32_t i = 0; i < r->specs_n; i++)
+		free(r->specs[i]);
+	r->in_n = r->reports_n = r->specs_n = r->updates_n = 0;
 }
 
 /* -- commands ----------------------------------------------------------------------------------------------------- */
@@ -444,10 +457,10 @@ static void do_submit(struct replay *r, char *args)
 	for (char *w; (w = word(&args));)
 		spec_word(r, &n->spec, w);
 	in->token = 100 + r->names_n;
-	r->specs[r->specs_n % 64] = xmalloc(sizeof(struct mscg_spec));
-	*r->specs[r->specs_n % 64] = n->spec;
-	in->spec = r->specs[r->specs_n++ % 64];
-	assert_true(r->specs_n <= 64);
+	assert_true(r->specs_n < ARRAY_SIZE(r->specs));
+	r->specs[r->specs_n] = xmalloc(sizeof(struct mscg_spec));
+	*r->specs[r->specs_n] = n->spec;
+	in->spec = r->specs[r->specs_n++];
 }
 
 static uint64_t resize_of(struct replay *r, struct mscg_id id)
@@ -481,6 +494,8 @@ static void do_report(struct replay *r, enum mscg_report_kind kind, char *args)
 			report->usage.oom_kills = number(r, value(w, "oom"));
 		else if (value(w, "attempt"))
 			report->attempt = number(r, value(w, "attempt"));
+		else if (value(w, "ago"))
+			report->time_usec -= seconds(r, value(w, "ago"));
 		else if (streq(w, "supervisor"))
 			report->reason = MSCG_REASON_SUPERVISOR_DIED;
 		else if (streq(w, "node-down"))
@@ -703,7 +718,7 @@ static void do_line(struct replay *r, char *line)
 		r->together = false;
 		run_step(r);
 	} else if (streq(verb, "pass")) {
-		rig_pass(&r->rig, number(r, word(&args)) * USEC_PER_SEC);
+		rig_pass(&r->rig, seconds(r, word(&args)));
 		input(r, CORE_TICK);
 		run_step(r);
 	} else if (streq(verb, "jobs")) {
