@@ -290,6 +290,7 @@ static int check_limits(const struct mscg_spec *spec, struct mscg_error *error)
 static int check_dependency(const struct mscg_spec *spec, struct mscg_error *error)
 {
 	struct depends d;
+	uint32_t corr = 0;
 	int r;
 
 	if (!spec->dependency)
@@ -297,10 +298,15 @@ static int check_dependency(const struct mscg_spec *spec, struct mscg_error *err
 	r = mscg_depends_parse(spec->dependency, &d, error);
 	if (r < 0)
 		return r;
-	for (uint32_t i = 0; r == 0 && i < d.n; i++)
-		if (d.on[i].failed || d.on[i].due_usec || (d.on[i].kind == DEPEND_SINGLETON && d.on[i].id.job))
+	for (uint32_t i = 0; r == 0 && i < d.n; i++) {
+		corr += spec->array && d.on[i].kind == DEPEND_AFTERCORR && d.on[i].id.task == MSCG_NO_TASK;
+		if (d.on[i].failed || d.on[i].ready_n || d.on[i].due_usec || (d.on[i].kind == DEPEND_SINGLETON && d.on[i].id.job))
 			r = mscg_error_set(error, -EINVAL, "invalid dependency '%.60s': expected for example afterok:12, or singleton alone",
 			                   spec->dependency);
+	}
+	if (r == 0 && corr && (d.any || corr > 1))
+		r = mscg_error_set(error, -EINVAL, "invalid dependency '%.60s' of an array: expected aftercorr once, with ',' between it and others",
+		                   spec->dependency);
 	mscg_depends_clear(&d);
 	return r;
 }

@@ -71,7 +71,7 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 	 .words = "append|truncate"}, \
 	{0, "log-max", "SIZE", "at most so much in each output file; what is more is cut, marked there, and counted (default: no limit)", value_size, \
 	 JOB_OPTION(log_max)}, \
-	{'d', "dependency", "LIST", "start after others: afterok:JOB, after|afterany|afternotok:JOB, singleton; ',' all, '?' any", value_text, \
+	{'d', "dependency", "LIST", "start after others: afterok:JOB, after|afterany|afternotok|aftercorr:JOB, singleton; ',' all, '?' any", value_text, \
 	 JOB_OPTION(dependency), .values = VALUES_JOB}, \
 	{'H', "hold", NULL, "wait until it is released (mscg release)", value_true, JOB_OPTION(hold)}, \
 	{'b', "begin", "TIME", "start at that time at the earliest: now+2hours, 16:00, tomorrow, 2026-01-31T12:00", value_future, \

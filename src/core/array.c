@@ -105,6 +105,7 @@ static struct entry *split(struct core *core, struct entry *record, uint32_t at,
 	struct entry *e = entry_new(core);
 
 	take_index(a, at, index);
+	depend_task_taken(core, record, index);
 	a->active++;
 	core_job_split(&record->job, index, &e->job);
 	e->array = a;
@@ -116,14 +117,22 @@ static struct entry *split(struct core *core, struct entry *record, uint32_t at,
 
 struct entry *array_split(struct core *core, struct entry *record)
 {
-	return split(core, record, record->array->first, record->array->range[record->array->first].first);
+	const struct array *a = record->array;
+	const struct depend *corr = depend_corr(record);
+
+	if (corr)
+		return split(core, record, range_with(a, corr->ready->first), corr->ready->first);
+	return split(core, record, a->first, a->range[a->first].first);
 }
 
 uint64_t array_room(const struct array *a)
 {
+	const struct depend *corr = depend_corr(a->record);
+	uint64_t may = corr ? corr->ready_count : a->waiting;
+
 	if (!a->throttle)
-		return a->waiting;
-	return a->active < a->throttle ? MIN_OF(a->waiting, a->throttle - a->active) : 0;
+		return may;
+	return a->active < a->throttle ? MIN_OF(may, a->throttle - a->active) : 0;
 }
 
 bool array_wants(const struct array *a)
@@ -204,7 +213,10 @@ static void give_up(struct core *core, struct entry *record, enum mscg_reason re
 {
 	struct array *a = record->array;
 	struct mscg_event event = out_new(core, record, MSCG_EVENT_UPDATED);
+	struct depend *corr = depend_corr(record);
 
+	if (corr)
+		corr->ready_n = 0, corr->ready_count = 0;
 	event.reason = (uint8_t)reason;
 	event.text = xasprintf("%" PRIu64 " waiting tasks %s", a->waiting, how);
 	core->count[MSCG_STATE_PENDING] -= a->waiting;

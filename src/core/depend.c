@@ -45,6 +45,32 @@ void depend_forget(struct entry *e)
 	e->depends = NULL;
 }
 
+static bool is_corr(const struct entry *e, const struct depend *d)
+{
+	return d->kind == DEPEND_AFTERCORR && d->id.task == MSCG_NO_TASK && is_record(e);
+}
+
+struct depend *depend_corr(const struct entry *e)
+{
+	for (uint32_t i = 0; e->depends && i < e->depends->n; i++)
+		if (is_corr(e, &e->depends->on[i]))
+			return &e->depends->on[i];
+	return NULL;
+}
+
+/* What may start is some of what waits. */
+static int check_ready(const struct entry *e, const char *text, struct mscg_error *error)
+{
+	const struct depend *d = depend_corr(e);
+
+	for (uint32_t i = 0; d && i < d->ready_n; i++)
+		for (uint32_t index = d->ready[i].first; index <= d->ready[i].last; index++)
+			if (!array_waits(e->array, index))
+				return mscg_error_set(error, -EBADMSG, "array %u has '%.60s' for a dependency, and its task %u does not wait",
+				                      e->job.id.job, text, index);
+	return 0;
+}
+
 int depend_set(struct core *core, struct entry *e, const char *text, struct mscg_error *error)
 {
 	struct depends d;
@@ -54,6 +80,9 @@ int depend_set(struct core *core, struct entry *e, const char *text, struct mscg
 		return r;
 	e->depends = xmalloc(sizeof *e->depends);
 	*e->depends = d;
+	r = check_ready(e, text, error);
+	if (r < 0)
+		return r;
 	for (uint32_t i = 0; i < d.n; i++)
 		if (d.on[i].id.job && !d.on[i].due_usec && !d.on[i].failed)
 			wait_for(core, e, d.on[i].id.job);
@@ -72,7 +101,7 @@ bool depend_never(const struct entry *e)
 	if (!e->depends)
 		return false;
 	for (uint32_t i = 0; i < e->depends->n; i++)
-		failed += e->depends->on[i].failed;
+		failed += e->depends->on[i].failed && !e->depends->on[i].ready_n;
 	return e->depends->any ? failed && failed == e->depends->n : failed > 0;
 }
 
@@ -85,7 +114,7 @@ int64_t depend_opens(const struct core *core, const struct entry *e)
 	if (!d || !d->n)
 		return 0;
 	for (uint32_t i = 0; i < d->n; i++) {
-		int64_t one = is_due(core, &d->on[i]) ? 0 : d->on[i].due_usec ? d->on[i].due_usec : USEC_NEVER;
+		int64_t one = is_due(core, &d->on[i]) || d->on[i].ready_n ? 0 : d->on[i].due_usec ? d->on[i].due_usec : USEC_NEVER;
 
 		at = d->any ? MIN_OF(at, one) : MAX_OF(at, one);
 	}
@@ -103,12 +132,63 @@ static void say_never(struct core *core, struct entry *e, const struct mscg_job 
 	out_event(core, e, &event);
 }
 
+static void say_task_never(struct core *core, struct entry *e, const struct mscg_job *on)
+{
+	struct mscg_event event = out_new(core, e, MSCG_EVENT_UPDATED);
+	char id[MSCG_ID_TEXT];
+
+	event.reason = e->job.reason;
+	event.text = xasprintf("task %u can not start any more: job %s ended as %s", on->id.task, mscg_id_format(on->id, id),
+	                       mscg_state_name((enum mscg_state)on->state));
+	out_event(core, e, &event);
+}
+
+void depend_task_taken(struct core *core, struct entry *record, uint32_t index)
+{
+	struct depend *d = depend_corr(record);
+	struct mscg_event event;
+
+	if (!d)
+		return;
+	mscg_depend_take_ready(d, index);
+	if (!depend_never(record) || !record->array->waiting || record->job.reason == MSCG_REASON_DEPENDENCY_NEVER)
+		return;
+	event = out_new(core, record, MSCG_EVENT_UPDATED);
+	event.reason = MSCG_REASON_DEPENDENCY_NEVER;
+	event.text = xasprintf("none of the waiting tasks (%" PRIu64 ") has one in job %u that ended well", record->array->waiting, d->id.job);
+	out_event(core, record, &event);
+}
+
+/* What each task waits for on its own. True: nothing is left to wait for. */
+static bool tell_corr(struct core *core, struct entry *e, struct depend *d, const struct mscg_job *on)
+{
+	if (on->id.task == MSCG_NO_TASK && !(on->flags & MSCG_JOB_ARRAY))
+		return mscg_depend_ended(d, (enum mscg_state)on->state, on->start_usec, core->now.real_usec);
+	if (on->id.task == MSCG_NO_TASK) { /* those without a task of their index there, or one that never was */
+		d->failed = d->ready_count < e->array->waiting;
+		return !d->failed;
+	}
+	if (!array_waits(e->array, on->id.task))
+		return false;
+	if (on->state == MSCG_STATE_COMPLETED)
+		mscg_depend_add_ready(d, on->id.task);
+	else
+		say_task_never(core, e, on);
+	return false;
+}
+
 /* With the end of an array it is over for tasks that never were: cancelled while they waited. */
 static bool concerns(const struct depend *d, struct mscg_id id, bool ended)
 {
 	bool whole = ended && id.task == MSCG_NO_TASK;
 
 	return d->id.job == id.job && (whole || d->id.task == id.task) && !d->failed && !d->due_usec;
+}
+
+static bool is_done(struct core *core, struct entry *e, struct depend *d, const struct mscg_job *on)
+{
+	return is_corr(e, d) ? tell_corr(core, e, d, on)
+	                     : mscg_depend_ended(d, (enum mscg_state)on->state, on->start_usec, core->now.real_usec);
 }
 
 static void tell(struct core *core, struct entry *e, const struct mscg_job *on, bool ended)
@@ -119,12 +199,14 @@ static void tell(struct core *core, struct entry *e, const struct mscg_job *on, 
 	for (uint32_t i = 0; i < d->n;) {
 		struct depend *one = &d->on[i];
 
-		if (!concerns(one, on->id, ended) || (!ended && one->kind != DEPEND_AFTER)) {
+		bool corr = ended && is_corr(e, one) && one->id.job == on->id.job && !one->failed;
+
+		if (!corr && (!concerns(one, on->id, ended) || (!ended && one->kind != DEPEND_AFTER))) {
 			i++;
 			continue;
 		}
 		changed = true;
-		if (mscg_depend_ended(one, (enum mscg_state)on->state, on->start_usec, core->now.real_usec)) {
+		if (is_done(core, e, one, on)) {
 			mscg_depends_drop(d, i);
 			done = true;
 		} else {
@@ -199,13 +281,27 @@ static bool has_started(const struct entry *e)
 	return is_record(e) ? !e->array->waiting : (e->job.flags & MSCG_JOB_STARTED) != 0;
 }
 
+static void tell_of_ended_tasks(struct core *core, struct entry *e, const struct entry *on)
+{
+	struct entry *task;
+
+	if (on && is_record(on))
+		IDS_EACH(&on->array->tasks, key, task)
+			if (task->node.bits & ENTRY_ENDED)
+				tell(core, e, &task->job, true);
+}
+
 /* Who asked looked up what had ended; what ended in this very step is still there. */
 void depend_submitted(struct core *core, struct entry *e, const char *text)
 {
 	struct mscg_event event;
+	struct depend *corr;
 
 	if (depend_set(core, e, text, NULL) < 0)
 		return;
+	corr = depend_corr(e);
+	if (corr)
+		tell_of_ended_tasks(core, e, entry_find(core, corr->id));
 	for (uint32_t i = 0, n; i < e->depends->n; i += n == e->depends->n) {
 		const struct entry *on = entry_find(core, e->depends->on[i].id);
 		struct mscg_job job;

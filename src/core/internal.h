@@ -385,6 +385,9 @@ int64_t gate_boot_of(const struct core *core, int64_t real_usec); /* when to loo
 
 /* depend.c: jobs that wait for others */
 int     depend_set(struct core *core, struct entry *e, const char *text, struct mscg_error *error); /* "afterok:12", as in a row */
+/* Of the record of an array: what its tasks wait for one by one; NULL: nothing. */
+struct depend *depend_corr(const struct entry *e);
+void    depend_task_taken(struct core *core, struct entry *record, uint32_t index); /* it does not wait any more */
 void    depend_submitted(struct core *core, struct entry *e, const char *text);
 void    depend_forget(struct entry *e);
 void    depend_clear(struct core *core);

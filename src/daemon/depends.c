@@ -8,6 +8,14 @@ struct found {
 	struct mscg_id  id;
 	enum mscg_state state;
 	int64_t         start_usec;
+	bool            array;
+};
+
+/* aftercorr of an array: what its tasks wait for one by one. */
+struct corr {
+	uint32_t  job; /* whose tasks are to be looked at; 0: none are */
+	struct corr_task { uint32_t index; enum mscg_state state; } *task; uint32_t task_n, task_cap; /* found there, sorted */
+	uint32_t *unknown, unknown_n, unknown_cap; /* when they were looked for, sorted */
 };
 
 struct lookup {
@@ -19,16 +27,21 @@ struct lookup {
 	struct mscg_id *asked; uint32_t asked_n, asked_cap;
 	struct found *found; uint32_t found_n, found_cap;
 	struct named { struct mscg_id *id; uint32_t n, cap; } *named; /* by spec: those of its name and user, for singleton */
+	struct corr *corr; /* by spec */
 	int  result;
-	bool looked;
+	bool looked, again;
 	struct mscg_error error;
 };
 
 static void lookup_free(struct lookup *l)
 {
-	for (uint32_t i = 0; i < l->n; i++)
+	for (uint32_t i = 0; i < l->n; i++) {
 		free(l->named[i].id);
+		free(l->corr[i].task);
+		free(l->corr[i].unknown);
+	}
 	free(l->named);
+	free(l->corr);
 	free(l->asked);
 	free(l->found);
 	free(l);
@@ -47,7 +60,8 @@ static int look_at(struct lookup *l, struct store *store, struct mscg_id id)
 	if (r < 0)
 		return r;
 	GROW(l->found, l->found_n, l->found_cap);
-	l->found[l->found_n++] = (struct found){ id, (enum mscg_state)record.row.job.state, record.row.job.start_usec };
+	l->found[l->found_n++] = (struct found){ id, (enum mscg_state)record.row.job.state, record.row.job.start_usec,
+		                                 record.row.job.flags & MSCG_JOB_ARRAY };
 	store_record_clear(&record);
 	return 0;
 }
@@ -83,16 +97,46 @@ static int look_for_name(struct lookup *l, struct store *store, const struct msc
 	                                            DEPEND_MAX, spec->name);
 }
 
+static int look_for_tasks(struct lookup *l, struct store *store, struct corr *c)
+{
+	struct store_filter filter = { .uid = UINT32_MAX, .job = c->job, .limit = 1000 };
+	struct store_record *records;
+	uint32_t n;
+
+	c->task_n = 0;
+	do {
+		int r = store_list(store, &filter, &records, &n, &l->error);
+
+		if (r < 0)
+			return r;
+		for (uint32_t i = 0; i < n; i++) {
+			const struct mscg_job *job = &records[i].row.job;
+
+			filter.after = job->id;
+			if (job->id.task == MSCG_NO_TASK)
+				continue;
+			GROW(c->task, c->task_n, c->task_cap);
+			c->task[c->task_n++] = (struct corr_task){ job->id.task, (enum mscg_state)job->state };
+		}
+		store_records_free(records, n);
+	} while (n == filter.limit);
+	return 0;
+}
+
 static void lookup_run(struct work *work, struct store *store)
 {
 	struct lookup *l = container_of(work, struct lookup, work);
 
-	l->found_n = 0;
+	if (l->asked_n)
+		l->found_n = 0;
 	for (uint32_t i = 0; i < l->asked_n && l->result == 0; i++)
 		l->result = look_at(l, store, l->asked[i]);
 	for (uint32_t i = 0; i < l->n && l->result == 0; i++)
 		if (is_singleton(l->specs[i]))
 			l->result = look_for_name(l, store, l->specs[i], &l->named[i]);
+	for (uint32_t i = 0; i < l->n && l->result == 0; i++)
+		if (l->corr[i].job)
+			l->result = look_for_tasks(l, store, &l->corr[i]);
 	l->looked = true;
 }
 
@@ -122,8 +166,75 @@ static void add_named(struct lookup *l, const struct named *named, struct depend
 		}
 }
 
+static int by_index(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b; /* the index is first in both */
+
+	return (*x > *y) - (*x < *y);
+}
+
+static const struct corr_task *found_task(const struct corr *c, uint32_t index)
+{
+	return c->task_n ? bsearch(&index, c->task, c->task_n, sizeof *c->task, by_index) : NULL;
+}
+
+/* What was looked for, and is not there, never was: cancelled while it waited, or of no such index. */
+static bool was_looked_for(const struct corr *c, uint32_t index)
+{
+	return c->unknown_n && bsearch(&index, c->unknown, c->unknown_n, sizeof *c->unknown, by_index);
+}
+
+/* Which tasks of `spec` may start, by those that `one` names and that have ended; the core says it of the others. Which it
+ * does not know, and the store has not said, are looked for. */
+static void settle_tasks(struct lookup *l, const struct mscg_spec *spec, struct corr *c, struct depend *one)
+{
+	struct corr next = { .job = 0 };
+
+	for (uint32_t i = 0; i < spec->array_n; i++)
+		for (uint32_t index = spec->array[i].first; index <= spec->array[i].last; index += spec->array[i].step) {
+			const struct corr_task *task = found_task(c, index);
+
+			if (is_active(l, (struct mscg_id){ one->id.job, index }))
+				continue;
+			if (task && task->state == MSCG_STATE_COMPLETED) {
+				mscg_depend_add_ready(one, index);
+			} else if (task ? !mscg_state_is_final(task->state) : !was_looked_for(c, index)) {
+				GROW(next.unknown, next.unknown_n, next.unknown_cap);
+				next.unknown[next.unknown_n++] = index;
+			}
+		}
+	free(c->unknown);
+	c->unknown = next.unknown;
+	c->unknown_n = next.unknown_n;
+	c->unknown_cap = next.unknown_cap;
+	c->job = c->unknown_n ? one->id.job : 0;
+	l->again |= c->job != 0;
+}
+
+static bool is_corr(const struct mscg_spec *spec, const struct depend *one)
+{
+	return one->kind == DEPEND_AFTERCORR && spec->array && one->id.task == MSCG_NO_TASK;
+}
+
+/* True: it has ended, and nothing is left to wait for. */
+static bool has_happened(const struct mscg_spec *spec, struct depend *one, const struct found *found, int64_t now)
+{
+	if (!is_corr(spec, one) || !found->array)
+		return mscg_depend_ended(one, found->state, found->start_usec, now);
+	one->failed = one->ready_count < mscg_ranges_count(spec->array, spec->array_n);
+	return !one->failed;
+}
+
+static bool is_array(const struct lookup *l, uint32_t number)
+{
+	const struct mscg_job *job = core_find(l->request->d->core, (struct mscg_id){ number, MSCG_NO_TASK });
+	const struct found *found = job ? NULL : ended(l, (struct mscg_id){ number, MSCG_NO_TASK });
+
+	return job ? job->flags & MSCG_JOB_ARRAY : found && found->array;
+}
+
 /* What is left of one specification's dependency; jobs that have to be looked up are added to `asked`. */
-static void settle(struct lookup *l, struct mscg_spec *spec, const struct named *named)
+static void settle(struct lookup *l, struct mscg_spec *spec, const struct named *named, struct corr *corr)
 {
 	int64_t now = clock_real_usec();
 	struct depends d;
@@ -138,6 +249,8 @@ static void settle(struct lookup *l, struct mscg_spec *spec, const struct named 
 			i++;
 			continue;
 		}
+		if (is_corr(spec, one) && is_array(l, one->id.job))
+			settle_tasks(l, spec, corr, one);
 		const struct found *found = one->id.job && !is_active(l, one->id) ? ended(l, one->id) : NULL;
 
 		if (!one->id.job) {
@@ -149,7 +262,7 @@ static void settle(struct lookup *l, struct mscg_spec *spec, const struct named 
 			GROW(l->asked, l->asked_n, l->asked_cap);
 			l->asked[l->asked_n++] = one->id;
 			i++;
-		} else if (mscg_depend_ended(one, found->state, found->start_usec, now)) {
+		} else if (has_happened(spec, one, found, now)) {
 			mscg_depends_drop(&d, i);
 			done = true;
 		} else {
@@ -190,11 +303,12 @@ static void lookup_go_on(struct lookup *l)
 	if (l->n > 1) /* their ids follow upon each other from the next one on, with nobody else's between */
 		turn_now(l->request->d);
 	l->asked_n = 0;
+	l->again = false;
 	for (uint32_t i = 0; i < l->n; i++) {
-		settle(l, l->specs[i], &l->named[i]);
+		settle(l, l->specs[i], &l->named[i], &l->corr[i]);
 		singles |= is_singleton(l->specs[i]);
 	}
-	if (l->asked_n || (singles && !l->looked)) {
+	if (l->asked_n || l->again || (singles && !l->looked)) {
 		committer_submit(l->request->d->committer, &l->work);
 		return;
 	}
@@ -209,5 +323,6 @@ void depends_settle(struct request *r, struct mscg_spec **specs, uint32_t n,
 
 	*l = (struct lookup){ .work = { .run = lookup_run, .done = lookup_done }, .request = r, .specs = specs, .n = n, .go_on = go_on };
 	l->named = xcalloc(n, sizeof *l->named);
+	l->corr = xcalloc(n, sizeof *l->corr);
 	lookup_go_on(l);
 }

@@ -42,6 +42,30 @@ is() { [ "$(field "$1" state)" = "$2" ]; }
     same "Dependency" "$(field 7 reason)"
 }
 
+@test "aftercorr: each task of an array for that of another, here and ended, over a restart" {
+    mscg submit -a 0-5 --cpus 1 'test $MSCG_ARRAY_TASK_ID != 2'
+    mscg wait 1 || true
+    mscg submit -a 1-7 -d aftercorr:1 true # all of it is over, and only the store knows
+    for task in 1 3 4 5; do within 10 is "2_$task" COMPLETED; done
+    same "PENDING DependencyNeverSatisfied aftercorr:1(failed)" "$(field 2 state) $(field 2 reason) $(field 2 dependency)"
+    mscg submit -a 0-1 -d aftercorr:1 true
+    within 10 is 3 COMPLETED
+
+    mscg submit -a 0-3 -H true # one is cancelled, the others are to come
+    mscg cancel 4_3
+    mscg submit -a 0-3 -d aftercorr:4 true
+    same "PENDING Dependency aftercorr:4" "$(field 5 state) $(field 5 reason) $(field 5 dependency)"
+    kill_daemon
+    start_daemon
+    mscg release 4
+    for task in 0 1 2; do within 10 is "5_$task" COMPLETED; done
+    within 10 is 5 PENDING
+    same DependencyNeverSatisfied "$(field 5 reason)"
+    mscg cancel 5
+    mscg submit -d aftercorr:3,aftercorr:5 true # none of an array: as afterok
+    same DependencyNeverSatisfied "$(field 6 reason)"
+}
+
 @test "singleton: those of one name, one after the other" {
     mscg submit -J only -H true
     mscg submit -J other -H true
@@ -69,6 +93,12 @@ is() { [ "$(field "$1" state)" = "$2" ]; }
     refused afterok:1+5 "invalid dependency 'afterok:1+5'"
     refused "afterok:1(failed)" "invalid dependency"
     refused singleton:1 "invalid dependency"
+    refused "aftercorr:1(ready 0)" "invalid dependency"
+    refused aftercorr:99 "a dependency on job 99: there is no such job"
+    for list in "aftercorr:1?afterok:1" aftercorr:1:1 "aftercorr:1,aftercorr:1"; do
+        fails 2 mscg submit -a 0-1 -d "$list" true
+        says "invalid dependency '$list' of an array: expected aftercorr once, with ',' between"
+    done
     refused "afterok:1," "invalid dependency"
     same 2 "$(mscg submit --parsable -d afterok:1 true)"
 }

@@ -47,6 +47,20 @@ is() { [ "$(field "$1" state 2>/dev/null)" = "$2" ]; }
     mscg wait 4 --timeout 60
 }
 
+@test "aftercorr: a task for a task, some of them before and some after the submission and a daemon that is killed" {
+    mscg submit -a 0-3%1 'case $MSCG_ARRAY_TASK_ID in 0) ;; 1) exit 3 ;; *) while [ ! -e go ]; do sleep 0.05; done ;; esac'
+    mscg wait 1_0 1_1 --timeout 60 || true
+    mscg submit -a 0-3 -d aftercorr:1 'touch second.$MSCG_ARRAY_TASK_ID'
+    mscg wait 2_0 --timeout 60
+    same "second.0 PENDING aftercorr:1" "$(echo second.*) $(field 2 state) $(field 2 dependency)"
+    kill_daemon
+    touch go
+    start_real
+    mscg wait 2_2 2_3 --timeout 60
+    same "second.0 second.2 second.3" "$(echo second.*)"
+    same "PENDING DependencyNeverSatisfied aftercorr:1(failed)" "$(field 2 state) $(field 2 reason) $(field 2 dependency)"
+}
+
 @test "backfill by time limits: the head keeps its time, what is over by then passes" {
     mscg submit -J runs -t 60s --grace 0 "exec sleep 600"
     within 30 is 1 RUNNING

@@ -349,7 +349,7 @@ static struct mscg_id any_id(struct world *w)
 /* On a job that the core knows: what has ended is looked up by others. */
 static void random_depends(struct world *w, struct mscg_spec *s, char text[64])
 {
-	static const char *const kinds[] = {"after:", "afterany:", "afterok:", "afternotok:"};
+	static const char *const kinds[] = {"after:", "afterany:", "afterok:", "afternotok:", "aftercorr:"};
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < 2 && chance(20); i++) {
@@ -359,8 +359,11 @@ static void random_depends(struct world *w, struct mscg_spec *s, char text[64])
 
 		if (!job || (!mscg_id_equal(job->id, id) && !core_task_waits(w->rig.core, id)))
 			continue;
-		n += (size_t)snprintf(text + n, 64 - n, "%s%s%s", n ? i % 2 ? "?" : "," : "", kinds[below(4)], mscg_id_format(id, number));
+		const char *kind = kinds[below(n ? 4 : 5)];
+		n += (size_t)snprintf(text + n, 64 - n, "%s%s%s", n ? i % 2 ? "?" : "," : "", kind, mscg_id_format(id, number));
 		s->dependency_left = text;
+		if (kind == kinds[4]) /* of an array alone, or with ',' */
+			break;
 	}
 }
 

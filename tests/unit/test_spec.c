@@ -609,10 +609,46 @@ static void test_listed_dependencies(void **state)
 	assert_null(none);
 }
 
+static void test_ready_tasks(void **state)
+{
+	static const struct {
+		const char *do_; uint32_t index;
+		const char *text;
+	} steps[] = {
+		{"add", 5, "5"}, {"add", 5, "5"}, {"add", 3, "3,5"}, {"add", 4, "3-5"}, {"add", 0, "0,3-5"}, {"add", 6, "0,3-6"}, {"add", 2, "0,2-6"},
+		{"add", 9, "0,2-6,9"}, {"take", 7, "0,2-6,9"}, {"take", 4, "0,2-3,5-6,9"}, {"take", 2, "0,3,5-6,9"}, {"take", 6, "0,3,5,9"},
+		{"take", 9, "0,3,5"}, {"take", 0, "3,5"}, {"take", 3, "5"}, {"add", 1048575, "5,1048575"}, {"take", 5, "1048575"},
+		{"add", 2, "2,1048575"}, {"add", 4, "2,4,1048575"}, {"add", 6, "2,4,6,1048575"}, {"add", 8, "2,4,6,8,1048575"}, {"add", 5, "2,4-6,8,1048575"},
+		{"take", 5, "2,4,6,8,1048575"}, {"take", 4, "2,6,8,1048575"}, {"take", 2, "6,8,1048575"}, {"take", 8, "6,1048575"}, {"take", 6, "1048575"},
+	};
+	static const char *const wrong[] = {"aftercorr:12(ready )", "aftercorr:12(ready 0-4:2)x", "aftercorr:12(ready 1", "afterok:12(ready 1)",
+		                            "aftercorr:12_3(ready 1)", "aftercorr:12(ready 3,1x)"};
+	struct depends d;
+
+	(void)state;
+	assert_int_equal(mscg_depends_parse("afterany:1,aftercorr:12", &d, NULL), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		_cleanup_free_ char *want = xasprintf("afterany:1,aftercorr:12(ready %s)", steps[i].text), *got = NULL;
+
+		(*steps[i].do_ == 'a' ? mscg_depend_add_ready : mscg_depend_take_ready)(&d.on[1], steps[i].index);
+		got = mscg_depends_format(&d);
+		assert_string_equal(got, want);
+		assert_int_equal(d.on[1].ready_count, mscg_ranges_count(d.on[1].ready, d.on[1].ready_n));
+		mscg_depends_clear(&d);
+		assert_int_equal(mscg_depends_parse(got, &d, NULL), 0);
+	}
+	mscg_depend_take_ready(&d.on[1], 1048575);
+	assert_int_equal(d.on[1].ready_count, 0);
+	mscg_depends_clear(&d);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+		assert_int_equal(mscg_depends_parse(wrong[i], &d, NULL), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_listed_dependencies),
+		cmocka_unit_test(test_ready_tasks),
 		cmocka_unit_test(test_tables),
 		cmocka_unit_test(test_table_edges),
 		cmocka_unit_test(test_ids),
