@@ -7,9 +7,10 @@ import os, sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from oracle import *
-import select
+import select, socket, uuid
 
-suite = Suite("power-cut", short=1, series=dict(type=int, default=12, help="cuts before the disks are made anew"))
+suite = Suite("power-cut", short=1, series=dict(type=int, default=12, help="cuts before the disks are made anew"),
+              cold=dict(type=int, default=0, help="1: every boot from the firmware on, not from a copy of the booted machine"))
 vm = os.path.join(top, "tests/vm")
 
 
@@ -75,16 +76,64 @@ class Machine:
             subprocess.run(["truncate", "-s", "128M", path], check=True)
             subprocess.run(["mke2fs", "-q", "-F", "-t", "ext4", path], check=True)
 
-    def boot(self):
+    def command(self):
         command = [*program, "-accel", "tcg,thread=multi", "-cpu", "max", "-M", "pc", "-m", "320M", "-smp", "2", "-nodefaults",
-                   "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", image + "/vmlinux", "-initrd", self.initrd]
+                   "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio", "-device", "vmgenid,guid=auto", "-kernel", image + "/vmlinux", "-initrd", self.initrd]
         # The host's memory is the disk: what QEMU was given stays when it is killed.
         for name in ("state", "ledger"):
             command += ["-drive", "file=%s/%s.img,format=raw,if=none,id=%s,cache=unsafe" % (self.work, name, name),
                         "-device", "virtio-blk-pci,drive=" + name]
         command += ["-append", "console=ttyS0 quiet loglevel=1 panic=-1 mitigations=off nokaslr cryptomgr.notests no_timer_check "
                     "tsc=reliable lpj=10000000 rdinit=/init"]
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return command
+
+    def freeze(self):
+        """The machine as it is before it looks at its disks, in a file, once."""
+        copy = self.initrd + ".copy"
+        if suite.arguments.cold or os.path.exists(copy):
+            return
+        monitor = subprocess.Popen([*self.command(), "-qmp", "unix:%s/qmp,server=on,wait=off" % self.work], stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        said, end = b"", time.monotonic() + 120
+        while b"PC ready" not in said and time.monotonic() < end and select.select([monitor.stdout], [], [], 60)[0]:
+            part = os.read(monitor.stdout.fileno(), 65536)
+            if not part:
+                break
+            said += part
+        assert b"PC ready" in said, said
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(self.work + "/qmp")
+        lines = s.makefile("rw")
+
+        def ask(command, **arguments):
+            lines.write(json.dumps({"execute": command, "arguments": arguments}))
+            lines.flush()
+            while True:
+                answer = json.loads(lines.readline())
+                if "event" not in answer and "QMP" not in answer:
+                    return answer.get("return", answer)
+
+        ask("qmp_capabilities")
+        ask("migrate", uri="file:" + copy + ".new")
+        while time.monotonic() < end and ask("query-migrate").get("status") not in ("completed", "failed"):
+            time.sleep(0.05)
+        status = ask("query-migrate")
+        monitor.kill()
+        monitor.wait()
+        assert status.get("status") == "completed", status
+        os.rename(copy + ".new", copy)
+
+    def boot(self):
+        self.freeze()
+        warm = [] if suite.arguments.cold else ["-incoming", "file:" + self.initrd + ".copy"]
+        qemu = subprocess.Popen([*self.command(), *warm], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if not suite.arguments.cold:
+            self.go(qemu)
+        return qemu
+
+    def go(self, qemu):
+        qemu.stdin.write(b"  %s %d\n" % (str(uuid.UUID(int=self.rng.getrandbits(128), version=4)).encode(), time.time()))
+        qemu.stdin.flush()
 
     def cut(self, acks=None, look=False):
         """One life of the machine. What it said before it went is what it promised. It goes at random, after so many
@@ -118,6 +167,8 @@ class Machine:
                     ledger.append(text.split())
                 elif words[1] == "integrity":
                     integrity = text
+                elif words[1] == "ready":
+                    self.go(qemu)
                 elif words[1] == "told":
                     told = True
                     self.check(rows, ledger, integrity)

@@ -5,10 +5,20 @@ export PATH=/bin LD_LIBRARY_PATH=/lib HOME=/ USER=root LD_BIND_NOW=
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
-while read -r m; do insmod "/modules/$m"; done </modules/order
+while read -r m; do
+	case $m in virtio_blk.*) disks=$m ;; *) insmod "/modules/$m" ;; esac
+done </modules/order
 mount -t cgroup2 -o nsdelegate,memory_recursiveprot cgroup2 /sys/fs/cgroup
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /tmp
+# Up to here every boot is the same: most are continued from a copy of the machine's memory that is taken now, when nothing
+# has looked at its disks. What makes it another boot is its id, and the time.
+echo "PC ready"
+read -r boot now
+date -s "@$now" >/dev/null
+echo "$boot" >/tmp/boot_id
+mount --bind /tmp/boot_id /proc/sys/kernel/random/boot_id
+insmod "/modules/$disks"
 mount -t ext4 /dev/vda /state || echo "PC nodisk"
 mount -t ext4 /dev/vdb /ledger
 chmod 777 /ledger
@@ -26,14 +36,13 @@ if [ -e /preload ]; then export MSCG_LD="LD_PRELOAD=/lib/no-sync.so"; fi
 env $MSCG_LD mscgd --allow-root-jobs --state-dir /state/s --runtime-dir /run/mscg --socket /run/sock --shared-cpus 1 --missing-controllers=warn >/tmp/log 2>&1 &
 export MSCG_SOCKET=/run/sock
 n=0
-until mscg ping >/dev/null 2>&1; do
-	sleep 0.3
+until [ -S /run/sock ] && mscg ping >/dev/null 2>&1; do
+	sleep 0.1
 	n=$((n + 1))
-	[ $n -lt 400 ] || { sed 's/^/PC log /' /tmp/log; break; }
+	[ $n -lt 1200 ] || { sed 's/^/PC log /' /tmp/log; break; }
 done
 echo "PC serving"
 mscg events -f --json | while read -r line; do echo "PC event $line"; done &
-read -r boot </proc/sys/kernel/random/boot_id
 n=0
 while :; do
 	n=$((n + 1))
