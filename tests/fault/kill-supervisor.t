@@ -81,11 +81,14 @@ class Round:
         """A job that runs loses its supervisor."""
         job, pid = self.rng.choice(self.running())
         pids = members(self.world, job)
-        supervisor = parent_of(pid)
-        if supervisor not in supervisors(self.world):
-            self.v.add("broken", "job %s: its parent %d is no supervisor" % (job, supervisor))
-            return
         self.died.add(job)
+        try:
+            supervisor = parent_of(pid)
+        except OSError:
+            return # gone meanwhile
+        if supervisor not in supervisors(self.world):
+            self.orphan(job, pid)
+            return
         self.kill(supervisor)
         begin = time.monotonic()
         while True:
@@ -102,6 +105,14 @@ class Round:
         left = [p for p in pids if alive(p)]
         if left or members(self.world, job):
             self.v.add("broken", "job %s: processes survive: %s" % (job, left))
+
+    def orphan(self, job, pid):
+        """Its supervisor is one that early() killed a moment ago."""
+        end = time.monotonic() + LIMIT
+        while alive(pid) and time.monotonic() < end:
+            time.sleep(0.005)
+        if alive(pid):
+            self.v.add("broken", "job %s runs on without its supervisor" % job)
 
     def early(self):
         """Any supervisor, while jobs are being started."""
