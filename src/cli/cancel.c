@@ -96,30 +96,15 @@ static int select_by_name(const struct cli *cli, const char *name, json_t *param
 	return r;
 }
 
-/* The exit status of the first that could not be cancelled. */
 static int print_result(const struct cli *cli, const struct cancel_options *o, const json_t *reply)
 {
-	const json_t *cancelled = json_object_get(reply, "cancelled"), *errors = json_object_get(reply, "errors"), *one;
-	int status = CLI_OK;
-	size_t i;
+	char word[32] = "Cancelled";
 
-	if (cli->json)
-		print_json(reply);
-	else
-		json_array_foreach(cancelled, i, one) {
-			if (o->signal)
-				printf("Sent %s to job %s\n", signal_name(o->signal), json_string_value(one));
-			else
-				printf("Cancelled job %s\n", json_string_value(one));
-		}
-	json_array_foreach(errors, i, one) {
-		cli_error("%s", jtext(one, "message", "?"));
-		if (!status)
-			status = cli_exit_status_named(jtext(one, "error", ""));
-	}
-	if (!json_array_size(cancelled) && !json_array_size(errors) && !cli->json)
+	if (o->signal)
+		snprintf(word, sizeof word, "Sent %s to", signal_name(o->signal));
+	if (!json_array_size(json_object_get(reply, "cancelled")) && !json_array_size(json_object_get(reply, "errors")) && !cli->json)
 		cli_error("no job matches");
-	return status;
+	return cli_print_acted(cli, reply, "cancelled", word);
 }
 
 static int cancel_run(struct cli *cli, void *options, char **words)

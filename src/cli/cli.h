@@ -174,6 +174,13 @@ bool cli_is_away(int code);
  * NULL with a usage error printed. */
 json_t *cli_job_ids(const struct cli *cli, char *const *words);
 
+/* -- verbs that do one thing to jobs (act.c) --------------------------------------------------------------------- */
+
+/* Asks `method` for the jobs of `words`, and prints what came of it. An exit status: that of the first job that was refused. */
+int cli_act(const struct cli *cli, unsigned flags, const char *method, const char *done, const char *word, char *const *words);
+/* The second half: a line for each job in the list `done` of the reply ("Held job 12", of word "Held"), one for each error. */
+int cli_print_acted(const struct cli *cli, const json_t *reply, const char *done, const char *word);
+
 /* -- printing (output.c, table.c) ------------------------------------------------------------------------------- */
 
 /* An object for a person or a program to read, with a newline; borrowed. */

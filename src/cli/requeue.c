@@ -1,40 +1,10 @@
 /* mscg requeue: jobs are to run again. */
 #include "cli.h"
 
-/* The exit status of the first that could not be. */
-static int print_result(const struct cli *cli, const json_t *reply)
-{
-	const json_t *one;
-	int status = CLI_OK;
-	size_t i;
-
-	if (cli->json)
-		print_json(reply);
-	else
-		json_array_foreach(json_object_get(reply, "requeued"), i, one)
-			printf("Requeued job %s\n", json_string_value(one));
-	json_array_foreach(json_object_get(reply, "errors"), i, one) {
-		cli_error("%s", jtext(one, "message", "?"));
-		if (!status)
-			status = cli_exit_status_named(jtext(one, "error", ""));
-	}
-	return status;
-}
-
 static int requeue_run(struct cli *cli, void *options, char **words)
 {
-	json_t *ids = cli_job_ids(cli, words), *reply;
-	int r;
-
 	(void)options;
-	if (!ids)
-		return CLI_USAGE;
-	r = cli_ask(cli, 0, "Requeue", json_pack("{s:o}", "ids", ids), &reply);
-	if (r)
-		return r;
-	r = print_result(cli, reply);
-	json_decref(reply);
-	return r;
+	return cli_act(cli, 0, "Requeue", "requeued", "Requeued", words);
 }
 
 const struct verb verb_requeue = {

@@ -21,34 +21,6 @@ static const struct list_verb *list_verb(const struct request *r)
 	return &list_verbs[i];
 }
 
-static void list_answer(struct request *r, const struct core_answer *answer)
-{
-	const char *done = list_verb(r)->done;
-	char id[MSCG_ID_TEXT];
-	json_t *item;
-
-	mscg_id_format(answer->id, id);
-	item = answer->code < 0 ? json_pack("{s:s, s:s, s:s}", "id", id, "error", wire_error_by_code(answer->code)->name, "message",
-	                                    answer->text)
-	                        : json_string(id);
-	json_array_append_new(json_object_get(r->result, answer->code < 0 ? "errors" : done), item);
-	if (!r->awaiting)
-		request_reply(r, json_incref(r->result));
-}
-
-__attribute__((format(printf, 4, 5))) static void refuse_one(struct request *r, struct mscg_id id, int code, const char *format, ...)
-{
-	struct core_answer answer = { .code = code, .id = id };
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(answer.text, sizeof answer.text, format, args);
-	va_end(args);
-	r->awaiting++; /* so that the answer is not taken for the last */
-	list_answer(r, &answer);
-	r->awaiting--;
-}
-
 static void list_one(struct request *r, struct mscg_id id, const struct list_verb *verb)
 {
 	const struct mscg_job *job = core_find(r->d->core, id);
@@ -57,11 +29,10 @@ static void list_one(struct request *r, struct mscg_id id, const struct list_ver
 	char text[MSCG_ID_TEXT];
 	int code;
 
-	mscg_id_format(id, text);
 	if (!job) {
-		refuse_one(r, id, -ESRCH, "no job %s that is pending or running", text);
+		many_refuse(r, id, -ESRCH, "no job %s that is pending or running", mscg_id_format(id, text));
 	} else if ((code = access_act(r->client, request_verb(r), id, job, &error)) < 0) {
-		refuse_one(r, id, code, "%s", error.text);
+		many_refuse(r, id, code, "%s", error.text);
 	} else {
 		input.admin = client_is_operator(r->client) && (verb->undoes || job->uid != r->client->peer.uid);
 		turn_add(r->d, &input, NULL, r);
@@ -71,29 +42,21 @@ static void list_one(struct request *r, struct mscg_id id, const struct list_ver
 void list_change_start(struct request *r)
 {
 	const struct list_verb *verb = list_verb(r);
-	_cleanup_strv_ char **texts = NULL;
 	_cleanup_free_ struct mscg_id *ids = NULL;
 	struct mscg_error error;
-	int code = wire_need(wire_get_strv(r->parameters, "ids", &texts, &error), "ids", &error);
-	size_t n = strv_length(texts);
+	uint32_t n = 0;
+	int code = many_ids(r, &ids, &n, &error);
 
-	ids = xcalloc(n + 1, sizeof *ids);
-	for (size_t i = 0; code >= 0 && i < n; i++)
-		code = mscg_id_parse(texts[i], &ids[i], &error);
-	if (code >= 0 && n == 0)
-		code = mscg_error_set(&error, -EINVAL, "ids is empty: which jobs?");
 	if (code < 0) {
 		request_fail(r, code, &error);
 		return;
 	}
 	if (!request_store_is_well(r))
 		return;
-	r->answer = list_answer;
-	r->result = json_pack("{s:[], s:[]}", verb->done, "errors");
-	for (size_t i = 0; i < n; i++)
+	many_begin(r, verb->done);
+	for (uint32_t i = 0; i < n; i++)
 		list_one(r, ids[i], verb);
-	if (!r->awaiting)
-		request_reply(r, json_incref(r->result));
+	many_end(r);
 }
 
 /* -- Update ------------------------------------------------------------------------------------------------------- */
