@@ -157,6 +157,7 @@ struct mscg_range {
 	uint32_t first, last, step;
 };
 #define MSCG_ARRAY_TASKS_MAX  10000000u /* tasks in one array */
+#define MSCG_RETRIES_MAX      1000u     /* of one job by itself (--max-retries) */
 #define MSCG_ARRAY_INDEX_MAX  4000000000u
 
 /* What was asked. All pointers are owned by the spec; NULL means "not given". */

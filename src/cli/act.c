@@ -12,6 +12,8 @@ int cli_print_acted(const struct cli *cli, const json_t *reply, const char *done
 	else
 		json_array_foreach(json_object_get(reply, done), i, one)
 			printf("%s job %s\n", word, json_string_value(one));
+	if (!cli->json && jhas(reply, "omitted"))
+		printf("... and %lld more\n", (long long)jint(reply, "omitted", 0));
 	json_array_foreach(json_object_get(reply, "errors"), i, one) {
 		cli_error("%s", jtext(one, "message", "?"));
 		if (!status)

@@ -6,7 +6,17 @@
 struct waiters {
 	struct mscg_id *id;
 	uint32_t n, cap;
+	bool unsorted;
 };
+
+static int by_id(const void *a, const void *b)
+{
+	const struct mscg_id *x = a, *y = b;
+
+	if (x->job != y->job)
+		return x->job < y->job ? -1 : 1;
+	return x->task < y->task ? -1 : x->task > y->task;
+}
 
 static void wait_for(struct core *core, struct entry *e, uint32_t job)
 {
@@ -19,6 +29,7 @@ static void wait_for(struct core *core, struct entry *e, uint32_t job)
 	if (w->n && mscg_id_equal(w->id[w->n - 1], e->job.id))
 		return;
 	GROW(w->id, w->n, w->cap);
+	w->unsorted |= w->n && by_id(&w->id[w->n - 1], &e->job.id) > 0;
 	w->id[w->n++] = e->job.id;
 }
 
@@ -223,22 +234,15 @@ static void tell(struct core *core, struct entry *e, const struct mscg_job *on, 
 	gate_consider(core, e);
 }
 
-static int by_id(const void *a, const void *b)
-{
-	const struct mscg_id *x = a, *y = b;
-
-	if (x->job != y->job)
-		return x->job < y->job ? -1 : 1;
-	return x->task < y->task ? -1 : x->task > y->task;
-}
-
 /* In the order of their numbers: after a restart they stand in another one here. */
 static void tell_all(struct core *core, const struct mscg_job *on, bool ended)
 {
 	struct waiters *w = ids_get(&core->waited, on->id.job);
 
-	if (w)
+	if (w && w->unsorted)
 		qsort(w->id, w->n, sizeof *w->id, by_id);
+	if (w)
+		w->unsorted = false;
 	for (uint32_t i = 0; w && i < w->n; i++) {
 		struct entry *e = entry_find(core, w->id[i]);
 

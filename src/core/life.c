@@ -394,6 +394,15 @@ static char *attempt_text(const struct mscg_job *job, const struct ending *endin
 	                 ending->text && *ending->text ? ": " : "", ending->text ? ending->text : "");
 }
 
+/* The first few at once; what fails again and again is given more and more time, a minute at most. */
+static int64_t pause_usec(const struct mscg_job *job)
+{
+	enum { AT_ONCE = 4, LONGEST_S = 60 };
+	uint32_t more = job->flags & MSCG_JOB_REQUEUING || job->restarts < AT_ONCE ? 0 : 1 + MIN_OF(job->restarts - AT_ONCE, 8);
+
+	return more ? MIN_OF(INT64_C(1) << (more - 1), LONGEST_S) * USEC_PER_SEC : 0;
+}
+
 void life_conclude(struct core *core, struct entry *e, const struct ending *ending)
 {
 	_cleanup_free_ char *text = NULL;
@@ -404,7 +413,7 @@ void life_conclude(struct core *core, struct entry *e, const struct ending *endi
 	}
 	text = attempt_text(&e->job, ending);
 	out_action(core, e, MSCG_ACTION_REMOVE)->state = (uint8_t)ending->state;
-	life_back(core, e, MSCG_EVENT_REQUEUED, ending->reason, 0, text);
+	life_back(core, e, MSCG_EVENT_REQUEUED, ending->reason, pause_usec(&e->job), text);
 }
 
 static const char requeued_text[] = "requeued on request";
@@ -463,7 +472,7 @@ void life_requeue(struct core *core, const struct core_input *in)
 		snprintf(text, sizeof text, "job %s has just ended: try again", mscg_id_format(in->id, id));
 	} else if ((r = may_requeue(job, text)) == 0 && e) {
 		requeue_running(core, e);
-	} else if (r == 0) {
+	} else if (r == 0 && (r = user_admits(core, job->uid, 1, text)) == 0) {
 		requeue_ended(core, job);
 	}
 	out_answer(core, in->token, in->id, r, CORE_RESIZE_NONE, true, "%s", text);

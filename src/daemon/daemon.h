@@ -113,6 +113,7 @@ struct request {
 	json_t        *parameters; /* of the call */
 	json_t        *result;     /* what was gathered so far */
 	const char    *done;       /* many.c: the list in it of what was done */
+	size_t         listed;     /* many.c: bytes of its lists, about */
 	void         (*answer)(struct request *r, const struct core_answer *answer);
 	void         (*drained)(struct request *r);  /* the client's output is out: a stream may go on */
 	void         (*abandon)(struct request *r);  /* the client has gone; NULL: runs to its end unseen */
@@ -153,7 +154,8 @@ void attached_drop(struct daemon *d, struct mscg_id id);
 /* -- many.c: requests about several jobs, each of which may be refused by itself -- */
 /* The `ids` of a call; the caller frees them. -EINVAL with text. */
 int  many_ids(const struct request *r, struct mscg_id **ret, uint32_t *ret_n, struct mscg_error *error);
-/* What the core answers until many_end() and after it is gathered: {done: [id...], errors: [{id, error, message}...]}. */
+/* What the core answers until many_end() and after it is gathered: {done: [id...], errors: [{id, error, message}...]}, and
+ * "omitted", how many more there are, where a message has no room for all. */
 void many_begin(struct request *r, const char *done);
 __attribute__((format(printf, 4, 5))) void many_refuse(struct request *r, struct mscg_id id, int code, const char *format, ...);
 /* All are under way: the last answer sends the reply; without any, this does. */

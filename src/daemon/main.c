@@ -115,6 +115,7 @@ void daemon_shutdown(struct daemon *d, bool when_idle)
 	sd_event_source *leave;
 
 	sd_notify(0, "STOPPING=1");
+	d->upgrading = false; /* who is told to stop does not go on as another */
 	if (when_idle && !daemon_is_idle(d)) {
 		d->shutting_down = true;
 		return;

@@ -18,6 +18,7 @@ static void read_rows(struct work *work, struct store *store)
 	for (uint32_t i = 0; i < q->n && q->result >= 0; i++) {
 		int r = store_get(store, q->ids[i], &q->records[i], &q->error);
 
+		mscg_spec_free(steal(&q->records[i].spec)); /* not needed, and may be large */
 		q->result = r == -ENOENT ? 0 : r;
 	}
 }

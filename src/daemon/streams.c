@@ -108,6 +108,7 @@ static void wait_run(struct work *work, struct store *store)
 			w->n = i;
 			return;
 		}
+		mscg_spec_free(steal(&w->records[i].spec)); /* not needed, and may be large */
 	}
 }
 
@@ -170,16 +171,13 @@ static void wait_done(struct work *work, void *ctx)
 
 void wait_start(struct request *r)
 {
-	_cleanup_strv_ char **names = NULL;
+	_cleanup_free_ struct mscg_id *ids = NULL;
 	struct mscg_error error;
-	int code = wire_get_strv(r->parameters, "ids", &names, &error);
+	uint32_t n = 0;
+	int code = many_ids(r, &ids, &n, &error);
 
-	if (code >= 0 && strv_length(names) == 0)
-		code = mscg_error_set(&error, -EINVAL, "parameter 'ids' is missing: wait for which jobs?");
-	size_t n = code < 0 ? 0 : strv_length(names);
-	_cleanup_free_ struct mscg_id *ids = xcalloc(n + 1, sizeof *ids);
-	for (size_t i = 0; i < n && code >= 0; i++)
-		code = mscg_id_parse(names[i], &ids[i], &error);
+	if (code >= 0 && n == 0)
+		code = mscg_error_set(&error, -EINVAL, "parameter 'ids' is empty: wait for which jobs?");
 	if (code < 0) {
 		request_fail(r, code, &error);
 		return;
@@ -188,7 +186,7 @@ void wait_start(struct request *r)
 
 	r->abandon = wait_abandon;
 	w->ids     = xcalloc(n, sizeof *w->ids);
-	for (size_t i = 0; i < n; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		const struct mscg_job *job = core_find(r->d->core, ids[i]);
 
 		if (job && client_sees(r->client, job->uid) && (mscg_id_equal(job->id, ids[i]) || core_task_waits(r->d->core, ids[i])))

@@ -136,6 +136,30 @@ static void batch_run(struct work *work, struct store *store)
 
 /* -- act and reply ------------------------------------------------------------------------------------------------ */
 
+/* What was attached and is not any more (its client has gone, or another mscgd had its descriptors) runs for nobody. */
+static void refuse_start(struct daemon *d, const struct mscg_action *a)
+{
+	struct mscg_report report = { .kind = MSCG_REPORT_START_FAILED, .id = a->id, .attempt = a->attempt, .errno_value = ENOTCONN,
+	                              .time_usec = clock_real_usec(), .text = "cannot start: whoever ran it is not there any more" };
+
+	mscg_usage_init(&report.usage);
+	turn_add_report(d, &report);
+}
+
+static void start(struct daemon *d, struct planned *p)
+{
+	const struct mscg_action *a = &p->action;
+	int stdio[3] = { -1, -1, -1 };
+	bool attached = p->spec->spec->attached;
+
+	if (attached && !attached_take(d, a->id, stdio)) {
+		refuse_start(d, a);
+		return;
+	}
+	spec_cache_add(d, a->id.job, p->spec);
+	d->engine->ops->start(d->engine, a, p->spec->spec, attached ? stdio : NULL);
+}
+
 static void act(struct daemon *d, struct planned *p)
 {
 	const struct engine_ops *ops;
@@ -145,14 +169,7 @@ static void act(struct daemon *d, struct planned *p)
 		return;
 	ops = d->engine->ops;
 	switch (a->kind) {
-	case MSCG_ACTION_START: {
-		int stdio[3] = { -1, -1, -1 };
-		bool attached = p->spec->spec->attached && attached_take(d, a->id, stdio);
-
-		spec_cache_add(d, a->id.job, p->spec);
-		ops->start(d->engine, a, p->spec->spec, attached ? stdio : NULL);
-		break;
-	}
+	case MSCG_ACTION_START: start(d, p); break;
 	case MSCG_ACTION_RESIZE: ops->resize(d->engine, a); break;
 	case MSCG_ACTION_SIGNAL: ops->signal(d->engine, a); break;
 	case MSCG_ACTION_KILL: ops->kill(d->engine, a); break;

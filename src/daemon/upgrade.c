@@ -187,6 +187,10 @@ void upgrade_start(struct request *r)
 		request_fail(r, -EBUSY, (mscg_error_set(&error, -EBUSY, "an upgrade is under way already"), &error));
 		return;
 	}
+	if (d->shutting_down) {
+		request_failf(r, -EBUSY, "mscgd is shutting down: no upgrade");
+		return;
+	}
 	d->upgrade  = xmalloc(sizeof *d->upgrade);
 	*d->upgrade = (struct upgrade){ .d = d, .request = r, .output = -1 };
 	log_line(LOG_NOTICE, "upgrade to %s: jobs go on", d->argv[0]);

@@ -40,7 +40,7 @@ const struct spec_field wire_spec_fields[] = {
 	FIELD(hold, BOOL, 0),
 	NAMED(begin, TIME, begin_usec, 0),
 	NAMED(deadline, TIME, deadline_usec, 0),
-	FIELD(max_retries, U32, 0, UINT32_MAX),
+	FIELD(max_retries, U32, 0, MSCG_RETRIES_MAX),
 	FIELD(log_max, U64, 0, INT64_MAX),
 };
 _Static_assert(ARRAY_SIZE(wire_spec_fields) == SPEC_FIELDS_N, "SPEC_FIELDS_N counts the rows");
