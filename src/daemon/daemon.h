@@ -264,6 +264,7 @@ void upgrade_close(struct daemon *d);
 /* -- handover.c: one program takes the place of another in this process -- */
 struct handover {
 	int      listen_fd, asker_fd, previous_fd; /* -1: none */
+	int      supervisor_fd; /* mscg-supervise of the one before, of ours when we are back; -1: not known */
 	int     *clients;
 	uint32_t clients_n, clients_cap;
 	char    *before; /* version */
@@ -328,6 +329,7 @@ struct daemon {
 	bool              upgrading; /* leaves for another program when what is under way is done */
 	struct upgrade   *upgrade;
 	struct handover   handover;
+	int               supervisor_fd; /* the program that belongs to this one, whatever is installed meanwhile; -1: none */
 	int               listen_fd, spare_fd; /* the latter is there to be given up */
 	sd_event_source  *listen_source;
 	struct client    *clients;

@@ -12,11 +12,12 @@
 #define FDS_VARIABLE    "MSCG_HANDOVER"         /* numbers: socket, who asked, program before, connections; -1: none */
 #define BEFORE_VARIABLE "MSCG_HANDOVER_BEFORE"  /* its version */
 #define ARGUMENT_VARIABLE "MSCG_HANDOVER_ARG%zu" /* how it was executed */
+#define SUPERVISOR_VARIABLE "MSCG_HANDOVER_SUPERVISOR" /* number: its mscg-supervise */
 #define FAILED_VARIABLE "MSCG_HANDOVER_FAILED"  /* why the new program did not come up */
 
 void handover_init(struct handover *h)
 {
-	*h = (struct handover){ .listen_fd = -1, .asker_fd = -1, .previous_fd = -1 };
+	*h = (struct handover){ .listen_fd = -1, .asker_fd = -1, .previous_fd = -1, .supervisor_fd = -1 };
 }
 
 void handover_clear(struct handover *h)
@@ -24,6 +25,7 @@ void handover_clear(struct handover *h)
 	cleanup_close(&h->listen_fd);
 	cleanup_close(&h->asker_fd);
 	cleanup_close(&h->previous_fd);
+	cleanup_close(&h->supervisor_fd);
 	for (uint32_t i = 0; i < h->clients_n; i++)
 		close(h->clients[i]);
 	free(h->clients);
@@ -77,6 +79,12 @@ static void pass_on(const struct handover *h)
 
 		setenv(name, h->argv[i], 1);
 	}
+	if (h->supervisor_fd >= 0) {
+		_cleanup_free_ char *number = xasprintf("%d", h->supervisor_fd);
+
+		fcntl(h->supervisor_fd, F_SETFD, 0);
+		setenv(SUPERVISOR_VARIABLE, number, 1);
+	}
 	setenv(BEFORE_VARIABLE, h->before, 1);
 	if (h->failed)
 		setenv(FAILED_VARIABLE, h->failed, 1);
@@ -88,6 +96,8 @@ void handover_execute(struct daemon *d)
 
 	h->previous_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	h->before      = xstrdup(MSCG_VERSION);
+	if (d->supervisor_fd >= 0)
+		keep(&h->supervisor_fd, d->supervisor_fd);
 	for (char **a = d->argv; *a; a++)
 		strv_add(&h->argv, *a);
 	pass_on(h);
@@ -154,7 +164,7 @@ static char *take_text(const char *name)
 
 void handover_take(struct daemon *d)
 {
-	_cleanup_free_ char *list = take_text(FDS_VARIABLE);
+	_cleanup_free_ char *list = take_text(FDS_VARIABLE), *supervisor = take_text(SUPERVISOR_VARIABLE);
 	struct handover *h = &d->handover;
 	const char *next = list;
 
@@ -173,6 +183,8 @@ void handover_take(struct daemon *d)
 	h->listen_fd   = take_fd(&next);
 	h->asker_fd    = take_fd(&next);
 	h->previous_fd = take_fd(&next);
+	if (supervisor)
+		h->supervisor_fd = take_fd(&(const char *){ supervisor });
 	while (*next == ' ') {
 		int fd = take_fd(&next);
 

@@ -16,6 +16,7 @@
 #include "src/base/parse.h"
 #include "src/engine/fake.h"
 #include "src/engine/local.h"
+#include "src/runner/runner.h"
 
 void log_line(int priority, const char *format, ...)
 {
@@ -233,6 +234,16 @@ static int on_hup(sd_event_source *source, const struct signalfd_siginfo *info, 
 
 /* -- set-up ------------------------------------------------------------------------------------------------------- */
 
+/* Its own, also where another is installed by now: they say to each other what only one version understands. */
+static int open_supervisor(struct daemon *d, struct mscg_error *error)
+{
+	if (d->handover.failed && d->handover.supervisor_fd >= 0)
+		d->supervisor_fd = steal_fd(&d->handover.supervisor_fd);
+	else
+		d->supervisor_fd = runner_open_supervisor(NULL, error);
+	return MIN_OF(d->supervisor_fd, 0);
+}
+
 static int open_engine(struct daemon *d, struct mscg_cpuset *allowed, struct mscg_error *error)
 {
 	const struct config *c = &d->config;
@@ -247,8 +258,12 @@ static int open_engine(struct daemon *d, struct mscg_cpuset *allowed, struct msc
 		.warn_only   = c->missing_controllers == MISSING_WARN,
 		.unkillable_timeout_s = (uint32_t)c->unkillable_timeout,
 	};
-	int r = streq(c->engine, "fake") ? fake_open(&d->engine, error) : local_open(&d->engine, &local, allowed, &d->warnings, error);
+	bool fake = streq(c->engine, "fake");
+	int r = fake ? 0 : open_supervisor(d, error);
 
+	local.supervisor_fd = d->supervisor_fd;
+	if (r == 0)
+		r = fake ? fake_open(&d->engine, error) : local_open(&d->engine, &local, allowed, &d->warnings, error);
 	if (r < 0)
 		return r;
 	d->engine->report = on_report;
@@ -411,7 +426,7 @@ static int run_once(struct daemon *d, struct mscg_error *error)
 
 int main(int argc, char **argv)
 {
-	struct daemon d = { .listen_fd = -1, .spare_fd = -1, .argc = argc, .argv = argv };
+	struct daemon d = { .listen_fd = -1, .spare_fd = -1, .supervisor_fd = -1, .argc = argc, .argv = argv };
 	struct mscg_error error = { 0 };
 
 	/* A reply that lacks a part is worse than a daemon that is started again. */
@@ -459,5 +474,6 @@ int main(int argc, char **argv)
 		handover_return(&d, &error);
 	}
 	handover_clear(&d.handover);
+	cleanup_close(&d.supervisor_fd);
 	return r;
 }

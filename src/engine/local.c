@@ -334,7 +334,7 @@ static int open_runner(struct local *l, const struct local_config *config, struc
 {
 	_cleanup_free_ char *dir = xasprintf("%s/runner", l->runtime_dir);
 	struct runner_config rc = {
-		.runtime_dir = dir, .supervisors_cgroup_fd = l->supervisors.fd, .slots = config->slots, .spare = config->spare,
+		.runtime_dir = dir, .supervisor_fd = config->supervisor_fd, .supervisors_cgroup_fd = l->supervisors.fd, .slots = config->slots, .spare = config->spare,
 	};
 	int r = fd_make_dirs(dir, 0700);
 

@@ -8,6 +8,7 @@
 struct local_config {
 	const char *runtime_dir; /* <runtime_dir>/slots, supervisor.N, jobs/<id>/control */
 	const char *cgroup_root; /* NULL: found (root: <top>/mscg.slice or systemd's mscg-jobs.service; user: delegated one) */
+	int         supervisor_fd; /* from runner_open_supervisor, borrowed; 0: opened here */
 	const char *instance;    /* stamp of the jobs root */
 	uint32_t    slots, spare;
 	const char *isolate;     /* of jobs that do not say; mscg_isolate_parse */

@@ -138,6 +138,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "mscg-supervise is started by mscgd, and by nobody else\n");
 		return 2;
 	}
+	prctl(PR_SET_NAME, "mscg-supervise", 0, 0, 0); /* who is executed by a descriptor is called by its number */
 	setsid(); /* fails only where it is done already */
 	s->pid          = getpid();
 	s->reset_oom    = lower_oom_score(); /* while /proc/self is ours: that ends with dumpable */

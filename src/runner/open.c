@@ -79,15 +79,11 @@ static int open_slots(struct runner *r, struct mscg_error *error)
 }
 
 /* Beside our own program, as in a build; or where an installation puts it. */
-static int find_supervisor(struct runner *r, const char *path, struct mscg_error *error)
+static int open_installed(struct mscg_error *error)
 {
 	static const char *const places[] = { "mscg-supervise", "../libexec/mscg/mscg-supervise",
 	                                      "../lib/mscg/mscg-supervise", "../mscg-supervise" };
 	char self[4096];
-	if (path) {
-		r->supervisor_path = xstrdup(path);
-		return 0;
-	}
 	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
 	if (n < 0)
 		return mscg_error_set(error, -errno, "cannot find our own program in /proc: %m");
@@ -96,26 +92,41 @@ static int find_supervisor(struct runner *r, const char *path, struct mscg_error
 	if (slash)
 		*slash = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		char *file = xasprintf("%s/%s", self, places[i]);
-		if (access(file, X_OK) == 0) {
-			r->supervisor_path = file;
-			return 0;
-		}
-		free(file);
+		_cleanup_free_ char *file = xasprintf("%s/%s", self, places[i]);
+		int fd = access(file, X_OK) == 0 ? open(file, O_PATH | O_CLOEXEC) : -1;
+		if (fd >= 0)
+			return fd;
 	}
 	return mscg_error_set(error, -ENOENT, "mscg-supervise is neither in %.100s nor in ../libexec/mscg beside it",
 	                      self);
+}
+
+int runner_open_supervisor(const char *path, struct mscg_error *error)
+{
+	if (!path)
+		return open_installed(error);
+	int fd = open(path, O_PATH | O_CLOEXEC);
+	return fd >= 0 ? fd : mscg_error_set(error, -errno, "cannot open %.200s: %m", path);
+}
+
+static int take_supervisor(struct runner *r, const struct runner_config *config, struct mscg_error *error)
+{
+	if (config->supervisor_fd <= 0)
+		r->supervisor_fd = runner_open_supervisor(config->supervisor_path, error);
+	else if ((r->supervisor_fd = fcntl(config->supervisor_fd, F_DUPFD_CLOEXEC, 0)) < 0)
+		return mscg_error_set(error, -errno, "cannot keep mscg-supervise open: %m");
+	return MIN_OF(r->supervisor_fd, 0);
 }
 
 int runner_open(struct runner **ret, const struct runner_config *config, struct mscg_error *error)
 {
 	struct runner *r = xcalloc(1, sizeof *r);
 	*r = (struct runner){
-		.file = SLOT_FILE_NONE, .dir_fd = -1, .lock_fd = -1, .null_fd = -1, .epoll_fd = -1,
+		.file = SLOT_FILE_NONE, .dir_fd = -1, .lock_fd = -1, .null_fd = -1, .epoll_fd = -1, .supervisor_fd = -1,
 		.supervisors_cgroup_fd = config->supervisors_cgroup_fd,
 		.config_slots = config->slots, .spare = config->spare,
 	};
-	int result = find_supervisor(r, config->supervisor_path, error);
+	int result = take_supervisor(r, config, error);
 	if (result == 0)
 		result = open_directory(r, config->runtime_dir, error);
 	if (result == 0)
@@ -174,9 +185,9 @@ void runner_close(struct runner *r)
 	slot_file_close(&r->file);
 	child_stack_free(r->spawn_stack, SPAWN_STACK_SIZE);
 	cleanup_close(&r->null_fd);
+	cleanup_close(&r->supervisor_fd);
 	cleanup_close(&r->lock_fd);
 	cleanup_close(&r->dir_fd);
-	free(r->supervisor_path);
 	free(r);
 }
 

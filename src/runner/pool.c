@@ -106,7 +106,7 @@ static int spawn(struct runner *r, uint32_t index, struct mscg_error *error)
 	theirs = pair[1];
 	setsockopt(ours, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 	int ret = spawn_supervisor(&(struct spawn){
-		.path = r->supervisor_path, .slot = index, .cgroup_fd = r->supervisors_cgroup_fd,
+		.program_fd = r->supervisor_fd, .slot = index, .cgroup_fd = r->supervisors_cgroup_fd,
 		.socket_fd = theirs, .listen_fd = listening, .slots_fd = r->file.fd, .null_fd = r->null_fd,
 		.stack = r->spawn_stack, .stack_size = SPAWN_STACK_SIZE,
 	}, &pidfd, error);
@@ -123,10 +123,9 @@ static void remove_idle(struct runner *r, uint32_t index)
 		}
 }
 
-/* The one that was used longest ago. It sees the end of the connection and exits; reaped when it has. */
-static void send_home(struct runner *r)
+/* An idle one. It sees the end of the connection and exits; reaped when it has. */
+static void send_home(struct runner *r, uint32_t index)
 {
-	uint32_t index = r->idle[0];
 	remove_idle(r, index);
 	unwatch(r, &r->members[index].socket);
 	if (r->members[index].pidfd < 0)
@@ -145,14 +144,18 @@ void pool_put(struct runner *r, uint32_t index)
 	}
 	r->idle[r->n_idle++] = index;
 	while (r->n_idle > r->spare + MAX_OF(r->n_used, IDLE_AT_LEAST))
-		send_home(r);
+		send_home(r, r->idle[0]); /* used longest ago */
 }
 
 int pool_take(struct runner *r, uint32_t *ret, struct mscg_error *error)
 {
-	if (r->n_idle > 0) {
-		*ret = r->idle[--r->n_idle];
-		return 0;
+	while (r->n_idle > 0) {
+		*ret = r->idle[r->n_idle - 1];
+		if (!r->members[*ret].last) {
+			r->n_idle--;
+			return 0;
+		}
+		send_home(r, *ret);
 	}
 	if (r->n_bare == 0)
 		return mscg_error_set(error, -EAGAIN, "all %u slots are taken", r->file.n);

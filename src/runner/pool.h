@@ -34,7 +34,7 @@ struct runner {
 	char     boot_id[BOOT_ID_SIZE];
 	bool     other_boot;    /* `file` is of another boot: kept until runner_adopt */
 	int      dir_fd, lock_fd, null_fd, epoll_fd, supervisors_cgroup_fd;
-	char    *supervisor_path;
+	int      supervisor_fd; /* the program */
 	bool     incomplete;    /* see runner_is_complete */
 	uint32_t config_slots, spare;
 	struct member *members; /* one for each slot */

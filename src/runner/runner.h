@@ -19,6 +19,7 @@ struct runner;
 struct runner_config {
 	const char *runtime_dir;     /* holds the slot file and the sockets; ours alone (0700), on tmpfs */
 	const char *supervisor_path; /* mscg-supervise; NULL: beside our own executable, then libexec */
+	int         supervisor_fd;   /* it, from runner_open_supervisor, borrowed for runner_open; 0: by its path */
 	/* Where supervisors are cloned into; -1: our own cgroup. It must be one that cgroup.kill was never written to, nor
 	 * to any above it since it was made: the kernel (6.1.192, 6.12, 6.18) kills what is cloned from a cgroup into
 	 * another that was killed more or less often, and jobs' are fresh. So: removed and made anew when it is empty at
@@ -117,6 +118,9 @@ struct runner_launch {
 	int64_t     deadline_usec; /* boot clock: not at exec by then: the daemon kills the cgroup; informational for the supervisor */
 };
 
+/* The supervisors' program, which stays the same when another is installed. `path`: as in runner_config. A descriptor, or -errno
+ * with text. */
+int  runner_open_supervisor(const char *path, struct mscg_error *error);
 /* Opens the runtime directory (made if missing): makes the slot file or maps the one that is there (a file of another boot is discarded
  * after `adopt` was asked; of another version it is -EPROTONOSUPPORT with both named), takes its lock (-EBUSY). A file
  * that has another number of slots keeps it while one of them is in use. Call runner_adopt next, always. */

@@ -41,28 +41,28 @@ CHILD_CODE static void spawn_child(void *arg)
 {
 	struct plan *p = arg;
 	const struct spawn *s = p->spawn;
-	const int from[] = { s->socket_fd, s->listen_fd, s->slots_fd, s->null_fd };
-	const int to[]   = { SUPERVISOR_DAEMON_FD, SUPERVISOR_LISTEN_FD, SUPERVISOR_SLOTS_FD, STDIN_FILENO };
+	const int from[] = { s->socket_fd, s->listen_fd, s->slots_fd, s->null_fd, s->program_fd };
+	const int to[]   = { SUPERVISOR_DAEMON_FD, SUPERVISOR_LISTEN_FD, SUPERVISOR_SLOTS_FD, STDIN_FILENO, SUPERVISOR_PROGRAM_FD };
 	uint64_t  none   = 0;
-	long      fd[4], r = 0;
+	long      fd[5], r = 0;
 
 	if (p->migrate) {
 		r = sys(openat, s->cgroup_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
 		if (r >= 0)
 			r = sys(write, r, "0", 1);
 	}
-	for (int i = 0; i < 4 && r >= 0; i++)
-		r = fd[i] = sys(fcntl, from[i], F_DUPFD, SUPERVISOR_SLOTS_FD + 1);
-	for (int i = 0; i < 4 && r >= 0; i++)
-		r = sys(dup3, fd[i], to[i], 0);
+	for (int i = 0; i < 5 && r >= 0; i++)
+		r = fd[i] = sys(fcntl, from[i], F_DUPFD, SUPERVISOR_PROGRAM_FD + 1);
+	for (int i = 0; i < 5 && r >= 0; i++)
+		r = sys(dup3, fd[i], to[i], to[i] == SUPERVISOR_PROGRAM_FD ? O_CLOEXEC : 0);
 	if (r >= 0) /* stderr stays: it says why, should it not come up */
 		r = sys(dup3, STDIN_FILENO, STDOUT_FILENO, 0);
 	if (r >= 0)
-		r = sys(close_range, SUPERVISOR_SLOTS_FD + 1, ~0U, 0);
+		r = sys(close_range, SUPERVISOR_PROGRAM_FD + 1, ~0U, 0);
 	if (r >= 0) {
 		sys(rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof none);
 		atomic_store_explicit(&p->result, 1, memory_order_relaxed);
-		r = sys(execve, s->path, p->argv, p->env);
+		r = sys(execveat, SUPERVISOR_PROGRAM_FD, "", p->argv, p->env, AT_EMPTY_PATH);
 	}
 	atomic_store_explicit(&p->result, (int)r, memory_order_relaxed);
 	for (;;)
@@ -124,6 +124,6 @@ int spawn_supervisor(const struct spawn *spawn, int *ret_pidfd, struct mscg_erro
 		r = spawn_once(spawn, &plan, ret_pidfd, &sig);
 	}
 	if (r < 0)
-		return mscg_error_set(error, r, "cannot start %s: %s", spawn->path, strerror(-r));
-	return r > 0 ? 0 : mscg_error_set(error, -ECHILD, "%s was killed by signal %d before it ran", spawn->path, sig);
+		return mscg_error_set(error, r, "cannot start mscg-supervise: %s", strerror(-r));
+	return r > 0 ? 0 : mscg_error_set(error, -ECHILD, "mscg-supervise was killed by signal %d before it ran", sig);
 }

@@ -5,7 +5,7 @@
 #include "src/base/base.h"
 
 struct spawn {
-	const char *path; /* of mscg-supervise */
+	int         program_fd; /* mscg-supervise */
 	uint32_t    slot;
 	int         cgroup_fd;  /* -1: ours */
 	int         socket_fd, listen_fd, slots_fd, null_fd; /* become the supervisor's */

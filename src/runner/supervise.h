@@ -16,7 +16,8 @@
 #include "src/runner/message.h"
 #include "src/runner/spawn.h"
 
-#define SUPERVISOR_SLOTS_FD 5 /* at start only */
+#define SUPERVISOR_SLOTS_FD   5 /* at start only */
+#define SUPERVISOR_PROGRAM_FD 6 /* until exec */
 
 /* Room for argv and env of one START without asking for memory: room[0] stays free for a shell. */
 #define POINTERS_MAX 4096

@@ -127,6 +127,10 @@ ok(lines[:-1] == [str(n + 1) for n in range(len(lines) - 1)], "with every line o
 
 # -- what cannot take over does not come in its place
 version = d.call("Ping")["version"]
+with open(programs + "/new", "w") as f:
+    f.write("#!/bin/sh\nexit 1\n")
+os.chmod(programs + "/new", 0o755)
+os.rename(programs + "/new", programs + "/mscg-supervise")  # of a version that understands nothing of this one's
 first = """#!/bin/sh
 for a; do flag=$value value=$a; done
 """
@@ -149,7 +153,15 @@ for name, text, why in (
 os.unlink(programs + "/mscgd")
 r = upgraded()
 ok(r.returncode == 1 and "No such file" in r.stderr and d.show(job)["pid"] == j["pid"], "one that is gone too", r.stderr)
-ok(d.wait(d.submit("exit 7")).popitem()[1]["exit_code"] == 7, "and jobs start and end there")
+ok(d.wait(d.submit("exit 7")).popitem()[1]["exit_code"] == 7, "and jobs start and end there, with its own supervisors")
+asleep = d.submit("sleep 60")
+supervisor = int(open("/proc/%d/stat" % d.started(asleep)["pid"]).read().rsplit(")", 1)[1].split()[1])
+shown = [open("/proc/%d/%s" % (supervisor, f)).read() for f in ("comm", "cmdline")]
+ok(shown[0] == "mscg-supervise\n" and shown[1].startswith("mscg-supervise\0"), "they are called as ever", shown)
+d.call("Cancel", ids=[asleep])
+d.wait(asleep)
+shutil.copy2(os.path.join(build, "mscg-supervise"), programs + "/new")
+os.rename(programs + "/new", programs + "/mscg-supervise")
 install()
 r = upgraded()
 ok(r.returncode == 0, "a good one comes", r.stderr)
