@@ -320,7 +320,7 @@ static int open_store(struct daemon *d, struct mscg_error *error)
 	static const struct timespec again = { .tv_nsec = 10 * 1000 * 1000 };
 	int r;
 
-	for (int left = 200; (r = store_open(&d->store, d->config.state_dir, &d->info, error)) == -EAGAIN && left > 0; left--)
+	for (int left = 200; (r = store_open_trial(&d->store, d->config.state_dir, &d->info, error)) == -EAGAIN && left > 0; left--)
 		nanosleep(&again, NULL);
 	return r;
 }
@@ -350,7 +350,7 @@ static int setup(struct daemon *d, struct mscg_error *error)
 		d->engine->machine_cpus = d->machine.core.ncpus;
 	if ((r = sd_event_new(&d->loop)) < 0)
 		return mscg_error_set(error, r, "cannot make an event loop: %s", strerror(-r));
-	if ((r = turn_open(d, error)) < 0 || (r = recover_open(d, error)) < 0)
+	if ((r = turn_open(d, error)) < 0 || (r = recover_open(d, error)) < 0 || (r = store_settle(d->store, error)) < 0)
 		return r;
 	struct mscg_error short_of = {0};
 	if (!d->config.once && store_ballast_fill(d->store, &short_of) < 0)

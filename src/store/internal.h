@@ -137,6 +137,7 @@ struct store {
 	struct kept   kept;
 	char          instance[40], boot_id[40];
 	bool          created;
+	bool          on_trial; /* a migration is committed by store_settle */
 	struct text_cached text[TEXT_CACHE];
 	unsigned      text_next;
 	struct buf    pack, pack_run; /* reused */
@@ -174,7 +175,7 @@ int sql_end(struct store *store, int rc, struct mscg_error *error);
 int  store_ready(struct store *store, struct mscg_error *error); /* opens the connection again if it was lost */
 void store_disconnect(struct store *store);
 void store_mark(struct store *store);
-int  store_open_schema(struct store **ret, const char *dir, const struct schema *schema, struct store_info *ret_info,
+int  store_open_schema(struct store **ret, const char *dir, const struct schema *schema, bool on_trial, struct store_info *ret_info,
                        struct mscg_error *error);
 
 /* schema.c */

@@ -316,7 +316,7 @@ static void cleanup_store(struct store **store)
 	store_close(*store);
 }
 
-int store_open_schema(struct store **ret, const char *dir, const struct schema *schema, struct store_info *ret_info,
+int store_open_schema(struct store **ret, const char *dir, const struct schema *schema, bool on_trial, struct store_info *ret_info,
                       struct mscg_error *error)
 {
 	_cleanup_(cleanup_store) struct store *store = xcalloc(1, sizeof(*store));
@@ -327,6 +327,7 @@ int store_open_schema(struct store **ret, const char *dir, const struct schema *
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	store->dir_fd = store->lock_fd = -1;
 	store->schema = schema;
+	store->on_trial = on_trial;
 	if ((r = open_dir(store, dir, error)) < 0 ||
 	    (r = take_lock(store, &lock, error)) < 0 ||
 	    (r = sign_lock(store, lock.instance, lock.next_seq, error)) < 0 ||
@@ -361,5 +362,20 @@ int store_get_info(struct store *store, struct store_info *ret, struct mscg_erro
 
 int store_open(struct store **ret, const char *dir, struct store_info *ret_info, struct mscg_error *error)
 {
-	return store_open_schema(ret, dir, &schema_now, ret_info, error);
+	return store_open_schema(ret, dir, &schema_now, false, ret_info, error);
+}
+
+int store_open_trial(struct store **ret, const char *dir, struct store_info *ret_info, struct mscg_error *error)
+{
+	return store_open_schema(ret, dir, &schema_now, true, ret_info, error);
+}
+
+int store_settle(struct store *store, struct mscg_error *error)
+{
+	store->on_trial = false;
+	if (store->db && (sqlite3_get_autocommit(store->db) || sql_exec(store, "COMMIT", error) == 0))
+		return 0;
+	/* Made anew, in the room of the ballast where the disk is full. */
+	store_disconnect(store);
+	return ready_with_ballast(store, error);
 }

@@ -217,7 +217,8 @@ static int migrate(struct store *store, int from, struct mscg_error *error)
 	return r == 0 ? make_views(store, error) : r;
 }
 
-/* Makes or migrates in one transaction that also sets the version, so that it happened or did not. */
+/* Makes or migrates in one transaction that also sets the version, so that it happened or did not. On trial a migration is
+ * left uncommitted: its end is store_settle's. */
 static int bring_up(struct store *store, int from, struct mscg_error *error)
 {
 	char sql[96];
@@ -231,7 +232,7 @@ static int bring_up(struct store *store, int from, struct mscg_error *error)
 	snprintf(sql, sizeof(sql), "PRAGMA application_id = %d; PRAGMA user_version = %d", APPLICATION_ID, store->schema->version);
 	if (r == 0)
 		r = sql_exec(store, sql, error);
-	if (r == 0)
+	if (r == 0 && (from == 0 || !store->on_trial))
 		r = sql_exec(store, "COMMIT", error);
 	if (r < 0 && !sqlite3_get_autocommit(store->db))
 		sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);

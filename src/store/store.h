@@ -29,6 +29,10 @@ struct store_info {
  * moment it is free. A database of a newer version is -EPROTONOSUPPORT, both versions named; an older one is
  * migrated in a transaction with a copy beside it; one that is damaged is -EBADMSG. -EACCES, -EROFS, -ENOSPC with text. */
 int  store_open(struct store **ret, const char *dir, struct store_info *ret_info, struct mscg_error *error);
+/* The same for who may find yet that it cannot go on: only store_settle commits a migration, and until then nothing may be
+ * written. Closed before it, the database is as it was, and the program of before knows it. */
+int  store_open_trial(struct store **ret, const char *dir, struct store_info *ret_info, struct mscg_error *error);
+int  store_settle(struct store *store, struct mscg_error *error);
 void store_close(struct store *store);
 
 /* The counters as they are now (after a commit that failed they are asked for again). */

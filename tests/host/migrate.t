@@ -62,9 +62,19 @@ status, text = refused()
 ok(status == 1 and "accounting" in text, "a migration that fails says at what", text)
 ok(version(path) == 1 and contents(database(path)) == before, "and has changed nothing")
 
-# -- of an older one
+# -- of an older one, by a program that does not come up
 restore(dump)
 old = contents(database(path))
+whole = d.command
+d.command = [*whole, "--cgroup-root", "/sys/fs/cgroup/none/none"]
+status, text = refused()
+db = database(path)
+ok(status == 1 and "cgroup-root" in text and version(path) == 1 and contents(db) == old,
+   "a program that cannot run jobs leaves it to the one before", status, text, version(path))
+db.close()
+d.command = whole
+
+# -- of an older one
 d.start()
 d.connection = Connection(d.socket)
 copy = path + ".v1"

@@ -542,7 +542,7 @@ static int open_as(const char *dir, int version, const char *step, struct mscg_e
 	const struct schema schema = {version, steps};
 	struct store *store = NULL;
 	struct store_info info;
-	int r = store_open_schema(&store, dir, &schema, &info, error);
+	int r = store_open_schema(&store, dir, &schema, false, &info, error);
 
 	if (r == 0) {
 		assert_int_equal(query_int(store, "PRAGMA user_version"), version);
@@ -551,6 +551,43 @@ static int open_as(const char *dir, int version, const char *step, struct mscg_e
 		store_close(store);
 	}
 	return r;
+}
+
+/* Opened on trial by the program of the next version, which settles or does not. */
+static void try_next(const char *dir, bool settles)
+{
+	const char *const steps[] = {[STORE_VERSION] = "CREATE TABLE note(text); INSERT INTO note VALUES('moved')"};
+	const struct schema schema = {STORE_VERSION + 1, steps};
+	struct mscg_error error = {0};
+	struct store *store = NULL;
+	struct store_info info;
+
+	assert_ok(store_open_schema(&store, dir, &schema, true, &info, &error));
+	assert_int_equal(info.next_job_id, 31);
+	assert_int_equal(query_int(store, "PRAGMA user_version"), STORE_VERSION + 1);
+	assert_int_equal(query_int(store, "SELECT count(*) FROM job"), 30);
+	if (settles) {
+		assert_ok(store_settle(store, &error));
+		assert_ok(fill(store, 31, 2, &error));
+	}
+	store_close(store);
+}
+
+static void test_trial(void **state)
+{
+	struct mscg_error error = {0};
+	struct store *store = open_store(*state, NULL);
+
+	assert_ok(fill(store, 1, 30, &error));
+	store_close(store);
+	try_next(*state, false);
+	store = open_store(*state, NULL);
+	assert_int_equal(query_int(store, "PRAGMA user_version"), STORE_VERSION);
+	assert_int_equal(query_int(store, "SELECT count(*) FROM sqlite_schema WHERE name = 'note'"), 0);
+	assert_int_equal(query_int(store, "SELECT count(*) FROM job"), 30);
+	store_close(store);
+	try_next(*state, true);
+	assert_fails(try_open(*state, &error), -EPROTONOSUPPORT, "has version");
 }
 
 static void test_migration(void **state)
@@ -746,6 +783,7 @@ int main(void)
 		T(test_full_disk_at_work),
 		T(test_read_only),
 		T(test_migration),
+		T(test_trial),
 		T(test_damage),
 	};
 
