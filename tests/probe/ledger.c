@@ -1,4 +1,5 @@
-/* ledger DIR NONCE [MS]: the oracle's job. Appends "JOB ATTEMPT BOOT NONCE PID" to DIR/ledger with one write and an fsync,
+/* ledger DIR NONCE [MS]: the oracle's job. Appends "JOB ATTEMPT BOOT NONCE PID" to DIR/ledger with one write and an fsync
+ * (of a size that no page ends in the middle of: a power cut leaves all of it or nothing),
  * holds DIR/lock.NONCE, waits MS milliseconds, and ends as its id says: ledger_end() in tests/fault/oracle.py is the same
  * function. A second copy that runs at the same time finds the lock taken and appends "TWICE …" instead. */
 #include <errno.h>
@@ -42,15 +43,16 @@ static void end(const char *job)
 static void note(int dir, const char *word, const char *job, const char *nonce)
 {
 	const char *attempt = getenv("MSCG_RESTART_COUNT");
-	char boot[40] = "", line[300];
+	char boot[40] = "", text[300], line[300];
 	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY);
 
 	if (fd < 0 || read(fd, boot, 36) != 36)
 		_exit(124);
 	close(fd);
-	int n = snprintf(line, sizeof line, "%s%s %s %s %s %d\n", word, job, attempt ? attempt : "0", boot, nonce, (int)getpid());
+	snprintf(text, sizeof text, "%s%s %s %s %s %d", word, job, attempt ? attempt : "0", boot, nonce, (int)getpid());
+	int n = snprintf(line, sizeof line, "%-127s\n", text);
 	fd = openat(dir, "ledger", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
-	if (fd < 0 || write(fd, line, (size_t)n) != n || fsync(fd) < 0)
+	if (n != 128 || fd < 0 || write(fd, line, (size_t)n) != n || fsync(fd) < 0)
 		_exit(124);
 	close(fd);
 }
