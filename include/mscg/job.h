@@ -123,7 +123,8 @@ enum mscg_part {
 	MSCG_ISOLATE_STRICT  = (1 << MSCG_PART_COUNT) - 1,
 	MSCG_ISOLATE_DEFAULT = MSCG_ISOLATE_STRICT & ~(MSCG_PART_NET | MSCG_PART_READONLY),
 };
-/* "default", "strict", "none", or parts: "ipc,seccomp"; as bits of enum mscg_part. */
+/* "default", "strict", "none", or parts: "ipc,seccomp"; as bits of enum mscg_part. readonly brings mount with it, and mount
+ * cgroup, whose tree is mounted, which an ordinary user may do only in a namespace of its own. */
 MSCG_PUBLIC int mscg_isolate_parse(const char *text, uint32_t *ret, struct mscg_error *error);
 
 /* What a job's system call filter lets through only when the job asks for it. */

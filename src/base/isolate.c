@@ -64,7 +64,13 @@ int mscg_isolate_parse(const char *text, uint32_t *ret, struct mscg_error *error
 		}
 	if (!*text)
 		return mscg_error_set(error, -EINVAL, "an empty isolation: expected default, strict, none, or parts of it");
-	return parse(parts, MSCG_PART_COUNT, "is no part of a sandbox: expected default, strict, none, or some of", text, ret, error);
+	int r = parse(parts, MSCG_PART_COUNT, "is no part of a sandbox: expected default, strict, none, or some of", text, ret, error);
+
+	if (r == 0 && *ret & MSCG_PART_READONLY)
+		*ret |= MSCG_PART_MOUNT;
+	if (r == 0 && *ret & MSCG_PART_MOUNT)
+		*ret |= MSCG_PART_CGROUP;
+	return r;
 }
 
 const char *mscg_allow_name(enum mscg_allow_bit bit)

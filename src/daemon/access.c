@@ -93,3 +93,27 @@ int access_act(const struct client *c, const char *verb, struct mscg_id id, cons
 		return mscg_error_set(error, -EPERM, "job %s belongs to somebody else", text);
 	return mscg_error_set(error, -EPERM, "job %s belongs to uid %u", text, job->uid);
 }
+
+int access_isolation(const struct client *client, const char *verb, struct mscg_spec *spec, struct mscg_error *error)
+{
+	const struct config *c = &client->d->config;
+	uint32_t parts = 0, least = 0;
+
+	if (!c->isolate_min)
+		return 0;
+	if (!spec->isolate)
+		spec->isolate = xstrdup(c->isolate);
+	int code = mscg_isolate_parse(c->isolate_min, &least, error);
+	if (code == 0)
+		code = mscg_isolate_parse(spec->isolate, &parts, error);
+	if (code < 0)
+		return code;
+	bool lacks = (parts & least) != least, allows = least & MSCG_PART_SECCOMP && spec->allow;
+	if (!lacks && !allows)
+		return 0;
+	access_refuse(client, verb, error);
+	if (lacks)
+		return mscg_error_set(error, -EPERM, "isolation '%.60s' is less than jobs have here: expected at least isolate-min, %.60s", spec->isolate,
+		                      c->isolate_min);
+	return mscg_error_set(error, -EPERM, "'%.60s' cannot be allowed here: isolate-min, %.60s, has the whole filter", spec->allow, c->isolate_min);
+}

@@ -42,6 +42,7 @@ static const struct setting {
 	{ { "jobs", "max-launch-retries", "N", "launches put off in a row before a job fails" }, FIELD(COUNT, max_launch_retries), 0 },
 	{ { "jobs", "unkillable-timeout", "TIME", "after a kill, until a job is said to be unkillable" }, FIELD(TIME, unkillable_timeout), 0 },
 	{ { "jobs", "isolate", "HOW", "for jobs that do not say: default, strict, none (the default), or parts" }, FIELD(ISOLATE, isolate), 0 },
+	{ { "jobs", "isolate-min", "HOW", "jobs have at least this (default: none): default, strict, or parts" }, FIELD(ISOLATE, isolate_min), 0 },
 	{ { "jobs", "log-max", "SIZE", "at most so much in each output file of a job (default: no limit)" }, FIELD(SIZE, log_max), 0 },
 	{ { "jobs", "allow-root-jobs", NULL, "let root submit jobs (they run as root)" }, FIELD(BOOL, allow_root_jobs), 0 },
 	{ { "cost", "cost-rates", "RATES", "what an hour costs, CPU=0.04,Mem=0.005G (default: nothing is reckoned)" }, FIELD(RATES, cost_rates), 0 },
@@ -337,6 +338,21 @@ static void make_absolute(char **path)
 	*path = absolute;
 }
 
+/* What jobs have that do not say is not below what all must have. */
+static int fill_isolate(struct config *config, struct mscg_error *error)
+{
+	uint32_t parts = 0, least = 0;
+
+	if (!config->isolate)
+		config->isolate = xstrdup(config->isolate_min ? config->isolate_min : "none");
+	mscg_isolate_parse(config->isolate, &parts, NULL);
+	if (config->isolate_min)
+		mscg_isolate_parse(config->isolate_min, &least, NULL);
+	if ((parts & least) == least)
+		return 0;
+	return mscg_error_set(error, -EINVAL, "isolate=%.60s is less than isolate-min=%.60s: expected at least that", config->isolate, config->isolate_min);
+}
+
 static void fill_paths(struct config *config)
 {
 	bool root = geteuid() == 0;
@@ -372,7 +388,6 @@ int config_load(struct config *ret, int argc, char *const *argv, struct mscg_err
 		.max_launch_retries = 10,
 		.unkillable_timeout = 60,
 		.reserve_mem        = UINT64_MAX,
-		.isolate            = xstrdup("none"),
 		.operator_group     = xstrdup("mscg"),
 		.engine             = xstrdup("local"),
 	};
@@ -384,6 +399,8 @@ int config_load(struct config *ret, int argc, char *const *argv, struct mscg_err
 		r = parse_arguments(&config, argc, argv, false, error);
 	if (r == 0 && !streq(config.engine, "local") && !streq(config.engine, "fake"))
 		r = mscg_error_set(error, -EINVAL, "unknown engine '%s': expected local or fake", config.engine);
+	if (r == 0)
+		r = fill_isolate(&config, error);
 	if (r != 0) {
 		config_clear(&config);
 		return r;

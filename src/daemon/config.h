@@ -36,6 +36,7 @@ struct config {
 	uint64_t log_max;             /* bytes in each output file, 0: no limit */
 	char    *isolate;             /* of jobs that do not say */
 	char    *cost_rates, *cost_currency; /* NULL: not given */
+	char    *isolate_min;         /* of all jobs; NULL: nothing */
 	char    *operator_group;
 	int      privacy;             /* enum config_privacy */
 	uint64_t user_max_submit, user_max_jobs, user_max_cpus, user_max_mem; /* 0: no limit */

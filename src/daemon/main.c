@@ -251,6 +251,7 @@ static int open_engine(struct daemon *d, struct mscg_cpuset *allowed, struct msc
 		.runtime_dir = c->runtime_dir,
 		.cgroup_root = c->cgroup_root,
 		.instance    = d->info.instance,
+		.socket      = c->socket,
 		.slots       = (uint32_t)c->max_jobs,
 		.spare       = (uint32_t)c->spare_supervisors,
 		.isolate     = c->isolate,

@@ -186,6 +186,9 @@ static int submit_admit(struct request *r, struct mscg_spec *spec, struct mscg_e
 		access_refuse(r->client, request_verb(r), error);
 		return mscg_error_set(error, -EPERM, "this mscgd runs jobs of its own user (uid %u) only", geteuid());
 	}
+	int code = access_isolation(r->client, request_verb(r), spec, error);
+	if (code < 0)
+		return code;
 	if (!spec->mem_bytes) {
 		uint64_t cpus = MAX_OF(1, (spec->cpus_milli + 999) / 1000);
 		spec->mem_bytes = r->d->policy.default_mem_per_cpu * cpus;

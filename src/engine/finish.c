@@ -303,7 +303,7 @@ static bool may_come_right(int error)
 	return error == EAGAIN || error == ENOMEM || error == ENOSPC || error == EMFILE || error == ENFILE || error == EINTR;
 }
 
-/* Of what struct runner_launch has as `cover`, number `i`; its length. */
+/* Of what struct runner_launch has as `cover` or `services`, number `i`; its length. */
 static size_t pick_place(const char **places, int i)
 {
 	const char *end;
@@ -321,7 +321,7 @@ static void say_failed(const struct task *t, const struct runner_slot_info *info
 	const char *path = info->stage < RUNNER_STAGE_COUNT ? t->path[info->stage] : NULL;
 	size_t n = 0, length = path ? strlen(path) : 0;
 
-	if (path && info->stage == RUNNER_STAGE_COVER) /* one of several: its exit status says which */
+	if (path && (info->stage == RUNNER_STAGE_COVER || info->stage == RUNNER_STAGE_SERVICES)) /* one of several: its exit status says which */
 		length = pick_place(&path, info->wait_status);
 
 	for (size_t c; n < length && n < 80 && (c = utf8_char(path + n, length - n)) > 0;)

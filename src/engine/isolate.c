@@ -1,5 +1,6 @@
 /* What stands between a job and the rest of the machine: its namespaces, and its system call filter. */
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/mman.h>
@@ -117,7 +118,25 @@ static int find_cover(struct local *l, struct mscg_error *error)
 	return 0;
 }
 
-static int set_mounts(struct local *l, const struct task *t, uint32_t parts, struct runner_launch *launch, struct mscg_error *error)
+/* The directories of the user's own services, and of mscgd's socket, which another one may take the place of. */
+static int find_services(struct local *l, const struct mscg_spec *spec, struct mscg_error *error)
+{
+	_cleanup_free_ char *user = xasprintf("/run/user/%u", spec->uid);
+	_cleanup_free_ char *dir = l->socket ? xstrdup(l->socket) : NULL;
+	char real[PATH_MAX];
+
+	free(steal(&l->services));
+	if (dir) {
+		*(strrchr(dir, '/') == dir ? dir + 1 : strrchr(dir, '/')) = 0;
+		if (!realpath(dir, real))
+			return mscg_error_set(error, -errno, "cannot find the directory of mscgd's socket, %.80s: %s", dir, strerror(errno));
+	}
+	/* Root gets to others' too. */
+	l->services = xasprintf("%s//run/user%s%s", user, dir ? "/" : "", dir ? real : "");
+	return 0;
+}
+
+static int set_mounts(struct local *l, const struct task *t, const struct mscg_spec *spec, uint32_t parts, struct runner_launch *launch, struct mscg_error *error)
 {
 	uint64_t mem = t->grant->share[0].mem_bytes;
 	char id[MSCG_ID_TEXT];
@@ -133,6 +152,11 @@ static int set_mounts(struct local *l, const struct task *t, uint32_t parts, str
 		snprintf(l->tmpfs_options, sizeof l->tmpfs_options, "mode=1777");
 	launch->tmpfs_options = l->tmpfs_options;
 	launch->cover = l->cover;
+	if (parts & MSCG_PART_NET) {
+		if ((r = find_services(l, spec, error)) < 0)
+			return r;
+		launch->services = l->services;
+	}
 	if (t->elastic) {
 		free(l->keep);
 		l->keep = xasprintf("%s/%s", l->jobs_dir, mscg_id_format(t->id, id));
@@ -150,11 +174,7 @@ int isolate_launch(struct local *l, const struct task *t, const struct mscg_spec
 		r = mscg_allow_parse(spec->allow, &allow, error);
 	if (r < 0)
 		return r;
-	if (parts & MSCG_PART_READONLY)
-		parts |= MSCG_PART_MOUNT;
-	if (parts & MSCG_PART_MOUNT)
-		parts |= MSCG_PART_CGROUP; /* whose tree is mounted, which an ordinary user may do only in a namespace of its own */
-	if (parts & MSCG_PART_MOUNT && (r = set_mounts(l, t, parts, launch, error)) < 0)
+	if (parts & MSCG_PART_MOUNT && (r = set_mounts(l, t, spec, parts, launch, error)) < 0)
 		return r;
 	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++)
 		if (parts & namespaces[i].part)
@@ -174,4 +194,6 @@ void isolate_close(struct local *l)
 	cleanup_close(&l->mounts_fd);
 	free(l->cover);
 	free(l->keep);
+	free(l->services);
+	free(l->socket);
 }

@@ -68,7 +68,7 @@ static void note_paths(struct task *t, const struct runner_launch *launch)
 	const char *const path[RUNNER_STAGE_COUNT] = {
 		[RUNNER_STAGE_WORKDIR] = launch->workdir, [RUNNER_STAGE_STDIN] = launch->stdin_path, [RUNNER_STAGE_STDOUT] = launch->stdout_path,
 		[RUNNER_STAGE_STDERR] = launch->stderr_path, [RUNNER_STAGE_EXEC] = launch->exec_path,
-		[RUNNER_STAGE_COVER] = launch->cover,
+		[RUNNER_STAGE_COVER] = launch->cover, [RUNNER_STAGE_SERVICES] = launch->services,
 	};
 
 	for (int i = 0; i < RUNNER_STAGE_COUNT; i++)

@@ -354,6 +354,7 @@ int local_open(struct engine **ret, const struct local_config *config, struct ms
 	*l = (struct local){ .engine = { .ops = &local_ops }, .jobs_dir_fd = -1, .lock_fd = -1, .mounts_fd = -1, .epoll_fd = -1, .timer_fd = -1,
 		             .event_fd = -1, .root = MSCG_CGROUP_NONE, .supervisors = MSCG_CGROUP_NONE };
 	l->runtime_dir = xstrdup(config->runtime_dir);
+	l->socket = config->socket ? xstrdup(config->socket) : NULL;
 	l->log_max = config->log_max;
 	l->unkillable_usec = config->unkillable_timeout_s * USEC_PER_SEC;
 	memset(l->filters, 0xff, sizeof l->filters);

@@ -10,6 +10,7 @@ struct local_config {
 	const char *cgroup_root; /* NULL: found (root: <top>/mscg.slice or systemd's mscg-jobs.service; user: delegated one) */
 	int         supervisor_fd; /* from runner_open_supervisor, borrowed; 0: opened here */
 	const char *instance;    /* stamp of the jobs root */
+	const char *socket;      /* where clients connect: out of reach of a sandbox without the machine's network; NULL: nowhere */
 	uint32_t    slots, spare;
 	const char *isolate;     /* of jobs that do not say; mscg_isolate_parse */
 	uint64_t    log_max;     /* bytes in each output file of any job; 0: no limit */

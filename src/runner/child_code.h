@@ -47,4 +47,23 @@ CHILD_INLINE void copy(char *to, const char *from, size_t n)
 		to[i] = from[i];
 }
 
+CHILD_INLINE bool same(const char *a, const char *b)
+{
+	while (*a && *a == *b)
+		a++, b++;
+	return *a == *b;
+}
+
+CHILD_INLINE bool below(const char *path, const char *dir)
+{
+	while (*dir && *path == *dir)
+		path++, dir++;
+	return !*dir && *path == '/';
+}
+
+CHILD_INLINE bool is_in(const char *path, const char *dir)
+{
+	return same(path, dir) || below(path, dir);
+}
+
 #endif

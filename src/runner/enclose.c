@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "src/runner/child_code.h"
+#include "src/runner/cover.h"
 
 #ifndef OPEN_TREE_CLONE
 #define OPEN_TREE_CLONE 1
@@ -21,9 +22,6 @@
 /* Device nodes of the machine that a job sees; the rest of /dev is not there. */
 static const char *const devices[] = { "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty" };
 enum { DEVICE_NULL, DEVICES = sizeof devices / sizeof devices[0] };
-
-/* Of the job's own, sized to it. */
-static const char *const own_dirs[] = { "/tmp", "/var/tmp", "/dev/shm" };
 
 static const struct {
 	const char *target, *name;
@@ -233,74 +231,10 @@ CHILD_CODE static void make_cgroup(const struct child_plan *p)
 	put(p, fd, "/sys/fs/cgroup");
 }
 
-CHILD_CODE static bool same(const char *a, const char *b)
-{
-	while (*a && *a == *b)
-		a++, b++;
-	return *a == *b;
-}
-
-CHILD_CODE static bool below(const char *path, const char *dir)
-{
-	while (*dir && *path == *dir)
-		path++, dir++;
-	return !*dir && *path == '/';
-}
-
-/* What the job's own directories would hide. */
-CHILD_CODE static bool is_hidden(const char *path)
-{
-	for (size_t i = 0; i < sizeof own_dirs / sizeof own_dirs[0]; i++)
-		if (below(path, own_dirs[i]))
-			return true;
-	return false;
-}
-
-CHILD_CODE static bool is_in(const char *path, const char *dir)
-{
-	return same(path, dir) || below(path, dir);
-}
-
 /* What is the kernel's: as the job has it, never as the machine has it. */
 CHILD_CODE static bool is_kernels(const char *path)
 {
 	return is_in(path, "/proc") || is_in(path, "/sys") || (is_in(path, "/dev") && !below(path, "/dev/shm"));
-}
-
-/* Where a kernel file system is mounted beside the usual places. One that the job's user cannot get to is out of the
- * job's reach as well, one under another mount is out of everybody's. */
-CHILD_CODE static long cover_place(const char *path)
-{
-	long r = sys(mount, "tmpfs", path, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,nr_inodes=2,mode=0555");
-	if (r == -ENOTDIR)
-		r = sys(mount, "/dev/null", path, NULL, MS_BIND, NULL);
-	return r == -ENOENT || r == -EACCES ? 0 : r;
-}
-
-/* Before anything is held: what is kept for the job is kept with its covers. */
-CHILD_CODE static void cover_places(const struct child_plan *p, const char *cwd, bool own_tmp)
-{
-	char place[PATH_SIZE];
-	int index = 0;
-
-	note(p, RUNNER_STAGE_COVER);
-	for (const char *at = p->cover; at && *at; index++) {
-		size_t n = 0;
-		while (at[n] && !(at[n] == '/' && at[n + 1] == '/'))
-			n++;
-		if (n >= sizeof place)
-			fail_at(p, -ENAMETOOLONG, index);
-		copy(place, at, n);
-		place[n] = 0;
-		at += n + (at[n] != 0);
-		bool hidden = below(place, "/dev/shm") || (own_tmp && is_hidden(place));
-		bool kept   = is_in(place, cwd) || is_in(cwd, place) || (p->keep && is_in(place, p->keep));
-		long r      = hidden && !kept ? 0 : cover_place(place);
-		if (r < 0)
-			fail_at(p, r, index);
-	}
-	note(p, RUNNER_STAGE_WORKDIR);
-	must(p, sys(chdir, cwd));
 }
 
 CHILD_CODE static void put_back(const struct child_plan *p, long fd, const char *path)
@@ -337,9 +271,9 @@ CHILD_CODE void enclose(const struct child_plan *p, const char *cwd)
 	if (p->cover)
 		cover_places(p, cwd, own_tmp);
 	note(p, RUNNER_STAGE_KEEP);
-	if (!is_kernels(cwd) && (is_hidden(cwd) || (p->strict && !same(cwd, "/"))))
+	if (!is_kernels(cwd) && (is_hidden(cwd) || is_among_services(p, cwd) || (p->strict && !same(cwd, "/"))))
 		work = must(p, hold("."));
-	if (p->keep && is_hidden(p->keep))
+	if (p->keep && (is_hidden(p->keep) || is_among_services(p, p->keep)))
 		keep = must(p, hold(p->keep));
 	note(p, RUNNER_STAGE_MOUNTS);
 	if (p->strict)
@@ -354,7 +288,10 @@ CHILD_CODE void enclose(const struct child_plan *p, const char *cwd)
 		make_tmpfs(p, "/tmp", p->tmpfs_options, 0);
 		make_tmpfs(p, "/var/tmp", p->tmpfs_options, 0);
 	}
+	cover_services(p, cwd, false);
 	put_back(p, work, cwd);
+	cover_services(p, cwd, true);
 	put_back(p, keep, p->keep);
+	finish_services(p);
 	sys(umask, p->umask_);
 }

@@ -142,6 +142,7 @@ int start_pack(struct start_pack *pack, const struct runner_launch *launch, uint
 		[START_STRING_LINK_TARGET] = launch->link_target,
 		[START_STRING_KEEP]        = launch->keep_path,
 		[START_STRING_COVER]       = launch->cover,
+		[START_STRING_SERVICES]    = launch->services,
 		[START_STRING_TMPFS]       = launch->tmpfs_options,
 	};
 	if (launch->script &&

@@ -41,7 +41,8 @@ enum runner_slot_state { RUNNER_FREE, RUNNER_ARMED, RUNNER_CLONING, RUNNER_RUNNI
 	X(SECCOMP, "system call filter") X(NAMESPACES, "namespaces") \
 	X(MOUNTS, "mounts") X(KEEP, "directory to keep") X(DEV, "/dev") X(PROC, "/proc") X(CGROUP, "/sys/fs/cgroup") X(INIT, "job init") \
 	X(SETGROUPS, "setgroups of its user namespace") X(UID_MAP, "uid_map of its user namespace") \
-	X(GID_MAP, "gid_map of its user namespace") X(COVER, "other places of kernel file systems")
+	X(GID_MAP, "gid_map of its user namespace") X(COVER, "other places of kernel file systems") \
+	X(SERVICES, "sockets that a job with net and mount does not reach")
 enum runner_stage {
 #define X(name, text) RUNNER_STAGE_##name,
 	RUNNER_STAGES(X)
@@ -102,6 +103,8 @@ struct runner_launch {
 	const char *keep_path;     /* a directory that stays reachable, beside the working directory; NULL: none */
 	const char *cover;         /* places of kernel file systems beside /proc, /sys and /dev, to be covered: absolute, and joined by a '/',
 	                            * so that "//" is between two; NULL: none */
+	const char *services;      /* in the same way: directories of sockets, in which only what is kept of the job's own is left. -EBUSY where one
+	                            * is its working directory; NULL: none */
 	const char *tmpfs_options; /* for mount(2), of each of its tmpfs */
 	int         seccomp_fd; /* memfd, sealed, with a program for seccomp(2) that is loaded just before exec; -1: none */
 	/* Bytes in each output file that is given by path. What is more is dropped and counted by the log writer, a process

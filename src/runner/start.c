@@ -196,6 +196,7 @@ static int make_plan(struct supervisor *s, struct brought *b, const struct start
 		.strict        = start->flags & START_STRICT,
 		.keep          = v->text[START_STRING_KEEP],
 		.cover         = v->text[START_STRING_COVER],
+		.services      = v->text[START_STRING_SERVICES],
 		.tmpfs_options = v->text[START_STRING_TMPFS],
 		.report_fd     = -1,
 	};

@@ -272,3 +272,24 @@ print(" ".join(sorted(v for v in (e[i] if i is not None else []) if v.split("=")
     as_user mscg shutdown
     daemon_pid=
 }
+
+@test "isolate-min: no job has less, and one that does not say has what is configured" {
+    stop_daemon
+    start_daemon --isolate-min=default
+    for less in none pid,seccomp; do
+        fails 5 mscg submit --isolate=$less true
+        says "isolation '$less' is less than jobs have here: expected at least isolate-min, default"
+    done
+    fails 5 mscg submit --isolate=default --allow=perf true
+    says "'perf' cannot be allowed here"
+    for enough in default strict; do mscg submit --isolate=$enough true; done
+    mscg submit true
+    grep -q 'audit=refused verb=Submit' daemon.log
+    stop_daemon
+    make_room
+    ! mscgd --engine=fake --state-dir "$room/state" --socket "$room/sock" --isolate=pid --isolate-min=default 2>said
+    grep -q "isolate=pid is less than isolate-min=default" said
+    start_daemon --isolate=strict --isolate-min=ipc
+    mscg submit true
+    fails 5 mscg submit --isolate=pid true
+}

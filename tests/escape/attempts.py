@@ -286,6 +286,10 @@ if places.get("abstract"):
         s = socket.socket()
         s.settimeout(5)
         s.connect(("127.0.0.1", places["port"]))
+for name, path in places.get("services", {}).items():
+    @attempt("sockets outside (strict)", name)
+    def service(path=path):
+        socket.socket(socket.AF_UNIX).connect(path)
 
 # -- 13: processes outside
 for who, pid in places["pids"].items():

@@ -19,7 +19,7 @@ if is_root:
     libc.unshare(CLONE_NEWNS)
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
 d = Daemon("--missing-controllers=warn", "--total-cpus", "4", "--total-mem", "1GB", "--allow-root-jobs", "--isolate=default")
-program = d.dir + "/attempts.py"  # the tree may lie where an ordinary user does not get
+program = d.out + "/attempts.py"  # the tree may lie where an ordinary user does not get
 shutil.copy(here + "/../escape/attempts.py", program)
 
 # What there is to reach: a neighbour, its supervisor, the daemon; files and memory of this machine; its sockets.
@@ -47,7 +47,7 @@ tcp.listen(64)
 if is_root:
     d.wait(d.submit("true"))
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/mnt"], check=True)
-places = {"cgroup": os.path.realpath("%s/jobs/job_%s" % (root, neighbour)), "abstract": name, "port": tcp.getsockname()[1], "shm_key": key,
+places = {"services": {"mscgd": d.socket}, "cgroup": os.path.realpath("%s/jobs/job_%s" % (root, neighbour)), "abstract": name, "port": tcp.getsockname()[1], "shm_key": key,
           "pids": {"a neighbour": pid, "its supervisor": parent(pid), "mscgd": d.process.pid},
           "secrets": {"a file in /tmp": secret.name, "a file in /dev/shm": shared.name}}
 
@@ -71,6 +71,14 @@ def read(text):
 
 if is_root:
     places["elsewhere"] = mount_elsewhere()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
+    for user in (0, d.uid):
+        os.makedirs("/run/user/%d" % user)
+    service = socket.socket(socket.AF_UNIX)
+    service.bind("/run/user/%d/bus" % d.uid)
+    service.listen(64)
+    os.chmod("/run/user/%d/bus" % d.uid, 0o666)
+    places["services"]["one of the user's"] = "/run/user/%d/bus" % d.uid
 
 
 def outside():
@@ -90,7 +98,7 @@ def outside():
 
 def inside(isolate, uid, **more):
     c = Connection(d.socket, uid) if uid else Connection(d.socket)
-    spec = {"argv": [sys.executable, program, json.dumps(dict(places, **more))], "workdir": d.dir, "mem_bytes": 128 << 20,
+    spec = {"argv": [sys.executable, program, json.dumps(dict(places, **more))], "workdir": d.out, "mem_bytes": 128 << 20,
             "stdout_path": "%s/%%j.out" % (d.out if uid else d.dir), "env": 0, "isolate": isolate}
     job = c.call("Submit", jobs=[spec], environments=[["PATH=/usr/bin:/bin"]])["jobs"][0]["id"]
     state = d.wait(job)[job]

@@ -7,7 +7,14 @@
 
 load ../cli/helper
 
-setup() { start_real; }
+# The socket in a directory of its own, as it is where mscgd is installed: with net that directory is out of a job's reach.
+setup() {
+    make_room
+    make_cgroup
+    mkdir "$room/run"
+    export MSCG_SOCKET=$room/run/sock
+    start_real --socket "$MSCG_SOCKET"
+}
 teardown() { stop_real; }
 
 own() { readlink "/proc/self/ns/$1"; }
@@ -162,4 +169,23 @@ os.execvp("mscg", ["mscg", "run", "--isolate=" + sys.argv[3], "ls", "/dev/fd/0/"
 
 @test "a job's own processes do not signal it by way of its init" {
     same "still here" "$(mscg run --isolate=pid sh -c 'kill -TERM 1; sleep 0.3; echo still here')"
+}
+
+@test "net: mscgd's socket and the user's own services are out of reach; without it they are not" {
+    cp "$(command -v mscg)" . # the tree may lie in /tmp
+    same pong "$(mscg run --isolate=default sh -c './mscg ping >/dev/null && echo pong')"
+    fails 4 mscg run --isolate=strict ./mscg ping
+    mkdir -p run/below
+    same "here" "$(cd run/below && mscg run --isolate=strict sh -c 'echo here >kept && cat kept')"
+    mscg run -D "$room/run/below" --isolate=strict sh -c '[ -e . ] && [ ! -e ../sock ]'
+    mscg run -D "$room" --isolate=mount,net sh -c '[ -e run ] && [ ! -e run/sock ]'
+    # A control file in there stays, and nothing can be put beside it.
+    mscg submit --wait --elastic --cpus 1 --max-cpus 2 --isolate=strict -o out sh -c 'cat "$MSCG_CONTROL_FILE"; ls "$0"; echo >"$0/more" || echo no more' "$room/run"
+    cat out
+    grep -qx jobs out
+    grep -qx "no more" out
+    grep -q RUNNING out
+    [ "$(grep -c sock out)" -eq 0 ]
+    fails 126 mscg run -D "$room/run" --isolate=strict true
+    says "sockets that a job with net and mount does not reach '$room/run': Device or resource busy"
 }
