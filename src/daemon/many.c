@@ -2,7 +2,7 @@
 #include "daemon.h"
 
 /* Of the jobs that one request names: what is read for them all is in memory at the same time. */
-enum { IDS_MAX = 4096 };
+enum { IDS_MAX = 16384 };
 /* Of the lists in a reply; a filter may find more jobs than a message has room for. */
 enum { LISTS_MAX = WIRE_MESSAGE_MAX / 2 };
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # timeout: 400
 """Clients that hang, lie, flood or do not read: each is refused or let wait, with words, and nobody else notices."""
-import array, json, os, socket, sys, time
+import array, json, os, signal, socket, sys, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../vm"))
 os.environ.setdefault("MSCG_TEST_CGROUP", "/nonexistent")  # the fake engine needs none
@@ -109,6 +109,11 @@ for key, value in (("cpus", "2"), ("cpus", -1), ("cpus", 0), ("cpus", 1e9), ("cp
                    ("array", "5-1"), ("array", "0-99999999999"), ("time_limit", -1), ("umask", 0o1000), ("env", 0), ("env", -1),
                    ("workdir", "relative"), ("cpu_mode", "half"), ("elastic", "yes"), ("script", 3), ("attached", True)):
     refused("%s: %s" % (key, json.dumps(value)), submit(**{key: value}), "InvalidArgument")
+for method in ("Cancel", "Wait", "Requeue", "Hold"):
+    refused("%s of 20000 jobs" % method, call(method, {"ids": ["2"] * 20000}), "InvalidArgument", "20000 jobs", "at most 16384")
+r = d.call("Requeue", ids=["999"] * 16384)
+ok(r["requeued"] == [] and 0 < len(r["errors"]) and len(r["errors"]) + r.get("omitted", 0) == 16384,
+   "16384 jobs that are not there: each is an error, or counted", len(r["errors"]))
 refused("min above max", submit(elastic=True, cpus=2, min_cpus=3, max_cpus=2), "InvalidArgument")
 refused("NUL in an argument", submit(argv=["echo", "a\0b"]), "InvalidArgument", hangs_up=True)
 refused("NUL in the environment", call("Submit", {"jobs": [{"argv": ["true"], "env": 0}], "environments": [["A=1\0B=2"]]}),
@@ -296,5 +301,19 @@ while pid is None and time.monotonic() < end:
     except (OSError, EOFError):
         time.sleep(0.05)
 ok(pid == d.process.pid, "and all, once the others have gone")
+
+# -- who attached a job, and has gone before it starts
+null = os.open("/dev/null", os.O_RDWR)
+c = raw()
+os.kill(d.process.pid, signal.SIGSTOP)
+socket.send_fds(c.socket, [submit(argv=["sleep 600"], shell=True, attached=True, name="nobody's")], [null] * 3)
+c.socket.close()
+os.kill(d.process.pid, signal.SIGCONT)
+alone = lambda: [j["state"] for j in d.call("List", name="nobody's")["jobs"]]
+end = time.monotonic() + 20
+while alone() not in ([], ["FAILED"], ["CANCELLED"]) and time.monotonic() < end:
+    time.sleep(0.05)
+time.sleep(0.2)
+ok(alone() in ([], ["FAILED"], ["CANCELLED"]), "an attached job whose client has gone does not run for nobody", alone())
 d.stop()
 done()

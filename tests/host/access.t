@@ -274,8 +274,11 @@ Peer(d.socket, OWNER).call("Cancel", ids=[runs])
 d.started(waits)
 ok(d.show(runs)["state"] == "CANCELLED" and d.show(neighbour)["state"] == "RUNNING", "after a restart the limit holds, until one ends",
    d.show(runs)["state"], d.show(neighbour)["state"])
-Peer(d.socket, 0).call("Cancel", ids=[waits, neighbour])
-d.wait(waits, neighbour)
+more = sleeps(Peer(d.socket, OWNER), 2)
+r = Peer(d.socket, OWNER).call("Requeue", ids=[runs])
+ok(r["requeued"] == [] and "1 job more than the 3" in r["errors"][0]["message"], "what is run again counts too", r)
+Peer(d.socket, 0).call("Cancel", ids=[waits, neighbour, *more])
+d.wait(waits, neighbour, *more)
 d.stop()
 
 for pid in children:

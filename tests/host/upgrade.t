@@ -198,5 +198,18 @@ end = time.monotonic() + 20
 while zombies() and time.monotonic() < end:
     time.sleep(0.05)
 ok(not zombies(), "no child of the program before is left unreaped", zombies())
+
+# -- who is told to stop does not go on as another
+half = d.connect()
+half.socket.sendall(b'{"method":')  # which the program that leaves waits for, for 2 s
+asker = subprocess.Popen([os.path.join(build, "mscg"), "upgrade", "--socket", d.socket], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+time.sleep(0.7)
+d.process.send_signal(signal.SIGTERM)
+try:
+    ok(d.process.wait(20) == 0, "SIGTERM while an upgrade is under way ends it", d.process.returncode)
+except subprocess.TimeoutExpired:
+    ok(False, "SIGTERM while an upgrade is under way ends it")
+asker.wait(20)
+d.start()
 d.stop()
 done()
