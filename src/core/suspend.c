@@ -196,6 +196,8 @@ void suspend_landed(struct core *core, struct entry *e, bool taken, const char *
 
 static int one(struct core *core, struct entry *e, const struct core_input *in, uint64_t token)
 {
+	if (e->node.bits & ENTRY_ENDED) /* in this very step */
+		return -EBUSY;
 	return in->kind == CORE_SUSPEND ? suspend_one(core, e, in, token) : resume_one(core, e, in, token);
 }
 
