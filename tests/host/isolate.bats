@@ -130,7 +130,7 @@ print(sum(total))')"
         [ "$(id -u)" -ne 0 ] || same written "$(mscg run --isolate=none -D "${dir%/*}" sh -c "$enter" sh "${dir##*/}")"
         for how in default strict; do
             fails 2 mscg run --isolate=$how -D "${dir%/*}" sh -c "$enter" sh "${dir##*/}"
-            says "Read-only file system"
+            [ "$(id -u)" -ne 0 ] || says "Read-only file system" # others were refused before that
         done
     done
     for how in default strict; do
