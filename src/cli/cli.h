@@ -113,6 +113,8 @@ struct verb {
 };
 extern const struct verb *const cli_verbs[]; /* NULL-ended */
 const struct verb *cli_find_verb(const char *name);
+/* The verb that somebody may have meant, or NULL. */
+const char *cli_guess_verb(const char *name);
 
 /* Keeps a pointer until the process ends, for what options point into. Returns it. */
 void *cli_keep(void *p);

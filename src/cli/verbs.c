@@ -95,12 +95,21 @@ static int run_verb(struct cli *cli)
 	return r ? r : verb->run(cli, options, words);
 }
 
+static int no_verb(const struct cli *cli, const char *name)
+{
+	const char *guess = cli_guess_verb(name);
+
+	if (guess)
+		return cli_usage(cli, "no verb '%.60s': is it mscg %s?", name, guess);
+	return cli_usage(cli, "no verb '%.60s'", name);
+}
+
 static int run_help(struct cli *cli, const char *name)
 {
 	const struct verb *verb = name ? cli_find_verb(name) : NULL;
 
 	if (name && !verb)
-		return cli_usage(cli, "no verb '%.60s'", name);
+		return no_verb(cli, name);
 	if (verb && verb->flags & VERB_RAW) {
 		char *words[] = {(char *)"--help", NULL};
 
@@ -142,6 +151,6 @@ int cli_main(int argc, char **argv)
 		return manual_main(words[1]);
 	cli.verb = cli_find_verb(words[0]);
 	if (!cli.verb)
-		return cli_usage(&cli, "no verb '%.60s'", words[0]);
+		return no_verb(&cli, words[0]);
 	return run_verb(&cli);
 }

@@ -48,6 +48,11 @@ verbs() { mscg --help | sed -n 's/^    \([a-z]*\)  .*/\1/p'; }
     fails 2 mscg
     fails 2 mscg frobnicate
     says "no verb 'frobnicate'"
+    [[ $error != *"is it"* ]]
+    for guess in squeue:queue sbatch:submit scancel:cancel sacct:history sinfo:stats submitt:submit que:queue cnacel:cancel; do
+        fails 2 mscg "${guess%:*}"
+        says "is it mscg ${guess#*:}?"
+    done
     fails 2 mscg --frobnicate
     says "unknown option --frobnicate"
     fails 2 mscg help frobnicate

@@ -15,6 +15,7 @@ rows, columns, key = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3].encode()
 size = struct.pack("HHHH", rows, columns, 0, 0)
 master, slave = pty.openpty()
 fcntl.ioctl(slave, termios.TIOCSWINSZ, size)
+before = termios.tcgetattr(slave)
 pid = os.fork()
 if pid == 0:
     os.close(master)
@@ -23,7 +24,6 @@ if pid == 0:
     for fd in (0, 1, 2):
         os.dup2(slave, fd)
     os.execvp(sys.argv[4], sys.argv[4:])
-before = termios.tcgetattr(slave)
 data, end, pressed = b"", time.monotonic() + 20, False
 ended, status = 0, -1
 while time.monotonic() < end and not ended:
