@@ -680,7 +680,9 @@ static void adopt(struct world *w, const struct mscg_job *job)
 			p->stage = GONE;
 		return;
 	}
-	if (p->resize && chance(50) && p->stage != GONE) {
+	bool awaits = p->thaw && look_after(w, p) != TAKEN;
+
+	if (p->resize && !awaits && chance(50) && p->stage != GONE) {
 		p->kernel = p->grant = p->target; /* it was done, and nobody heard of it */
 		p->frozen = p->freeze || (p->frozen && !p->thaw);
 		check_kernel(w);
