@@ -261,6 +261,8 @@ void               out_touch(struct core *core, struct entry *e);
 struct mscg_action *out_action(struct core *core, const struct entry *e, enum mscg_action_kind kind);
 __attribute__((format(printf, 7, 8))) struct core_answer *out_answer(struct core *core, uint64_t token, struct mscg_id id, int code,
                                                                    enum core_resize resize, bool last, const char *format, ...);
+/* The one answer to an input. */
+#define out_say(core, in, code, ...) out_answer(core, (in)->token, (in)->id, code, CORE_RESIZE_NONE, true, __VA_ARGS__)
 char *out_set(const struct mscg_cpuset *set); /* malloc'ed */
 void  out_rows(struct core *core);
 void  out_fill_row(const struct entry *e, struct mscg_row *ret);

@@ -3,17 +3,6 @@
  * start: what is free, what is lent, what those of lower priority yield. Time limits do not count meanwhile. */
 #include "src/core/internal.h"
 
-__attribute__((format(printf, 4, 5))) static void say(struct core *core, const struct core_input *in, int code, const char *format, ...)
-{
-	char text[160];
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(text, sizeof text, format, ap);
-	va_end(ap);
-	out_answer(core, in->token, in->id, code, CORE_RESIZE_NONE, true, "%s", text);
-}
-
 /* -- suspend ------------------------------------------------------------------------------------------------------- */
 
 static void say_suspended(struct core *core, struct entry *e, bool admin)
@@ -216,12 +205,12 @@ static void all(struct core *core, struct entry *record, const struct core_input
 		r = code == -EPERM ? code : r;
 	}
 	if (n)
-		say(core, in, 0, "%s", "");
+		out_say(core, in, 0, "%s", "");
 	else if (r == -EPERM)
-		say(core, in, r, "array %u was suspended by an operator, who alone can resume it", in->id.job);
+		out_say(core, in, r, "array %u was suspended by an operator, who alone can resume it", in->id.job);
 	else
-		say(core, in, r, "no task of array %u %s", in->id.job,
-		    suspend ? "runs: only what runs can be suspended" : "is suspended");
+		out_say(core, in, r, "no task of array %u %s", in->id.job,
+		        suspend ? "runs: only what runs can be suspended" : "is suspended");
 }
 
 void suspend_input(struct core *core, const struct core_input *in)
@@ -233,19 +222,19 @@ void suspend_input(struct core *core, const struct core_input *in)
 
 	mscg_id_format(in->id, id);
 	if (!e && core_task_waits(core, in->id)) {
-		say(core, in, -EBUSY, "task %s waits in the queue: it does not run", id);
+		out_say(core, in, -EBUSY, "task %s waits in the queue: it does not run", id);
 	} else if (!e || e->node.bits & ENTRY_ENDED) {
 		bool was = in->id.job && in->id.job < core->next_job_id;
 
-		say(core, in, was ? -EALREADY : -ESRCH, was ? "job %s has ended" : "no job %s", id);
+		out_say(core, in, was ? -EALREADY : -ESRCH, was ? "job %s has ended" : "no job %s", id);
 	} else if (is_record(e)) {
 		all(core, e, in);
 	} else if ((r = one(core, e, in, in->token)) == -EPERM) {
-		say(core, in, r, "job %s was suspended by an operator, who alone can resume it", id);
+		out_say(core, in, r, "job %s was suspended by an operator, who alone can resume it", id);
 	} else if (r < 0) {
 		state = is_ending(e) ? "being ended" : mscg_state_name((enum mscg_state)e->job.state);
-		say(core, in, r, in->kind == CORE_SUSPEND ? "job %s is %s: only what runs can be suspended" :
-		                                             "job %s is %s: only what is suspended can be resumed", id, state);
+		out_say(core, in, r, in->kind == CORE_SUSPEND ? "job %s is %s: only what runs can be suspended" :
+		                                                 "job %s is %s: only what is suspended can be resumed", id, state);
 	}
 }
 

@@ -3,17 +3,6 @@
 
 #define TIME_LIMIT_MAX (INT64_C(10) * 366 * 86400)
 
-__attribute__((format(printf, 4, 5))) static void refuse(struct core *core, const struct core_input *in, int code, const char *format, ...)
-{
-	char text[160];
-	va_list ap;
-
-	va_start(ap, format);
-	vsnprintf(text, sizeof text, format, ap);
-	va_end(ap);
-	out_answer(core, in->token, in->id, code, CORE_RESIZE_NONE, true, "%s", text);
-}
-
 /* The job that is named; a task that is only an index of its array is no job of its own yet. NULL: refused. */
 static struct entry *find(struct core *core, const struct core_input *in)
 {
@@ -24,11 +13,11 @@ static struct entry *find(struct core *core, const struct core_input *in)
 		return e;
 	mscg_id_format(in->id, id);
 	if (!e && core_task_waits(core, in->id))
-		refuse(core, in, -EBUSY, "task %s waits with its array: expected the whole of it, %u", id, in->id.job);
+		out_say(core, in, -EBUSY, "task %s waits with its array: expected the whole of it, %u", id, in->id.job);
 	else if (in->id.job && in->id.job < core->next_job_id)
-		refuse(core, in, -EALREADY, "job %s has ended", id);
+		out_say(core, in, -EALREADY, "job %s has ended", id);
 	else
-		refuse(core, in, -ESRCH, "no job %s", id);
+		out_say(core, in, -ESRCH, "no job %s", id);
 	return NULL;
 }
 
@@ -81,11 +70,11 @@ void update_hold(struct core *core, const struct core_input *in)
 			n += hold_one(core, task, in->admin);
 	mscg_id_format(in->id, id);
 	if (n)
-		refuse(core, in, 0, "%s", "");
+		out_say(core, in, 0, "%s", "");
 	else if (is_record(e))
-		refuse(core, in, -EBUSY, "no task of array %s waits: only what waits can be held", id);
+		out_say(core, in, -EBUSY, "no task of array %s waits: only what waits can be held", id);
 	else
-		refuse(core, in, -EBUSY, "job %s is %s: only what waits can be held", id, mscg_state_name((enum mscg_state)e->job.state));
+		out_say(core, in, -EBUSY, "job %s is %s: only what waits can be held", id, mscg_state_name((enum mscg_state)e->job.state));
 }
 
 static bool is_admins(const struct entry *e)
@@ -103,7 +92,7 @@ void update_release(struct core *core, const struct core_input *in)
 		return;
 	mscg_id_format(in->id, id);
 	if (is_admins(e) && !in->admin) {
-		refuse(core, in, -EPERM, "job %s is held by an operator, who alone can release it", id);
+		out_say(core, in, -EPERM, "job %s is held by an operator, who alone can release it", id);
 		return;
 	}
 	n = release_one(core, e);
@@ -111,7 +100,7 @@ void update_release(struct core *core, const struct core_input *in)
 		IDS_EACH(&e->array->tasks, index, task)
 			if (in->admin || !is_admins(task))
 				n += release_one(core, task);
-	refuse(core, in, n ? 0 : -EBUSY, n ? "%.0s" : "job %s is not held", id);
+	out_say(core, in, n ? 0 : -EBUSY, n ? "%.0s" : "job %s is not held", id);
 }
 
 /* -- update -------------------------------------------------------------------------------------------------------- */
@@ -234,7 +223,7 @@ static bool resolve(struct core *core, const struct core_input *in, const struct
 			wrong = check_field(core, e, u, f, value[f], text);
 	}
 	if (wrong)
-		refuse(core, in, -EBUSY, "job %s: %.130s", mscg_id_format(in->id, id), wrong);
+		out_say(core, in, -EBUSY, "job %s: %.130s", mscg_id_format(in->id, id), wrong);
 	return !wrong;
 }
 
@@ -313,5 +302,5 @@ void update_job(struct core *core, const struct core_input *in)
 	if (is_record(e))
 		IDS_EACH(&e->array->tasks, index, task)
 			change(core, task, in->update, value);
-	refuse(core, in, 0, "%s", "");
+	out_say(core, in, 0, "%s", "");
 }
