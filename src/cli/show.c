@@ -124,6 +124,21 @@ static void print_array(const json_t *job)
 		line("At a time:", "%lld", (long long)jint(job, "array_throttle", 0));
 }
 
+static void print_switches(const json_t *job)
+{
+	const json_t *switches = json_object_get(job, "switches"), *name;
+	char text[4096] = "";
+	size_t i, n = 0;
+
+	json_array_foreach(switches, i, name)
+		if (n < sizeof text)
+			n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", i ? "," : "", json_string_value(name) ? json_string_value(name) : "?");
+	if (json_array_size(switches) > 1)
+		line("Switches:", "%s, below %s", text, jtext(job, "common_switch", "?"));
+	else if (*text)
+		line("Switches:", "%s", text);
+}
+
 static void print_ours(const json_t *job)
 {
 	char text[64];
@@ -148,6 +163,8 @@ static void print_ours(const json_t *job)
 	known("Cores:", job, "cpuset");
 	known("Memory nodes:", job, "mems");
 	known("Node:", job, "node");
+	known("Nodes:", job, "nodes");
+	print_switches(job);
 	known("Cgroup:", job, "cgroup");
 	if (jhas(job, "pid"))
 		line("Main pid:", "%lld", (long long)jint(job, "pid", 0));

@@ -36,6 +36,11 @@ static void print_resources(const json_t *s)
 	printf("  Total Memory:   %.0f MB (%.1f GB)\n", mem, mem / 1024);
 	printf("  Used Memory:    %.0f MB (%.1f%%)\n", mem_held, of(mem_held, mem));
 	printf("  Available Mem:  %.0f MB\n", mem - mem_held);
+	if (*jtext(s, "topology", "")) {
+		fputs("  Topology:       ", stdout);
+		print_plain(stdout, jtext(s, "topology", ""));
+		putchar('\n');
+	}
 	if (jint(s, "cpus_reserved", 0) || jint(s, "mem_reserved", 0))
 		printf("  Reserved:       %lld CPUs, %.0f MB that jobs never get\n", (long long)jint(s, "cpus_reserved", 0),
 		       jreal(s, "mem_reserved", 0) / 1048576);

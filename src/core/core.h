@@ -28,12 +28,20 @@ struct core;
  * hyperthreads of one core, and so on outward. */
 struct core_cpu {
 	uint16_t cpu, core, cache, numa, package;
+	uint16_t leaf; /* its place in core_machine.switches, where there are any */
+};
+
+/* Switches as in Slurm's topology/tree: CPUs below the same one are close. */
+struct core_switch {
+	uint16_t up; /* the one above it, by place; the one at the top: itself */
 };
 
 struct core_machine {
 	const char            *node; /* name in grants */
 	const struct core_cpu *cpus; /* every usable CPU, the pool for sharing included; copied by core_new */
 	uint32_t               ncpus;
+	const struct core_switch *switches; /* a tree that says what is close; copied by core_new. Without it NUMA nodes and */
+	uint32_t               nswitches;   /* packages do; 0: none */
 	struct mscg_cpuset     shared; /* CPUs set aside for --cpu-mode=quota; not given out exclusively */
 	uint64_t               mem_bytes;
 };

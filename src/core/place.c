@@ -1,5 +1,5 @@
-/* Choosing CPUs for a start or a grow. What a job has already (`near`) is counted by node and cache, so that a grow is
- * the same walk with another order. */
+/* Choosing CPUs for a start or a grow. What a job has already (`near`) is counted by leaf and cache: a grow begins
+ * there, and goes up from leaf to leaf's group until there is enough. */
 #include "src/base/base.h"
 #include "src/core/place.h"
 
@@ -11,9 +11,12 @@ struct pick {
 static void note_near(struct place *p, uint32_t rank, bool add)
 {
 	uint32_t cache = p->core[p->core_of[rank]].cache;
+	struct place_group *leaf = &p->group[p->cache[cache].leaf];
 
 	p->near_cache[cache] = add ? p->near_cache[cache] + 1 : 0;
-	p->near_node[p->cache[cache].node] = add ? p->near_node[p->cache[cache].node] + 1 : 0;
+	leaf->near = add ? leaf->near + 1 : 0;
+	for (uint32_t g = leaf->up; g != PLACE_NONE && !p->group[g].near == add; g = p->group[g].up)
+		p->group[g].near = add;
 }
 
 static void note_all(struct place *p, const struct mscg_cpuset *cpus, bool add)
@@ -53,15 +56,7 @@ static uint32_t complete_cores(struct pick *k, uint32_t n)
 	return taken;
 }
 
-static bool package_is_near(const struct place *p, uint32_t package)
-{
-	for (uint32_t i = 0; i < p->nnodes; i++)
-		if (p->node[i].package == package && p->near_node[i])
-			return true;
-	return false;
-}
-
-/* Which of two caches of a node to take whole cores from, for a job that wants n more: the one it is in already, else
+/* Which of two caches of a leaf to take whole cores from, for a job that wants n more: the one it is in already, else
  * the tightest that is enough, else the largest. */
 static bool better_cache(const struct place *p, uint32_t a, uint32_t b, uint32_t n)
 {
@@ -77,7 +72,7 @@ static bool better_cache(const struct place *p, uint32_t a, uint32_t b, uint32_t
 	return x->free < y->free;
 }
 
-static uint32_t take_whole(struct pick *k, const struct place_node *node, uint32_t n)
+static uint32_t take_whole(struct pick *k, const struct place_group *leaf, uint32_t n)
 {
 	struct place *p = k->p;
 	uint32_t taken = 0;
@@ -85,7 +80,7 @@ static uint32_t take_whole(struct pick *k, const struct place_node *node, uint32
 	while (taken < n) {
 		uint32_t best = PLACE_NONE, before = taken;
 
-		for (uint32_t c = node->first; c < node->first + node->n; c++)
+		for (uint32_t c = leaf->first; c < leaf->first + leaf->n; c++)
 			if (p->cache[c].whole && (best == PLACE_NONE || better_cache(p, c, best, n - taken)))
 				best = c;
 		if (best == PLACE_NONE)
@@ -100,13 +95,13 @@ static uint32_t take_whole(struct pick *k, const struct place_node *node, uint32
 }
 
 /* Hyperthreads of cores that are broken already, those with least left first. */
-static uint32_t take_broken(struct pick *k, const struct place_node *node, uint32_t n, bool near)
+static uint32_t take_broken(struct pick *k, const struct place_group *leaf, uint32_t n, bool near)
 {
 	struct place *p = k->p;
 	uint32_t taken = 0;
 
 	for (uint32_t size = 1; size < p->smt && taken < n; size++)
-		for (uint32_t c = node->first; c < node->first + node->n && taken < n; c++) {
+		for (uint32_t c = leaf->first; c < leaf->first + leaf->n && taken < n; c++) {
 			if (p->cache[c].free == p->cache[c].whole || (p->near_cache[c] > 0) != near)
 				continue;
 			for (uint32_t i = p->cache[c].first; i < p->cache[c].first + p->cache[c].n && taken < n; i++)
@@ -116,15 +111,15 @@ static uint32_t take_broken(struct pick *k, const struct place_node *node, uint3
 	return taken;
 }
 
-static uint32_t break_core(struct pick *k, const struct place_node *node, uint32_t n)
+static uint32_t break_core(struct pick *k, const struct place_group *leaf, uint32_t n)
 {
 	struct place *p = k->p;
 	uint32_t best = PLACE_NONE;
 
-	for (uint32_t i = p->cache[node->first].first; i < p->ncores; i++) {
+	for (uint32_t i = p->cache[leaf->first].first; i < p->ncores; i++) {
 		uint32_t c = p->core[i].cache, b;
 
-		if (c >= node->first + node->n)
+		if (c >= leaf->first + leaf->n)
 			break;
 		if (p->core[i].free == 0)
 			continue;
@@ -141,18 +136,18 @@ static uint32_t break_core(struct pick *k, const struct place_node *node, uint32
 	return best == PLACE_NONE ? 0 : take_core(k, best, n);
 }
 
-static uint32_t take_from_node(struct pick *k, uint32_t node, uint32_t want)
+static uint32_t take_from_leaf(struct pick *k, uint32_t group, uint32_t want)
 {
-	const struct place_node *at = &k->p->node[node];
-	uint32_t n = MIN_OF(want, at->free);
-	uint32_t taken = take_whole(k, at, MIN_OF(n - n % k->p->smt, at->whole));
+	const struct place_group *leaf = &k->p->group[group];
+	uint32_t n = MIN_OF(want, leaf->free);
+	uint32_t taken = take_whole(k, leaf, MIN_OF(n - n % k->p->smt, leaf->whole));
 
 	if (taken < n)
-		taken += take_broken(k, at, n - taken, true);
+		taken += take_broken(k, leaf, n - taken, true);
 	if (taken < n)
-		taken += take_broken(k, at, n - taken, false);
+		taken += take_broken(k, leaf, n - taken, false);
 	while (taken < n) {
-		uint32_t more = break_core(k, at, n - taken);
+		uint32_t more = break_core(k, leaf, n - taken);
 
 		if (!more)
 			break;
@@ -161,83 +156,123 @@ static uint32_t take_from_node(struct pick *k, uint32_t node, uint32_t want)
 	return taken;
 }
 
-/* Among nodes that can give all n: near, then with whole cores, then the tightest. */
-static bool better_node(const struct place *p, uint32_t a, uint32_t b, uint32_t n)
+static uint32_t take_all(struct pick *k, uint32_t group)
 {
-	const struct place_node *x = &p->node[a], *y = &p->node[b];
-	uint32_t cores = n - n % p->smt;
-	bool near_x = package_is_near(p, x->package), near_y = package_is_near(p, y->package);
+	struct place *p = k->p;
+	uint32_t taken = 0;
 
-	if (near_x != near_y)
-		return near_x;
+	for (uint32_t g = group; g < p->group[group].end;) {
+		if (!p->group[g].free) {
+			g = p->group[g].end;
+			continue;
+		}
+		if (p->group[g].n)
+			taken += take_from_leaf(k, g, p->group[g].free);
+		g++;
+	}
+	return taken;
+}
+
+/* The level at which a group meets what the job has; nothing is nearer than anything else while it has nothing. */
+static uint32_t distance_to_near(const struct place *p, uint32_t group)
+{
+	while (p->group[0].near && !p->group[group].near)
+		group = p->group[group].up;
+	return p->group[group].near ? p->group[group].level : 0;
+}
+
+/* Among groups that can give all n: the lowest, then near, then with whole cores, then the tightest. */
+static bool better_group(const struct place *p, uint32_t a, uint32_t b, uint32_t n)
+{
+	const struct place_group *x = &p->group[a], *y = &p->group[b];
+	uint32_t cores = n - n % p->smt, far_x, far_y;
+
+	if (x->level != y->level)
+		return x->level < y->level;
+	far_x = distance_to_near(p, a);
+	far_y = distance_to_near(p, b);
+	if (far_x != far_y)
+		return far_x < far_y;
 	if ((x->whole >= cores) != (y->whole >= cores))
 		return x->whole >= cores;
 	return x->free < y->free;
 }
 
-static uint32_t sufficient_node(const struct place *p, uint32_t n)
+/* There is one: `in` has n. */
+static uint32_t sufficient_group(const struct place *p, uint32_t in, uint32_t n)
 {
-	uint32_t best = PLACE_NONE;
+	uint32_t best = in;
 
-	for (uint32_t i = 0; i < p->nnodes; i++)
-		if (p->node[i].free >= n && (best == PLACE_NONE || better_node(p, i, best, n)))
-			best = i;
-	return best;
-}
-
-/* No node has n. The package to begin in: the job's own, else the tightest that has n, else the one with most. */
-static uint32_t package_for(const struct place *p, uint32_t n)
-{
-	uint32_t best = PLACE_NONE, best_sum = 0;
-	bool best_near = false;
-
-	for (uint32_t i = 0, j; i < p->nnodes; i = j) {
-		uint32_t sum = 0;
-		bool near = false, better;
-
-		for (j = i; j < p->nnodes && p->node[j].package == p->node[i].package; j++) {
-			sum += p->node[j].free;
-			near |= p->near_node[j] > 0;
-		}
-		if (!sum)
+	for (uint32_t g = in + 1; g < p->group[in].end;) {
+		if (p->group[g].free < n) {
+			g = p->group[g].end;
 			continue;
-		if (best == PLACE_NONE || near != best_near)
-			better = best == PLACE_NONE || near;
-		else if ((sum >= n) != (best_sum >= n))
-			better = sum >= n;
-		else
-			better = sum >= n ? sum < best_sum : sum > best_sum;
-		if (better) {
-			best = p->node[i].package;
-			best_sum = sum;
-			best_near = near;
 		}
+		if (better_group(p, g, best, n))
+			best = g;
+		g++;
 	}
 	return best;
 }
 
-static uint32_t choose_node(const struct place *p, uint32_t n)
+static uint32_t richest_below(const struct place *p, uint32_t group)
 {
-	uint32_t best = sufficient_node(p, n), package;
+	uint32_t best = group + 1;
 
-	if (best != PLACE_NONE)
-		return best;
-	package = package_for(p, n);
-	for (uint32_t i = 0; i < p->nnodes; i++)
-		if (p->node[i].package == package && (best == PLACE_NONE || p->node[i].free > p->node[best].free))
-			best = i;
+	for (uint32_t g = group + 1; g < p->group[group].end; g = p->group[g].end)
+		if (p->group[g].free > p->group[best].free)
+			best = g;
 	return best;
 }
 
-/* The node where the job has most and something is free; PLACE_NONE when there is none. */
-static uint32_t own_node(const struct place *p)
+/* Takes n, which the group has: out of the lowest group in it that has all of what is left to take. */
+static void take_within(struct pick *k, uint32_t group, uint32_t n)
+{
+	struct place *p = k->p;
+
+	while (n) {
+		group = sufficient_group(p, group, n);
+		if (p->group[group].n)
+			n -= take_from_leaf(k, group, n);
+		else
+			n -= take_all(k, p->group[group].free == n ? group : richest_below(p, group));
+	}
+}
+
+/* The leaf where the job has most, of those (free) where something is free; PLACE_NONE when there is none. */
+static uint32_t own_leaf(const struct place *p, bool free)
 {
 	uint32_t best = PLACE_NONE;
 
-	for (uint32_t i = 0; i < p->nnodes; i++)
-		if (p->node[i].free && p->near_node[i] && (best == PLACE_NONE || p->near_node[i] > p->near_node[best]))
-			best = i;
+	for (uint32_t g = 0; g < p->ngroups;) {
+		if (!p->group[g].near || (free && !p->group[g].free)) {
+			g = p->group[g].end;
+			continue;
+		}
+		if (p->group[g].n && (best == PLACE_NONE || p->group[g].near > p->group[best].near))
+			best = g;
+		g++;
+	}
 	return best;
+}
+
+/* Its own cores and leaves, then ever larger groups around the leaf where it has most. Returns how many are left to take
+ * when the job has nothing here. */
+static uint32_t take_near(struct pick *k, uint32_t n)
+{
+	struct place *p = k->p;
+
+	n -= complete_cores(k, n);
+	for (uint32_t leaf = own_leaf(p, true); n && leaf != PLACE_NONE; leaf = own_leaf(p, true))
+		n -= take_from_leaf(k, leaf, n);
+	for (uint32_t g = n ? own_leaf(p, false) : PLACE_NONE; n && g != PLACE_NONE; g = p->group[g].up) {
+		if (p->group[g].free >= n) {
+			take_within(k, g, n);
+			return 0;
+		}
+		n -= take_all(k, g);
+	}
+	return n;
 }
 
 int place_pick(struct place *p, uint32_t n, struct mscg_cpuset *cpus)
@@ -248,12 +283,9 @@ int place_pick(struct place *p, uint32_t n, struct mscg_cpuset *cpus)
 		return -ENOSPC;
 	if (!mscg_cpuset_empty(cpus)) {
 		note_all(p, cpus, true);
-		n -= complete_cores(&k, n);
-		for (uint32_t node = own_node(p); n && node != PLACE_NONE; node = own_node(p))
-			n -= take_from_node(&k, node, n);
+		n = take_near(&k, n);
 	}
-	while (n)
-		n -= take_from_node(&k, choose_node(p, n), n);
+	take_within(&k, 0, n);
 	note_all(p, cpus, false);
 	return 0;
 }

@@ -1,4 +1,4 @@
-/* The machine as ranges of ranks: nodes of caches of cores of threads; and how much of each is free. */
+/* The machine as ranges of ranks: groups of caches of cores of threads; and how much of each is free. */
 #include "src/base/base.h"
 #include "src/core/place.h"
 
@@ -7,6 +7,8 @@ static int by_place(const void *a, const void *b)
 	const struct core_cpu *x = a, *y = b;
 	int d;
 
+	if ((d = x->leaf - y->leaf) != 0)
+		return d;
 	if ((d = x->numa - y->numa) != 0)
 		return d;
 	if ((d = x->package - y->package) != 0)
@@ -18,27 +20,17 @@ static int by_place(const void *a, const void *b)
 	return x->cpu - y->cpu;
 }
 
-/* A node counts as of the package of its first CPU; nodes of one package are neighbours in the array. */
-static int by_package(const void *a, const void *b)
-{
-	const struct place_node *x = a, *y = b;
-
-	if (x->package != y->package)
-		return x->package < y->package ? -1 : 1;
-	return x->numa < y->numa ? -1 : 1;
-}
-
 static void add_cpu(struct place *p, const struct core_cpu *cpu, const struct core_cpu *before)
 {
-	bool node = !before || before->numa != cpu->numa;
-	bool cache = node || before->package != cpu->package || before->cache != cpu->cache;
+	bool leaf = !before || before->leaf != cpu->leaf;
+	bool cache = leaf || before->numa != cpu->numa || before->package != cpu->package || before->cache != cpu->cache;
 	bool core = cache || before->core != cpu->core;
 
-	if (node)
-		p->node[p->nnodes++] = (struct place_node){.first = p->ncaches, .numa = cpu->numa, .package = cpu->package};
+	if (leaf)
+		p->group[cpu->leaf].first = p->ncaches;
 	if (cache) {
-		p->cache[p->ncaches++] = (struct place_cache){.first = p->ncores, .package = cpu->package};
-		p->node[p->nnodes - 1].n++;
+		p->cache[p->ncaches++] = (struct place_cache){.first = p->ncores, .leaf = cpu->leaf};
+		p->group[cpu->leaf].n++;
 	}
 	if (core) {
 		p->core[p->ncores++] = (struct place_core){.first = p->ncpus, .cache = p->ncaches - 1};
@@ -47,6 +39,7 @@ static void add_cpu(struct place *p, const struct core_cpu *cpu, const struct co
 	p->core[p->ncores - 1].n++;
 	p->core_of[p->ncpus] = p->ncores - 1;
 	p->cpu[p->ncpus] = cpu->cpu;
+	p->numa[p->ncpus] = cpu->numa;
 	p->rank[cpu->cpu] = p->ncpus;
 	p->ncpus++;
 }
@@ -55,20 +48,21 @@ void place_set_free(struct place *p, uint32_t rank, bool free)
 {
 	struct place_core *core = &p->core[p->core_of[rank]];
 	struct place_cache *cache = &p->cache[core->cache];
-	struct place_node *node = &p->node[cache->node];
+	struct place_group *leaf = &p->group[cache->leaf];
 	bool was_whole = core->free == core->n;
 	uint32_t one = free ? 1 : UINT32_MAX; /* + 1 or - 1 */
 
 	core->free += one;
 	cache->free += one;
-	node->free += one;
 	p->nfree += one;
+	for (uint32_t g = cache->leaf; g != PLACE_NONE; g = p->group[g].up)
+		p->group[g].free += one;
 	if (was_whole) {
 		cache->whole -= core->n;
-		node->whole -= core->n;
+		leaf->whole -= core->n;
 	} else if (core->free == core->n) {
 		cache->whole += core->n;
-		node->whole += core->n;
+		leaf->whole += core->n;
 	}
 	if (free)
 		mscg_cpuset_add(&p->free, p->cpu[rank]);
@@ -88,27 +82,21 @@ void place_init(struct place *p, const struct core_machine *machine)
 		cpus[n++] = machine->cpus[i];
 		last = MAX_OF(last, (uint32_t)machine->cpus[i].cpu);
 	}
+	place_make_groups(p, machine, cpus, n);
 	qsort(cpus, n, sizeof *cpus, by_place);
 	p->nrank = last + 1;
 	p->rank = xcalloc(p->nrank, sizeof *p->rank);
 	memset(p->rank, 0xff, p->nrank * sizeof *p->rank);
 	p->cpu = xcalloc(n + 1, sizeof *p->cpu);
+	p->numa = xcalloc(n + 1, sizeof *p->numa);
 	p->core_of = xcalloc(n + 1, sizeof *p->core_of);
 	p->core = xcalloc(n + 1, sizeof *p->core);
 	p->cache = xcalloc(n + 1, sizeof *p->cache);
-	p->node = xcalloc(n + 1, sizeof *p->node);
 	for (uint32_t i = 0; i < n; i++)
 		add_cpu(p, &cpus[i], i ? &cpus[i - 1] : NULL);
 	p->core = xreallocarray(p->core, p->ncores + 1, sizeof *p->core);
 	p->cache = xreallocarray(p->cache, p->ncaches + 1, sizeof *p->cache);
-	p->node = xreallocarray(p->node, p->nnodes + 1, sizeof *p->node);
-	if (p->nnodes)
-		qsort(p->node, p->nnodes, sizeof *p->node, by_package);
 	p->near_cache = xcalloc(p->ncaches + 1, sizeof *p->near_cache);
-	p->near_node = xcalloc(p->nnodes + 1, sizeof *p->near_node);
-	for (uint32_t i = 0; i < p->nnodes; i++)
-		for (uint32_t c = 0; c < p->node[i].n; c++)
-			p->cache[p->node[i].first + c].node = i;
 	for (uint32_t i = 0; i < p->ncores; i++)
 		p->smt = MAX_OF(p->smt, p->core[i].n);
 	for (uint32_t rank = 0; rank < p->ncpus; rank++)
@@ -118,13 +106,13 @@ void place_init(struct place *p, const struct core_machine *machine)
 void place_clear(struct place *p)
 {
 	free(p->cpu);
+	free(p->numa);
 	free(p->core_of);
 	free(p->rank);
 	free(p->core);
 	free(p->cache);
-	free(p->node);
+	free(p->group);
 	free(p->near_cache);
-	free(p->near_node);
 	*p = (struct place){0};
 }
 
@@ -153,6 +141,6 @@ void place_mems(const struct place *p, const struct mscg_cpuset *cpus, struct ms
 
 	for (unsigned c = mscg_cpuset_next(cpus, 0); c < MSCG_CPUS_MAX; c = mscg_cpuset_next(cpus, c + 1))
 		if (place_has(p, c))
-			mscg_cpuset_add(&mems, p->node[p->cache[p->core[p->core_of[p->rank[c]]].cache].node].numa);
+			mscg_cpuset_add(&mems, p->numa[p->rank[c]]);
 	*ret = mems;
 }

@@ -26,6 +26,7 @@ static const struct setting {
 	{ { "resources", "reserve-cpus", "LIST|N", "CPUs that jobs never get: a list like 0,32 or how many" }, FIELD(TEXT, reserve_cpus), 0 },
 	{ { "resources", "reserve-mem", "SIZE", "memory that jobs never get (default: 5 %, at most 2G)" }, FIELD(SIZE, reserve_mem), 0 },
 	{ { "resources", "shared-cpus", "LIST|N", "CPUs set aside for --cpu-mode=quota: a list or how many" }, FIELD(TEXT, shared_cpus), 0 },
+	{ { "resources", "topology-config", "FILE|default", "what is close, as in Slurm's topology.conf; default: 4 cores a switch" }, FIELD(TEXT, topology_config), 0 },
 	{ { "resources", "max-jobs", "N", "jobs that may run at once" }, FIELD(COUNT, max_jobs), 0 },
 	{ { "scheduler", "scheduler", "easy|conservative|firstfit|fcfs", "what may pass a job that waits" }, FIELD(CHOICE, scheduler), 0 },
 	{ { "scheduler", "backfill-depth", "N", "conservative: so many waiting jobs have a time to start (100)" }, FIELD(COUNT, backfill_depth), 0 },
@@ -375,6 +376,8 @@ static void fill_paths(struct config *config)
 	make_absolute(&config->state_dir);
 	make_absolute(&config->runtime_dir);
 	make_absolute(&config->socket);
+	if (config->topology_config && !streq(config->topology_config, "default"))
+		make_absolute(&config->topology_config);
 }
 
 int config_load(struct config *ret, int argc, char *const *argv, struct mscg_error *error)

@@ -17,6 +17,7 @@ struct config {
 	char    *reserve_cpus; /* a list ("0,32") or a count of CPUs that jobs never get; NULL: none */
 	uint64_t reserve_mem;  /* bytes; UINT64_MAX: 5 %, at most 2 GiB */
 	char    *shared_cpus;  /* a list or a count, set aside for --cpu-mode=quota */
+	char    *topology_config; /* a file, or "default"; NULL: the machine's own NUMA nodes and packages */
 	int      scheduler; /* enum config_scheduler */
 	uint64_t backfill_depth;
 	uint64_t starvation_guard; /* seconds, 0: none */

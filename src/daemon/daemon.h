@@ -15,6 +15,7 @@
 
 #include "committer.h"
 #include "config.h"
+#include "topology.h"
 #include "src/base/base.h"
 #include "src/base/clock.h"
 #include "src/base/cost.h"
@@ -28,12 +29,14 @@ struct daemon;
 struct machine {
 	struct core_machine core; /* points into the rest */
 	struct core_cpu    *cpus;
+	struct topology    *topology; /* NULL: the machine's own */
 	char               *node;
 	uint32_t            cpus_reserved;
 	uint64_t            mem_reserved;
 };
-/* `allowed`: CPUs that the jobs root may use; empty: all. */
-int  machine_read(struct machine *ret, const struct config *config, const struct mscg_cpuset *allowed,
+/* `allowed`: CPUs that the jobs root may use; empty: all. `before`: only CPUs came or went; its topology is moved into
+ * *ret, where nodes keep their numbers. NULL: topology-config is read. */
+int  machine_read(struct machine *ret, const struct config *config, const struct mscg_cpuset *allowed, struct machine *before,
                   struct mscg_error *error);
 void machine_clear(struct machine *machine);
 

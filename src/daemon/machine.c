@@ -181,7 +181,38 @@ static void make_fake(struct machine *m, const struct config *config)
 	m->core.mem_bytes = config->total_mem ? config->total_mem : UINT64_C(16) << 30;
 }
 
-int machine_read(struct machine *ret, const struct config *config, const struct mscg_cpuset *allowed, struct mscg_error *error)
+/* CPUs that came later are below no switch: nobody said what they are close to. */
+static int place_cpus(struct machine *m, const struct config *config, bool again, struct mscg_error *error)
+{
+	_cleanup_free_ char *text = NULL;
+	struct mscg_cpuset unknown;
+	uint32_t n;
+	int r;
+
+	if (!again && config->topology_config) {
+		r = topology_load(config->topology_config, topology_count_nodes(m->cpus, m->core.ncpus), &m->topology, error);
+		if (r < 0)
+			return r;
+	}
+	if (!m->topology)
+		return 0;
+	n = topology_place(m->topology, m->cpus, m->core.ncpus, !again, &unknown);
+	if (n) {
+		size_t size = mscg_cpuset_format(&unknown, NULL, 0) + 1;
+
+		text = xmalloc(size);
+		mscg_cpuset_format(&unknown, text, size);
+		log_line(LOG_WARNING, "CPUs %s are new and below no switch: jobs get them when %s names them and mscgd reloads", text,
+		         m->topology->path);
+		drop_cpus(m, &unknown);
+	}
+	m->core.switches = m->topology->switches;
+	m->core.nswitches = m->topology->n;
+	return 0;
+}
+
+int machine_read(struct machine *ret, const struct config *config, const struct mscg_cpuset *allowed, struct machine *before,
+                 struct mscg_error *error)
 {
 	struct machine m = { 0 };
 	struct mscg_cpuset reserved;
@@ -196,6 +227,12 @@ int machine_read(struct machine *ret, const struct config *config, const struct 
 		if (r >= 0)
 			read_memory(&m, config);
 	}
+	if (before) {
+		m.topology = before->topology;
+		before->topology = NULL;
+	}
+	if (r >= 0)
+		r = place_cpus(&m, config, before != NULL, error);
 	if (r >= 0)
 		r = read_cpu_choice(&m, "reserve-cpus", config->reserve_cpus, &reserved, error);
 	if (r >= 0) {
@@ -211,6 +248,10 @@ int machine_read(struct machine *ret, const struct config *config, const struct 
 	if (r >= 0)
 		r = read_cpu_choice(&m, "shared-cpus", config->shared_cpus, &m.core.shared, error);
 	if (r < 0) {
+		if (before)
+			before->topology = m.topology;
+		else
+			topology_free(m.topology);
 		free(m.cpus);
 		return r;
 	}
@@ -225,5 +266,6 @@ void machine_clear(struct machine *m)
 {
 	free(m->node);
 	free(m->cpus);
+	topology_free(m->topology);
 	*m = (struct machine){ 0 };
 }

@@ -172,7 +172,7 @@ int daemon_reread_machine(struct daemon *d, const struct config *config, struct 
 {
 	struct core_input input = { .kind = CORE_MACHINE, .machine = &d->machine.core };
 	struct machine machine;
-	int r = machine_read(&machine, config, &d->allowed, error);
+	int r = machine_read(&machine, config, &d->allowed, config == &d->config ? &d->machine : NULL, error);
 
 	if (r < 0)
 		return r;
@@ -344,7 +344,7 @@ static int setup(struct daemon *d, struct mscg_error *error)
 	/* All that there are: those that come later too. */
 	if ((long)mscg_cpuset_count(&d->allowed) >= sysconf(_SC_NPROCESSORS_ONLN))
 		mscg_cpuset_zero(&d->allowed);
-	if ((r = machine_read(&d->machine, &d->config, &d->allowed, error)) < 0)
+	if ((r = machine_read(&d->machine, &d->config, &d->allowed, NULL, error)) < 0)
 		return r;
 	set_policy(d);
 	if (d->engine)
@@ -405,6 +405,11 @@ static void announce(const struct daemon *d)
 		log_line(LOG_INFO, "poll-interval is without effect: nothing here polls");
 	for (char **w = d->warnings; w && *w; w++)
 		log_line(LOG_WARNING, "%s", *w);
+	if (d->machine.topology) {
+		_cleanup_free_ char *topology = topology_describe(d->machine.topology);
+
+		log_line(LOG_INFO, "topology: %s", topology);
+	}
 	log_line(LOG_INFO, "Starting scheduler with %u CPUs, %llu MB memory", d->machine.core.ncpus,
 	         (unsigned long long)(d->machine.core.mem_bytes >> 20));
 	sd_notify(0, "READY=1");

@@ -33,6 +33,16 @@ static void overlay_held(const struct mscg_job *job, struct mscg_usage *usage)
 		usage->cpu_held_usec += (uint64_t)(now - job->run->held_since_usec) * job->current_cpus_milli / 1000;
 }
 
+static void set_nodes(const struct daemon *d, const struct mscg_job *job, struct wire_job_extra *extra)
+{
+	const struct mscg_grant *grant = job->run ? job->run->grant : NULL;
+
+	if (!d->machine.topology || !grant || !grant->n)
+		return;
+	extra->nodes = topology_nodes(d->machine.topology, &grant->share[0].cpus);
+	extra->switches = topology_leaves(d->machine.topology, &grant->share[0].cpus, &extra->common_switch);
+}
+
 json_t *view_job(struct daemon *d, const struct mscg_row *row, const struct mscg_spec *spec, bool live)
 {
 	const struct mscg_job *known = core_find(d->core, row->job.id);
@@ -72,7 +82,10 @@ json_t *view_job(struct daemon *d, const struct mscg_row *row, const struct mscg
 		.rates        = &d->cost_rates,
 		.currency     = d->config.cost_currency,
 	};
+	set_nodes(d, &shown.job, &extra);
 	json_t *job = wire_job_json(&shown, spec, &extra);
+	free(extra.nodes);
+	strv_free(extra.switches);
 	json_object_update(job, extras);
 	json_decref(extras);
 	return job;
@@ -133,9 +146,10 @@ json_t *view_stats(struct daemon *d, const struct store_totals *totals)
 		if (totals->by_state[i])
 			json_object_set_new(states, mscg_state_name((enum mscg_state)i), json_integer((json_int_t)totals->by_state[i]));
 	}
+	_cleanup_free_ char *topology = d->machine.topology ? topology_describe(d->machine.topology) : NULL;
 	for (char **w = d->warnings; w && *w; w++)
 		json_array_append_new(warnings, json_string(*w));
-	json_t *j = json_pack("{s:s, s:I, s:I, s:I, s:I, s:s}", "node", d->machine.node, "cpus_total", (json_int_t)s.cpus_total,
+	json_t *j = json_pack("{s:s, s:s?, s:I, s:I, s:I, s:I, s:s}", "node", d->machine.node, "topology", topology, "cpus_total", (json_int_t)s.cpus_total,
 	                      "cpus_held", (json_int_t)s.cpus_held, "cpus_lent", (json_int_t)s.cpus_lent, "cpus_reserved",
 	                      (json_int_t)d->machine.cpus_reserved, "cpus_free", cpus);
 	json_t *more = json_pack("{s:f, s:f, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:o, s:f, s:f, s:o, s:s, s:s, s:s?, s:o}",

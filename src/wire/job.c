@@ -207,6 +207,15 @@ static void set_state(json_t *o, const struct mscg_row *row, const struct wire_j
 	set(o, "signal", job->exit_signal > 0 ? json_integer(job->exit_signal) : json_null());
 }
 
+static json_t *strings_json(char *const *strings)
+{
+	json_t *list = json_array();
+
+	for (; *strings; strings++)
+		json_array_append_new(list, text_or_null(*strings));
+	return list;
+}
+
 static void set_resources(json_t *o, const struct mscg_job *job, const struct wire_job_extra *extra)
 {
 	const struct mscg_grant *grant = job->run ? job->run->grant : NULL;
@@ -221,6 +230,9 @@ static void set_resources(json_t *o, const struct mscg_job *job, const struct wi
 	set(o, "cpuset", share ? cpuset_or_null(&share->cpus) : json_null());
 	set(o, "mems", share ? cpuset_or_null(&share->mems) : json_null());
 	set_text(o, "node", share ? share->node : NULL);
+	set_text(o, "nodes", extra->nodes);
+	set(o, "switches", extra->switches ? strings_json(extra->switches) : json_null());
+	set_text(o, "common_switch", extra->common_switch);
 	set(o, "mem_bytes", known_or_null(job->mem_bytes));
 	set(o, "elastic", json_boolean(job->flags & MSCG_JOB_ELASTIC));
 	set(o, "time_limit", positive_or_null(job->time_limit_s));

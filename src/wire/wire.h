@@ -130,6 +130,8 @@ struct wire_job_extra {
 	const char *reason_text;
 	const char *cgroup, *control_file;
 	const char *stdin_path, *stdout_path, *stderr_path; /* expanded */
+	char       *nodes, **switches; /* of a topology file: NULL where there is none, or it holds nothing */
+	const char *common_switch;
 	uint32_t    max_cpus_machine_milli; /* shown for max_cpus 0 */
 	int64_t     now_usec; /* for wait_seconds and run_seconds of jobs that are not over */
 	const struct cost_rates *rates; /* NULL: none */

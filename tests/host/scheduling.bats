@@ -142,3 +142,21 @@ EOF
     mscg cancel 1 3
     mscg wait 2 --timeout 60
 }
+
+@test "a topology of the machine's own cores: what runs has its names after a restart with another one" {
+    kill_daemon
+    start_real --topology-config default
+    mscg submit -c 1 --mem 50M "exec sleep 600"
+    within 30 is 1 RUNNING
+    cpus=$(field 1 cpuset)
+    node=$(mscg show --json 1 | json 'j["nodes"]')
+    [[ $node =~ ^node[0-9]+$ ]]
+    same '["leaf'$(((${node#node} + 3) / 4))'"]' "$(mscg show --json 1 | json 'j["switches"]')"
+    nodes=$(mscg stats --json | json 'j["topology"].split()[0]')
+    for i in $(seq "$nodes"); do echo "SwitchName=s$i Nodes=node$i"; done >topology.conf
+    echo "SwitchName=top Switches=s[1-$nodes]" >>topology.conf
+    kill_daemon
+    start_real --topology-config topology.conf
+    same "$cpus $node" "$(field 1 cpuset) $(mscg show --json 1 | json 'j["nodes"]')"
+    same "[\"s${node#node}\"]" "$(mscg show --json 1 | json 'j["switches"]')"
+}

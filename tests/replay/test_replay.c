@@ -3,6 +3,7 @@
  * for a person to read the difference.
  *
  *   machine cores=4 threads=1 caches=1 nodes=1 packages=1 mem=8G shared=0-1     first line
+ *           leaf=N rack=N      so many cores below a leaf switch, so many of these below a switch, and one above all
  *   policy elastic=no threshold=50 calm=1000 retries=3 reject scheduler=easy|conservative|firstfit|fcfs depth=100
  *          guard=SECONDS user-submit=N user-jobs=N user-cpus=N user-mem=SIZE    may follow
  *   submit NAME cpus=2 [elastic=MIN:MAX] [mem=1G] [priority=5] [time=60] [grace=30] [array=0-9%2] [quota] [requeue]
@@ -329,9 +330,28 @@ static struct core_input *input(struct replay *r, enum core_input_kind kind)
 	return &r->in[r->in_n++];
 }
 
+/* Leaves first, then what is above them, then the top. */
+static void make_switches(struct test_machine *machine, unsigned leaf, unsigned rack)
+{
+	static struct core_switch up[2 * MSCG_CPUS_MAX + 1];
+	unsigned leaves = 0, racks;
+
+	for (unsigned i = 0; i < machine->m.ncpus; i++) {
+		machine->cpu[i].leaf = (uint16_t)(machine->cpu[i].core / leaf);
+		leaves = MAX_OF(leaves, machine->cpu[i].leaf + 1u);
+	}
+	racks = (leaves + rack - 1) / rack;
+	for (unsigned i = 0; i < leaves; i++)
+		up[i].up = (uint16_t)(leaves + i / rack);
+	for (unsigned i = 0; i <= racks; i++)
+		up[leaves + i].up = (uint16_t)(leaves + racks);
+	machine->m.switches = up;
+	machine->m.nswitches = leaves + racks + 1;
+}
+
 static void do_machine(struct replay *r, char *args)
 {
-	unsigned n[5] = {1, 1, 1, 1, 1};
+	unsigned n[5] = {1, 1, 1, 1, 1}, leaf = 0, rack = 1;
 	static const char *const keys[] = {"packages", "nodes", "caches", "cores", "threads"};
 	uint64_t mem = 8 * GIB;
 	struct mscg_cpuset shared = {0};
@@ -340,12 +360,18 @@ static void do_machine(struct replay *r, char *args)
 		for (int i = 0; i < 5; i++)
 			if (value(w, keys[i]))
 				n[i] = number(r, value(w, keys[i]));
+		if (value(w, "leaf"))
+			leaf = number(r, value(w, "leaf"));
+		if (value(w, "rack"))
+			rack = number(r, value(w, "rack"));
 		if (value(w, "mem"))
 			mem = size(r, value(w, "mem"));
 		if (value(w, "shared"))
 			shared = set_of(value(w, "shared"));
 	}
 	build_machine(&r->rig.machine, n[0], n[1], n[2], n[3], n[4]);
+	if (leaf && rack)
+		make_switches(&r->rig.machine, leaf, rack);
 	r->rig.machine.m.mem_bytes = mem;
 	r->rig.machine.m.shared = shared;
 	r->rig.policy = test_policy();

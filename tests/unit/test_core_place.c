@@ -338,8 +338,10 @@ static void test_churn(void **state)
 			assert_int_equal(p.cache[c].whole, p.cache[c].free);
 		for (uint32_t c = 0; c < p.ncaches; c++)
 			assert_int_equal(p.near_cache[c], 0);
-		for (uint32_t n = 0; n < p.nnodes; n++)
-			assert_int_equal(p.node[n].whole, p.node[n].free);
+		for (uint32_t g = 0; g < p.ngroups; g++) {
+			assert_int_equal(p.group[g].near, 0);
+			assert_int_equal(p.group[g].whole, p.group[g].n ? p.group[g].free : 0);
+		}
 		place_clear(&p);
 		place_clear(&q);
 	}
