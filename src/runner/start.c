@@ -166,6 +166,8 @@ static int make_vectors(struct supervisor *s, struct brought *b, const struct st
 static int make_plan(struct supervisor *s, struct brought *b, const struct start_view *v, struct child_plan *ret)
 {
 	const struct message_start *start = v->start;
+	int own_nice = getpriority(PRIO_PROCESS, 0); /* a user's processes cannot go below it: setpriority(2) */
+
 	*ret = (struct child_plan){
 		.slot          = s->slot,
 		.exec_path     = v->text[START_STRING_EXEC],
@@ -182,8 +184,8 @@ static int make_plan(struct supervisor *s, struct brought *b, const struct start
 		.uid           = start->uid,
 		.gid           = start->gid,
 		.umask_        = start->umask_,
-		.nice_         = start->nice_,
-		.own_nice      = getpriority(PRIO_PROCESS, 0),
+		.nice_         = geteuid() == 0 ? start->nice_ : MAX_OF(start->nice_, own_nice),
+		.own_nice      = own_nice,
 		.drop          = start->flags & START_DROP,
 		.append        = start->flags & START_APPEND,
 		.pty           = start->flags & START_PTY,

@@ -3,6 +3,7 @@
 
 #include <grp.h>
 #include <pty.h>
+#include <sys/resource.h>
 #include <sys/mman.h>
 
 static int only_us(void **state)
@@ -546,6 +547,7 @@ static void ordinary_user(void **state)
 		write_control(home, "cgroup.procs", "0");
 		w.supervisors_fd = open(sup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		w.runner         = NULL;
+		assert_int_equal(setpriority(PRIO_PROCESS, 0, 10), 0); /* which no user could take back for a job */
 		snprintf(w.runtime, sizeof w.runtime, "%s/user-runtime", w.dir);
 		_exit(run_as_user());
 	}
