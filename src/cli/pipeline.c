@@ -141,7 +141,9 @@ static int read_layers(const struct cli *cli, json_t *defaults, json_t *job, str
 
 	if (r == 0)
 		r = set_options(o, job, NULL, error);
-	if (r == 0 && (o->script || script_is_one(path))) {
+	if (r == 0)
+		r = o->script ? 1 : script_is_one(path, o->job.chdir, error);
+	if (r > 0) {
 		r = script_read(path, &program->script, error);
 		if (r < 0)
 			return r;

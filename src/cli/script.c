@@ -52,20 +52,59 @@ static bool has_directive(const char *text)
 	return false;
 }
 
-bool script_is_one(const char *path)
+static bool is_in_path(const char *name)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	const char *at = getenv("PATH");
+
+	for (size_t n; at; at = at[n] ? at + n + 1 : NULL) {
+		_cleanup_free_ char *path = NULL;
+
+		n = strcspn(at, ":");
+		path = xasprintf("%.*s%s%s", (int)n, at, n ? "/" : "./", name);
+		if (access(path, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What a shell would execute by this word. */
+static bool is_command(const char *word)
+{
+	return strchr(word, '/') ? access(word, X_OK) == 0 : is_in_path(word);
+}
+
+static int refuse_file(const char *word, bool is_text, struct mscg_error *error)
+{
+	if (is_text)
+		return mscg_error_set(error, -EINVAL, "the file %.100s has no #! line: expected a script that begins with its interpreter, for example #!/bin/sh",
+		                      word);
+	if (strchr(word, '/'))
+		return mscg_error_set(error, -EINVAL, "the file %.100s may not be executed: expected a program (chmod +x), or a script with a #! line", word);
+	return mscg_error_set(error, -EINVAL, "the program %.80s is in this directory, where no shell looks for it: expected ./%.80s", word, word);
+}
+
+int script_is_one(const char *word, bool chdir, struct mscg_error *error)
+{
+	_cleanup_close_ int fd = open(word, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	char start[64 * 1024];
 	struct stat st;
+	bool is_script;
 	ssize_t n;
 
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return false;
+		return 0;
 	n = fd_read_all(fd, start, sizeof start - 1);
-	if (n < 2 || start[0] != '#' || start[1] != '!')
-		return false;
+	if (n < 0)
+		return 0;
 	start[n] = '\0';
-	return has_directive(start);
+	is_script = strncmp(start, "#!", 2) == 0;
+	if (is_script && has_directive(start))
+		return 1;
+	if (is_command(word))
+		return 0;
+	if (is_script)
+		return 1;
+	return chdir ? 0 : refuse_file(word, !memchr(start, '\0', (size_t)n), error);
 }
 
 static int read_all(int fd, const char *name, char **ret, struct mscg_error *error)

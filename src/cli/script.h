@@ -9,9 +9,11 @@
 
 #include "cli.h"
 
-/* Whether the file is to be taken for a batch script without --script: a regular file, "#!" at the start, and a
- * directive in it. */
-bool script_is_one(const char *path);
+/* Whether the first word of a command names a batch script, to be taken for one without --script: a regular file with "#!"
+ * at its start, and either a directive in it or nobody who would run it as a command (it may not be executed, or is in
+ * this directory and not in $PATH). 1, 0, or -EINVAL with text where it is a file that could be run in neither way;
+ * `chdir`: the job runs in another directory, where the word may name something else. */
+int script_is_one(const char *word, bool chdir, struct mscg_error *error);
 /* Reads a script: "-" is stdin. *ret_text is the caller's. Texts of errors name the file. */
 int script_read(const char *path, char **ret_text, struct mscg_error *error);
 /* Reads the options of its directives into the sets. */

@@ -31,8 +31,11 @@ static int find_program(const struct cli *cli, struct submit_options *o, char **
 		return mscg_error_set(error, -EINVAL, "no command: expected a program and its arguments, or a script");
 	if (!path)
 		path = "-";
-	if (!streq(path, "-") && !o->script && !script_is_one(path))
-		return 0;
+	if (!streq(path, "-") && !o->script) {
+		r = script_is_one(path, o->job.chdir, error);
+		if (r <= 0)
+			return r;
+	}
 	r = script_read(path, &ret->script, error);
 	if (r < 0)
 		return r;
@@ -187,7 +190,7 @@ const struct option_spec submit_option_table[] = {
 	{0, "parsable", NULL, "print the number of the job only", value_true, SUBMIT(parsable)},
 	{'W', "wait", NULL, "wait until the job has ended, and exit with its status", value_true, SUBMIT(wait)},
 	{0, "wrap", "COMMAND", "the command, as one text for sh", value_text, SUBMIT(wrap)},
-	{0, "script", NULL, "the first word is a batch script, also without #MSCG lines", value_true, SUBMIT(script)},
+	{0, "script", NULL, "the first word is a batch script, also if it could be executed and has no #MSCG line", value_true, SUBMIT(script)},
 	{0, "file", "FILE", "the jobs of a pipeline, all or none of them, from a file of JSON ('-': standard input)", value_text, SUBMIT(file),
 	 .values = VALUES_FILE},
 	{0, "test-only", NULL, "check, print what would be asked, and submit nothing", value_true, SUBMIT(test_only)},
@@ -204,10 +207,11 @@ const struct verb verb_submit = {
 		"Puts a job into the queue and prints its number. Options end at the first other word: what follows is the command.\n"
 		"\n"
 		"One word is given to sh -c; several are a program and its arguments, which no shell reads again. A first word that\n"
-		"names a file with #! at its start and a #MSCG or #SBATCH line is a batch script (others with --script): its text is\n"
-		"kept, its options are read from the comments before its first command, and the words behind it are its arguments.\n"
-		"The command line wins over #MSCG lines, and these over #SBATCH lines. '-', or no command and something other than a\n"
-		"terminal on standard input, reads the script from there.\n"
+		"names a file with #! at its start is a batch script where it has a #MSCG or #SBATCH line, or is no command (may not be\n"
+		"executed, or is not in $PATH and has no /); others are with --script. Its text is kept, its options are read from the\n"
+		"comments before its first command, and the words behind it are its arguments. The command line wins over #MSCG\n"
+		"lines, and these over #SBATCH lines. '-', or no command and something other than a terminal on standard input,\n"
+		"reads the script from there.\n"
 		"\n"
 		"--file reads several jobs: {\"defaults\": {...}, \"jobs\": [{\"name\": ..., \"command\": ..., ...}, ...]}. A command is a text\n"
 		"for sh or a list of words; dependencies name jobs of the file (\"afterok:prepare\"); other keys are the long options\n"

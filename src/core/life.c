@@ -53,7 +53,7 @@ void core_job_split(const struct mscg_job *record, uint32_t task, struct mscg_jo
 	ret->run = NULL;
 }
 
-/* What would be said to a submission: 0 or the refusal. */
+/* What would be said to a submission: 0 or the refusal. Who waits at a terminal is not left waiting for what can never be. */
 static int admit(const struct core *core, const struct mscg_job *job, uint64_t tasks, bool *ret_feasible, char text[160])
 {
 	text[0] = '\0';
@@ -62,7 +62,7 @@ static int admit(const struct core *core, const struct mscg_job *job, uint64_t t
 		snprintf(text, 160, "job ids are used up");
 		return -ENOSPC;
 	}
-	if (!*ret_feasible && core->policy.infeasible_reject)
+	if (!*ret_feasible && (core->policy.infeasible_reject || job->flags & MSCG_JOB_ATTACHED))
 		return -ENOSPC;
 	return user_admits(core, job->uid, tasks, text);
 }

@@ -27,6 +27,15 @@ teardown() { stop_daemon; }
     same '["a", "-c", "4"]' "$(mscg run -c 2 a -c 4 && field 1 argv)"
 }
 
+@test "what can never fit is refused at once, what only has to wait is not" {
+    fails 1 mscg run -c 20 true
+    says "needs 20 CPUs, this machine has 4"
+    fails 1 mscg run --mem 9GB true
+    says "needs 9G of memory, this machine has 8G"
+    mscg submit -c 4 sleep 0.5
+    mscg run -c 4 true
+}
+
 # Its start is committed: mscg run has been told of it.
 running() { [ "$(field "$1" pid 2>/dev/null)" = 1 ]; }
 pending() { [ "$(field "$1" state 2>/dev/null)" = PENDING ]; }

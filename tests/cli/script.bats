@@ -95,8 +95,54 @@ SCRIPT
     same 1 "$(mscg submit --parsable true)"
 }
 
+# asked WORD...: what a submission of these words would ask for
+asked() {
+    mscg submit --test-only --json "$@" | json '" ".join(["script" if "script" in j["jobs"][0] else "shell" if j["jobs"][0].get("shell") else "program"] + j["jobs"][0]["argv"])'
+}
+
+@test "a file that could not be executed is a script without a directive too" {
+    printf '#!/bin/sh\nexit 5\n' >plain.sh
+    same "script ./plain.sh" "$(asked ./plain.sh)"
+    same "script plain.sh x" "$(asked plain.sh x)"
+    chmod +x plain.sh
+    same "script plain.sh" "$(asked plain.sh)"
+    same "shell ./plain.sh" "$(asked ./plain.sh)"
+    same "program ./plain.sh x" "$(asked ./plain.sh x)"
+    same "shell plain.sh" "$(PATH=$PATH:$room asked plain.sh)"
+    same "shell plain.sh" "$(PATH=$PATH: asked plain.sh)"
+}
+
+@test "a file that could be run in no way is refused, with what would be right" {
+    echo 'echo no interpreter' >plain.txt
+    fails 2 mscg submit plain.txt
+    says "plain.txt has no #! line"
+    says "#!/bin/sh"
+    fails 2 mscg submit ./plain.txt x
+    says "has no #! line"
+    : >empty.sh
+    fails 2 mscg submit empty.sh
+    says "has no #! line"
+    cp /bin/true a.out
+    fails 2 mscg submit a.out
+    says "./a.out"
+    chmod -x a.out
+    fails 2 mscg submit ./a.out
+    says "chmod +x"
+    echo '{"jobs": [{"name": "a", "command": ["plain.txt", "x"]}]}' >p.json
+    fails 2 mscg submit --file p.json
+    says "job 'a': the file plain.txt has no #! line"
+    # The positive control: what is no file of this directory, and what may be executed, are commands.
+    chmod +x a.out
+    : >true
+    for word in ./a.out /bin/true true "true x" nosuch; do same "shell $word" "$(asked "$word")"; done
+    mkdir sub
+    same "shell plain.txt" "$(asked -D sub plain.txt)"
+    same "shell ./sub" "$(asked ./sub)"
+}
+
 @test "a file without a directive is a command, and a script with --script" {
     printf '#!/bin/sh\nexit 5\n' >plain.sh
+    chmod +x plain.sh
     mscg submit ./plain.sh
     same "./plain.sh" "$(field 1 command)"
     same '["./plain.sh"]' "$(field 1 argv)"

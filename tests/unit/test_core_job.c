@@ -143,6 +143,12 @@ static void test_answers(void **state)
 	assert_int_equal(r.out.answers[0].token, 5);
 	assert_true(rig_job(&r, id_of(1))->flags & MSCG_JOB_INFEASIBLE);
 	assert_int_equal(core_admits(r.core, &(struct mscg_spec *){&huge}, 1, &error), 0);
+	huge.attached = true;
+	assert_int_equal(core_admits(r.core, &(struct mscg_spec *){&huge}, 1, &error), -ENOSPC);
+	rig_step(&r, &in, 1);
+	assert_int_equal(r.out.answers[0].code, -ENOSPC);
+	assert_string_equal(error.text, r.out.answers[0].text);
+	huge.attached = false;
 	r.policy.infeasible_reject = true;
 	rig_step(&r, &(struct core_input){.kind = CORE_POLICY, .policy = &r.policy}, 1);
 	rig_step(&r, &in, 1);
