@@ -209,6 +209,10 @@ MSCG_PUBLIC void              mscg_spec_free(struct mscg_spec *spec);
 MSCG_PUBLIC struct mscg_spec *mscg_spec_copy(const struct mscg_spec *spec); /* the caller frees it */
 /* Parses "0-15:4%4" or "1,3,5-7" into spec->array and array_throttle. */
 MSCG_PUBLIC int mscg_array_parse(const char *text, struct mscg_spec *spec, struct mscg_error *error);
+/* "12_[3-7,9]", tasks of array 12 by index: *ret is the array, and the caller frees *ret_range. "12" and "12_3" are read too,
+ * with *ret_n 0. -EINVAL, -ERANGE with text. */
+MSCG_PUBLIC int mscg_tasks_parse(const char *text, struct mscg_id *ret, struct mscg_range **ret_range, uint32_t *ret_n,
+                                 struct mscg_error *error);
 MSCG_PUBLIC uint64_t mscg_ranges_count(const struct mscg_range *r, uint32_t n);
 /* Any order and overlaps are read; what comes out is sorted, disjoint and short. The caller frees *ret (NULL for ""). */
 MSCG_PUBLIC int   mscg_ranges_parse(const char *text, struct mscg_range **ret, uint32_t *ret_n, struct mscg_error *error);

@@ -202,6 +202,37 @@ int mscg_ranges_parse(const char *text, struct mscg_range **ret, uint32_t *ret_n
 	return 0;
 }
 
+int mscg_tasks_parse(const char *text, struct mscg_id *ret, struct mscg_range **ret_range, uint32_t *ret_n, struct mscg_error *error)
+{
+	size_t digits = strspn(text, "0123456789");
+	struct mscg_id array;
+	struct list l = {0};
+	const char *p;
+	int r;
+
+	*ret_range = NULL;
+	*ret_n = 0;
+	if (strncmp(text + digits, "_[", 2) != 0)
+		return mscg_id_parse(text, ret, error);
+	_cleanup_free_ char *number = xstrndup(text, digits);
+	if ((r = mscg_id_parse(number, &array, error)) < 0)
+		return r;
+	p = text + digits + 2;
+	r = scan_ranges(&p, &l);
+	if (r == 0 && !streq(p, "]"))
+		r = -EINVAL;
+	if (r < 0) {
+		free(l.r);
+		return r == -EINVAL ? mscg_error_set(error, r, "invalid tasks '%.60s': expected indices such as 12_[3-7] or 12_[1,3,10-20:2]", text) :
+		                      mscg_error_set(error, -ERANGE, "tasks '%.60s' are too many: expected %u at most, and indices up to %u", text,
+		                                     MSCG_ARRAY_TASKS_MAX, MSCG_ARRAY_INDEX_MAX);
+	}
+	*ret = array;
+	*ret_range = l.r;
+	*ret_n = l.n;
+	return 0;
+}
+
 char *mscg_ranges_format(const struct mscg_range *r, uint32_t n)
 {
 	_cleanup_buf_ struct buf b = {0};

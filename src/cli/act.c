@@ -24,7 +24,7 @@ int cli_print_acted(const struct cli *cli, const json_t *reply, const char *done
 
 int cli_act(const struct cli *cli, unsigned flags, const char *method, const char *done, const char *word, char *const *words)
 {
-	json_t *ids = cli_job_ids(cli, words), *reply;
+	json_t *ids = cli_task_ids(cli, words), *reply;
 	int r;
 
 	if (!ids)

@@ -33,7 +33,7 @@ static json_t *selection(const struct cli *cli, const struct cancel_options *o, 
 	} else if (o->all && (o->me || o->user)) {
 		cli_usage(cli, "cancel: --all beside --me or --user: expected one of them");
 	} else {
-		json_t *ids = words[0] ? cli_job_ids(cli, words) : NULL;
+		json_t *ids = words[0] ? cli_task_ids(cli, words) : NULL;
 
 		if (words[0] && !ids) {
 			json_decref(parameters);
@@ -146,9 +146,9 @@ const struct verb verb_cancel = {
 	.summary = "Cancel a pending or running job",
 	.words = "JOB...",
 	.about = "Cancels jobs: what waits is taken from the queue; what runs gets SIGTERM and, after its grace time, is killed with\n"
-	         "everything that it started. Cancelling a second time kills at once. A job is 12, a task of an array 12_3, and 12\n"
-	         "all tasks of it.",
-	.examples = "  mscg cancel 12\n  mscg cancel --me --state PENDING\n  mscg cancel --signal USR1 12",
+	         "everything that it started. Cancelling a second time kills at once. A job is 12, a task of an array 12_3, several of\n"
+	         "them '12_[3-7,9]' (quoted for the shell; those of them that have not ended), and 12 all of it.",
+	.examples = "  mscg cancel 12\n  mscg cancel '12_[100-199]'\n  mscg cancel --me --state PENDING\n  mscg cancel --signal USR1 12",
 	.run = cancel_run,
 	.options = cancel_options,
 	.size = sizeof(struct cancel_options),

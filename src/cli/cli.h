@@ -172,9 +172,9 @@ int cli_await(const struct cli *cli, int64_t deadline_boot_usec, struct mscg **r
 bool cli_is_lost(int code);
 /* The same, or nobody listens: as while the daemon is restarted. */
 bool cli_is_away(int code);
-/* Reads job ids of words (ranges are not expanded); NULL-ended canonical copies as an array of strings for a call, or
- * NULL with a usage error printed. */
+/* Reads job ids of words: an array of strings for a call, as mscgd spells them, or NULL with a usage error printed. */
 json_t *cli_job_ids(const struct cli *cli, char *const *words);
+json_t *cli_task_ids(const struct cli *cli, char *const *words); /* and "12_[3-7]", tasks of an array */
 
 /* -- verbs that do one thing to jobs (act.c) --------------------------------------------------------------------- */
 

@@ -65,21 +65,47 @@ int cli_await(const struct cli *cli, int64_t deadline_boot_usec, struct mscg **r
 	}
 }
 
-json_t *cli_job_ids(const struct cli *cli, char *const *words)
+/* As mscgd spells it; NULL with text. */
+static json_t *read_id(const char *word, bool ranges, struct mscg_error *error)
+{
+	_cleanup_free_ struct mscg_range *range = NULL;
+	_cleanup_free_ char *indices = NULL;
+	char text[MSCG_ID_TEXT];
+	struct mscg_id id;
+	uint32_t n = 0;
+
+	if ((ranges ? mscg_tasks_parse(word, &id, &range, &n, error) : mscg_id_parse(word, &id, error)) < 0)
+		return NULL;
+	if (!n)
+		return json_string(mscg_id_format(id, text));
+	indices = mscg_ranges_format(range, n);
+	return json_sprintf("%u_[%s]", id.job, indices);
+}
+
+static json_t *read_ids(const struct cli *cli, char *const *words, bool ranges)
 {
 	json_t *ids = json_array();
 
 	for (; *words; words++) {
 		struct mscg_error error;
-		struct mscg_id id;
-		char text[MSCG_ID_TEXT];
+		json_t *id = read_id(*words, ranges, &error);
 
-		if (mscg_id_parse(*words, &id, &error) < 0) {
+		if (!id) {
 			cli_usage(cli, "%s: %s", cli->verb->name, error.text);
 			json_decref(ids);
 			return NULL;
 		}
-		json_array_append_new(ids, json_string(mscg_id_format(id, text)));
+		json_array_append_new(ids, id);
 	}
 	return ids;
+}
+
+json_t *cli_job_ids(const struct cli *cli, char *const *words)
+{
+	return read_ids(cli, words, false);
+}
+
+json_t *cli_task_ids(const struct cli *cli, char *const *words)
+{
+	return read_ids(cli, words, true);
 }

@@ -146,7 +146,8 @@ static const struct option_spec update_options[] = {
 	 UPDATE(time_limit)},
 	{'b', "begin", "TIME", "start at that time at the earliest; none: at once", change_time, UPDATE(begin)},
 	{0, "deadline", "TIME", "be over by then; none: whenever", change_time, UPDATE(deadline)},
-	{0, "array-throttle", "N", "so many tasks of the array at a time; 0: as many as there is room for", change_throttle, UPDATE(throttle)},
+	{0, "throttle", "N", "so many tasks of the array at a time; 0: as many as there is room for", change_throttle, UPDATE(throttle)},
+	{0, "array-throttle", "N", "so many tasks of the array at a time", change_throttle, UPDATE(throttle), OPTION_HIDDEN},
 	{'c', "cpus", "N", "CPUs, of a job that waits", value_cpus, UPDATE(cpus)},
 	{0, "mem", "SIZE", "memory, of a job that waits", value_size, UPDATE(mem)},
 	{0},
@@ -159,7 +160,7 @@ const struct verb verb_update = {
 	.about = "Changes a job that waits and, where it makes sense (priority, time limit, deadline, tasks at a time), one that runs.\n"
 	         "All that is asked of one job is done, or nothing of it. An array's number means all its tasks that have not ended.\n"
 	         "CPUs and memory of what runs are changed by `mscg resize`.",
-	.examples = "  mscg update 12 --time +10m\n  mscg update 12 --priority 5\n  mscg update 13 --array-throttle 8\n  mscg update 14 --top",
+	.examples = "  mscg update 12 --time +10m\n  mscg update 12 --priority 5\n  mscg update 13 --throttle 8\n  mscg update 14 --top",
 	.run = update_run,
 	.options = update_options,
 	.size = sizeof(struct update_options),

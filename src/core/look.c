@@ -19,6 +19,78 @@ bool core_task_waits(const struct core *core, struct mscg_id id)
 	return e && is_record(e) && id.task != MSCG_NO_TASK && array_waits(e->array, id.task);
 }
 
+/* -- tasks by index ------------------------------------------------------------------------------------------------ */
+
+struct found {
+	uint32_t job, n, most;
+	struct mscg_id *ids;
+};
+
+/* False: that was one too many. */
+static bool found_one(struct found *f, uint32_t index)
+{
+	if (f->n < f->most)
+		f->ids[f->n] = (struct mscg_id){f->job, index};
+	return f->n++ < f->most;
+}
+
+static bool range_has(const struct mscg_range *r, uint64_t index)
+{
+	return index >= r->first && index <= r->last && (index - r->first) % r->step == 0;
+}
+
+/* In both; the one with larger steps is walked. */
+static bool found_both(struct found *f, const struct mscg_range *a, const struct mscg_range *b)
+{
+	const struct mscg_range *walked = a->step >= b->step ? a : b, *other = walked == a ? b : a;
+	uint64_t last = MIN_OF(a->last, b->last), index = walked->first;
+
+	if (index < other->first)
+		index += ((uint64_t)other->first - index + walked->step - 1) / walked->step * walked->step;
+	for (; index <= last; index += walked->step)
+		if (range_has(other, index) && !found_one(f, (uint32_t)index))
+			return false;
+	return true;
+}
+
+static void find_waiting(struct found *f, const struct array *a, const struct mscg_range *range, uint32_t n)
+{
+	for (uint32_t i = a->first, j = 0; i < a->n && j < n;) {
+		if (!found_both(f, &a->range[i], &range[j]))
+			return;
+		if (a->range[i].last < range[j].last)
+			i++;
+		else
+			j++;
+	}
+}
+
+static void find_split(struct found *f, const struct array *a, const struct mscg_range *range, uint32_t n, uint32_t states)
+{
+	const struct entry *task;
+
+	for (uint32_t j = 0; j < n; j++)
+		for (uint64_t index = range[j].first; (task = ids_next(&a->tasks, &index)) && index <= range[j].last; index++)
+			if (range_has(&range[j], index) && states & 1u << task->job.state && !found_one(f, (uint32_t)index))
+				return;
+}
+
+uint32_t core_tasks(const struct core *core, uint32_t job, const struct mscg_range *range, uint32_t n, uint32_t states,
+                    struct mscg_id *ids, uint32_t most)
+{
+	const struct entry *e = ids_get(&core->jobs, job);
+	struct found found = {.job = job, .most = most, .ids = ids};
+
+	if (!e || !is_record(e))
+		return 0;
+	find_split(&found, e->array, range, n, states);
+	if (states & 1u << MSCG_STATE_PENDING && found.n <= most)
+		find_waiting(&found, e->array, range, n);
+	return found.n;
+}
+
+/* ------------------------------------------------------------------------------------------------------------------ */
+
 uint32_t core_next_job_id(const struct core *core)
 {
 	return core->next_job_id;

@@ -1,6 +1,11 @@
 /* Cancel: of jobs by number or by what they have in common, or a signal to them. */
 #include "daemon.h"
 
+enum {
+	STARTED  = 1 << MSCG_STATE_RUNNING | 1 << MSCG_STATE_SUSPENDED,
+	NOT_OVER = STARTED | 1 << MSCG_STATE_PENDING | 1 << MSCG_STATE_COMPLETING,
+};
+
 struct selection {
 	struct request *r;
 	uint32_t uid;         /* UINT32_MAX: any */
@@ -77,7 +82,7 @@ void cancel_start(struct request *r)
 	if (!request_store_is_well(r))
 		return;
 	if ((code = wire_get_int(r->parameters, "signal", 1, 64, &signal, &error)) < 0 ||
-	    (code = ids && !json_is_null(ids) ? many_ids(r, &s.ids, &s.n, &error) : select_by_filter(r, &s, &error)) < 0) {
+	    (code = ids && !json_is_null(ids) ? many_ids(r, signal ? STARTED : NOT_OVER, &s.ids, &s.n, &error) : select_by_filter(r, &s, &error)) < 0) {
 		request_fail(r, code, &error);
 		return;
 	}

@@ -5,11 +5,12 @@ static const struct list_verb {
 	const char *method, *done;
 	enum core_input_kind kind;
 	bool undoes; /* what an operator did */
+	uint32_t states; /* of tasks in a range */
 } list_verbs[] = {
-	{ "Hold", "held", CORE_HOLD, false },
-	{ "Release", "released", CORE_RELEASE, true },
-	{ "Suspend", "suspended", CORE_SUSPEND, false },
-	{ "Resume", "resumed", CORE_RESUME, true },
+	{ "Hold", "held", CORE_HOLD, false, 0 },
+	{ "Release", "released", CORE_RELEASE, true, 0 },
+	{ "Suspend", "suspended", CORE_SUSPEND, false, 1 << MSCG_STATE_RUNNING },
+	{ "Resume", "resumed", CORE_RESUME, true, 1 << MSCG_STATE_SUSPENDED },
 };
 
 static const struct list_verb *list_verb(const struct request *r)
@@ -45,7 +46,7 @@ void list_change_start(struct request *r)
 	_cleanup_free_ struct mscg_id *ids = NULL;
 	struct mscg_error error;
 	uint32_t n = 0;
-	int code = many_ids(r, &ids, &n, &error);
+	int code = many_ids(r, verb->states, &ids, &n, &error);
 
 	if (code < 0) {
 		request_fail(r, code, &error);

@@ -120,6 +120,7 @@ struct request {
 	json_t        *result;     /* what was gathered so far */
 	const char    *done;       /* many.c: the list in it of what was done */
 	size_t         listed;     /* many.c: bytes of its lists, about */
+	char         **vain;       /* many.c: ranges of tasks none of which is there, and why not, in turn */
 	void         (*answer)(struct request *r, const struct core_answer *answer);
 	void         (*drained)(struct request *r);  /* the client's output is out: a stream may go on */
 	void         (*abandon)(struct request *r);  /* the client has gone; NULL: runs to its end unseen */
@@ -158,8 +159,9 @@ bool attached_take(struct daemon *d, struct mscg_id id, int fds[3]);
 void attached_drop(struct daemon *d, struct mscg_id id);
 
 /* -- many.c: requests about several jobs, each of which may be refused by itself -- */
-/* The `ids` of a call; the caller frees them. -EINVAL with text. */
-int  many_ids(const struct request *r, struct mscg_id **ret, uint32_t *ret_n, struct mscg_error *error);
+/* The `ids` of a call; the caller frees them. Of "12_[3-7]" they are the tasks that are in one of `states` (bits; 0: no such
+ * range is taken); where there is none, many_begin() says so. -EINVAL with text. */
+int  many_ids(struct request *r, uint32_t states, struct mscg_id **ret, uint32_t *ret_n, struct mscg_error *error);
 /* What the core answers until many_end() and after it is gathered: {done: [id...], errors: [{id, error, message}...]}, and
  * "omitted", how many more there are, where a message has no room for all. */
 void many_begin(struct request *r, const char *done);

@@ -26,6 +26,7 @@ void request_free(struct request *r)
 		r->next->prev = r->prev;
 	json_decref(r->parameters);
 	json_decref(r->result);
+	strv_free(r->vain);
 	for (int i = 0; i < 3; i++)
 		cleanup_close(&r->fds[i]);
 	free(r);

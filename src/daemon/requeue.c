@@ -2,6 +2,8 @@
  * read first; by the time they are there, a job may be another one than it was. */
 #include "daemon.h"
 
+enum { GRANTED = 1 << MSCG_STATE_RUNNING | 1 << MSCG_STATE_SUSPENDED | 1 << MSCG_STATE_COMPLETING };
+
 struct requeue_work {
 	struct work work; /* first */
 	struct request *request;
@@ -73,7 +75,7 @@ void requeue_start(struct request *r)
 	struct mscg_id *ids;
 	struct mscg_error error;
 	uint32_t n;
-	int code = many_ids(r, &ids, &n, &error);
+	int code = many_ids(r, GRANTED, &ids, &n, &error);
 
 	if (code < 0) {
 		request_fail(r, code, &error);

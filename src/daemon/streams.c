@@ -174,7 +174,7 @@ void wait_start(struct request *r)
 	_cleanup_free_ struct mscg_id *ids = NULL;
 	struct mscg_error error;
 	uint32_t n = 0;
-	int code = many_ids(r, &ids, &n, &error);
+	int code = many_ids(r, 0, &ids, &n, &error);
 
 	if (code >= 0 && n == 0)
 		code = mscg_error_set(&error, -EINVAL, "parameter 'ids' is empty: wait for which jobs?");

@@ -13,7 +13,7 @@ static json_t *change_json(const struct core_change *c, struct mscg_id id)
 	else if (c->begin)
 		command = xasprintf("mscg update %s --begin none", job);
 	else if (c->throttle)
-		command = xasprintf("mscg update %s --array-throttle %u", job, c->throttle);
+		command = xasprintf("mscg update %s --throttle %u", job, c->throttle);
 	else if (c->has_priority)
 		command = xasprintf("mscg update %s --priority %d", job, c->priority);
 	else if (c->cpus_milli)

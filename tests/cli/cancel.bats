@@ -68,6 +68,44 @@ teardown() { stop_daemon; }
     [ "$status" -ne 0 ]
 }
 
+@test "a range of tasks" {
+    mscg submit -a 0-9%2 sleep 60
+    mscg submit sleep 60
+    run mscg cancel '1_[1,4-6]'
+    same $'Cancelled job 1_1\nCancelled job 1_4\nCancelled job 1_5\nCancelled job 1_6' "$output"
+    within 20 test "$(field 1_5 state)" = CANCELLED
+    two() { [ "$(mscg queue --json | json 'sum(x["state"] == "RUNNING" and x["id"] != "2" for x in j)')" = 2 ]; }
+    within 20 two
+    same "RUNNING RUNNING PENDING" "$(field 1_0 state) $(field 1_2 state) $(field 1_3 state)"
+    # what has ended is not in it; nothing left is an error
+    run mscg cancel '1_[4-7]' '1_[4-6]' 77
+    [ "$status" -eq 3 ]
+    [[ $output == *"Cancelled job 1_7"* && $output == *"mscg: no task of 1_[4-6] is "* && $output == *"mscg: no job 77"* ]]
+    fails 3 mscg cancel '2_[0-3]'
+    says "job 2 is no array: expected it without _[0-3]"
+    fails 3 mscg cancel '9_[0-3]'
+    says "no job 9 that is pending or running"
+    fails 3 mscg requeue '1_[7-9]'
+    says "no task of 1_[7-9] is RUNNING, SUSPENDED or COMPLETING"
+    run mscg requeue '1_[0-1]'
+    same "Requeued job 1_0" "$output"
+    run mscg cancel --signal TERM '1_[2-9]'
+    same "Sent SIGTERM to job 1_2" "$output"
+    for bad in '1_[' '1_[]' '1_[3' '1_[7-3]' '1_[a]' '1_[1-2]x' '1_3-7'; do
+        fails 2 mscg cancel "$bad"
+        says "$bad"
+    done
+    fails 2 mscg cancel '1_[0-4000000001]'
+    says "indices up to 4000000000"
+    fails 2 mscg update '1_[0-1]' --time 5
+    mscg submit -a 0-99999 -c 4 sleep 1
+    fails 2 mscg cancel '3_[0-99999]'
+    says "at most 16384 jobs in one request, or the whole array, 3"
+    run mscg cancel '3_[0-99999:10]'
+    same 10000 "$(grep -c '^Cancelled job 3_' <<<"$output")"
+    mscg cancel 1 3
+}
+
 @test "signals" {
     mscg submit sleep 60
     run mscg cancel --signal TERM 1

@@ -113,10 +113,10 @@ is() { [ "$(state "$1")" = "$2" ]; }
 @test "tasks at a time, live" {
     mscg submit -a 0-3%1 "sleep 60"
     same "1 true" "$(mscg queue --json | json 'sum(x["state"] == "RUNNING" for x in j)') true"
-    mscg update 1 --array-throttle 3
+    mscg update 1 --throttle 3
     three() { [ "$(mscg queue --json | json 'sum(x["state"] == "RUNNING" for x in j)')" = 3 ]; }
     within 10 three
-    mscg update 1 --array-throttle 0
+    mscg update 1 --array-throttle 0 # as Slurm has it
     four() { [ "$(mscg queue --json | json 'sum(x["state"] == "RUNNING" for x in j)')" = 4 ]; }
     within 10 four
 }

@@ -47,6 +47,23 @@ is() { [ "$(field "$1" state 2>/dev/null)" = "$2" ]; }
     mscg wait 4 --timeout 60
 }
 
+@test "some tasks of an array, by range: cancelled, suspended, run again" {
+    mscg submit -a 0-9%2 --grace 0 'echo begins >>$MSCG_ARRAY_TASK_ID.$MSCG_RESTART_COUNT; exec sleep 600'
+    within 30 test -s 0.0 -a -s 1.0
+    mscg cancel '1_[0,5-7]'
+    within 30 test -s 2.0
+    run mscg suspend '1_[0-9]'
+    same "Suspended job 1_1 Suspended job 1_2" "$(echo $output)"
+    run mscg resume '1_[2-9]'
+    same "Resuming job 1_2" "$output"
+    run mscg requeue '1_[0-2]'
+    same "Requeued job 1_1 Requeued job 1_2" "$(echo $output)"
+    within 30 test -s 1.1 -a -s 2.1
+    kill_daemon
+    start_real
+    same "CANCELLED CANCELLED PENDING" "$(field 1_0 state) $(field 1_5 state) $(field 1_8 state)"
+}
+
 @test "aftercorr: a task for a task, some of them before and some after the submission and a daemon that is killed" {
     mscg submit -a 0-3%1 'case $MSCG_ARRAY_TASK_ID in 0) ;; 1) exit 3 ;; *) while [ ! -e go ]; do sleep 0.05; done ;; esac'
     mscg wait 1_0 1_1 --timeout 60 || true

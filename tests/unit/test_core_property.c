@@ -72,7 +72,7 @@ struct world {
 	char depends[8][64];
 	struct mscg_range range[8][3];
 	uint64_t tokens; /* open: asked and not answered for the last time */
-	uint64_t steps, started, resized, suspended, resumed, restarts, deferred, plans, seq;
+	uint64_t steps, started, resized, suspended, resumed, restarts, deferred, plans, named, seq;
 	struct test_machine all; /* with every CPU plugged in */
 	struct mscg_cpuset online;
 	bool unplugged, tame; /* tame: the engine does what it is told, and jobs run on */
@@ -344,6 +344,36 @@ static struct mscg_id any_id(struct world *w)
 	if (chance(30))
 		id.task = below(12);
 	return id;
+}
+
+/* Those that it names by index are those that there are, one by one. */
+static void check_tasks(struct world *w)
+{
+	struct mscg_id ids[64], id = any_id(w);
+	struct mscg_range range[2] = {{below(3), 0, 1 + below(3)}, {0, 0, 1 + below(3)}};
+	uint32_t states = below(2) ? 1u << MSCG_STATE_PENDING : below(1u << (MSCG_STATE_COMPLETING + 1)), n, found, expected = 0;
+
+	range[0].last = range[0].first + range[0].step * below(4);
+	range[1].first = range[0].last + 1 + below(3);
+	range[1].last = range[1].first + range[1].step * below(4);
+	n = 1 + below(2);
+	found = core_tasks(w->rig.core, id.job, range, n, states, ids, ARRAY_SIZE(ids));
+	for (uint32_t i = 0; i < n; i++)
+		for (id.task = range[i].first; id.task <= range[i].last; id.task += range[i].step) {
+			const struct mscg_job *job = core_find(w->rig.core, id);
+			bool waits = core_task_waits(w->rig.core, id), there = false;
+
+			if (!job || (!waits && !mscg_id_equal(job->id, id)) || !(states & 1u << (waits ? MSCG_STATE_PENDING : job->state)))
+				continue;
+			expected++;
+			for (uint32_t f = 0; f < found; f++)
+				there |= mscg_id_equal(ids[f], id);
+			assert_true(there);
+		}
+	assert_int_equal(found, expected);
+	w->named += found;
+	if (found > 1)
+		assert_int_equal(core_tasks(w->rig.core, id.job, range, n, states, ids, found - 1), found);
 }
 
 /* On a job that the core knows: what has ended is looked up by others. */
@@ -851,6 +881,7 @@ static void walk(struct world *w, uint64_t seed, uint32_t steps)
 		}
 		if (below(120) == 0)
 			restart(w);
+		check_tasks(w);
 		if (below(200) == 0)
 			same_plan(w);
 		if (below(400) == 0)
@@ -903,7 +934,7 @@ static uint64_t env_number(const char *env, uint64_t otherwise)
 static void test_random_walks(void **state)
 {
 	uint64_t steps = env_number("CORE_PROPERTY_STEPS", 200000), seed = env_number("CORE_PROPERTY_SEED", 1), done = 0;
-	uint64_t started = 0, resized = 0, suspended = 0, resumed = 0, restarts = 0, deferred = 0, plans = 0;
+	uint64_t started = 0, resized = 0, suspended = 0, resumed = 0, restarts = 0, deferred = 0, plans = 0, named = 0;
 
 	(void)state;
 	for (; done < steps; seed++) {
@@ -921,11 +952,13 @@ static void test_random_walks(void **state)
 		restarts += w->restarts;
 		deferred += w->deferred;
 		plans += w->plans;
+		named += w->named;
 		world_free(w);
 	}
 	print_message("# %" PRIu64 " steps, %" PRIu64 " starts, %" PRIu64 " resizes, %" PRIu64 " suspended, %" PRIu64 " resumed, %" PRIu64 " starts put off by a refused resize, "
-	              "%" PRIu64 " restarts, %" PRIu64 " plans compared\n", done, started, resized, suspended, resumed, deferred, restarts, plans);
-	assert_true(steps < 100000 || (started > 1000 && resized > 1000 && suspended > 100 && resumed > 100 && deferred > 10 && restarts > 100 && plans > 50));
+	              "%" PRIu64 " restarts, %" PRIu64 " plans compared, %" PRIu64 " tasks named by range\n", done, started, resized, suspended, resumed, deferred, restarts, plans,
+	              named);
+	assert_true(steps < 100000 || (started > 1000 && resized > 1000 && suspended > 100 && resumed > 100 && deferred > 10 && restarts > 100 && plans > 50 && named > 1000));
 }
 
 int main(void)

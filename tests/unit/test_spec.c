@@ -270,6 +270,39 @@ static void refused(struct mscg_spec *s, int code, const char *words)
 	assert_null(strchr(e.text, '\n'));
 }
 
+static void test_tasks(void **state)
+{
+	static const struct { const char *text; int result; uint32_t job, task; const char *ranges; } cases[] = {
+		{"12_[3-7,9]", 0, 12, MSCG_NO_TASK, "3-7,9"}, {"1_[0]", 0, 1, MSCG_NO_TASK, "0"}, {"7_[9,1-3:2,2]", 0, 7, MSCG_NO_TASK, "1-3,9"},
+		{"12", 0, 12, MSCG_NO_TASK, ""}, {"12_3", 0, 12, 3, ""},
+		{"12_[]", -EINVAL}, {"12_[", -EINVAL}, {"12_[1", -EINVAL}, {"12_[1]2", -EINVAL}, {"12_[2-1]", -EINVAL}, {"0_[1]", -EINVAL},
+		{"_[1]", -EINVAL}, {"12[1]", -EINVAL}, {"12_[1%2]", -EINVAL}, {"-1_[1]", -EINVAL}, {"", -EINVAL},
+		{"12_[0-4000000001]", -ERANGE}, {"12_[0-99999999]", -ERANGE}, {"99999999999_[1]", -ERANGE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct mscg_range *range = NULL;
+		struct mscg_error error = {0};
+		struct mscg_id id = {0};
+		uint32_t n = 9;
+		char *text;
+
+		assert_int_equal(mscg_tasks_parse(cases[i].text, &id, &range, &n, &error), cases[i].result);
+		text = mscg_ranges_format(range, n);
+		if (cases[i].result == 0) {
+			assert_int_equal(id.job, cases[i].job);
+			assert_int_equal(id.task, cases[i].task);
+			assert_string_equal(text, cases[i].ranges);
+		} else {
+			assert_null(range);
+			assert_non_null(strstr(error.text, "expected"));
+		}
+		free(text);
+		free(range);
+	}
+}
+
 static void test_check_good(void **state)
 {
 	_cleanup_spec_ struct mscg_spec *s = good_spec();
@@ -657,6 +690,7 @@ int main(void)
 		cmocka_unit_test(test_array_bad),
 		cmocka_unit_test(test_array_model),
 		cmocka_unit_test(test_ranges_empty),
+		cmocka_unit_test(test_tasks),
 		cmocka_unit_test(test_check_good),
 		cmocka_unit_test(test_check_elastic),
 		cmocka_unit_test(test_check_cpus),
