@@ -232,6 +232,10 @@ void turn_add_report(struct daemon *d, struct mscg_report *report);
 int  turn_flush(struct daemon *d);
 /* Steps what has come in, if anything has; what is added next is the first of the next step. */
 void turn_now(struct daemon *d);
+/* `work` goes to the committer behind the commit of all that was stepped so far, also where that one fails. */
+void turn_after_commit(struct daemon *d, struct work *work);
+/* The specification of each job that was accepted and is not in the store yet, or not known to be. */
+void turn_uncommitted(struct daemon *d, void (*each)(void *ctx, uint32_t job, const struct mscg_spec *spec), void *ctx);
 /* Something is decided that is not committed, done and answered. */
 bool turn_is_open(const struct daemon *d);
 int  turn_open(struct daemon *d, struct mscg_error *error);

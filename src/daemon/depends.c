@@ -71,6 +71,11 @@ static bool is_singleton(const struct mscg_spec *spec)
 	return spec->dependency && strstr(spec->dependency, "singleton");
 }
 
+static int too_many(struct lookup *l, const struct mscg_spec *spec)
+{
+	return mscg_error_set(&l->error, -E2BIG, "singleton: more than %d jobs of the name '%.60s' have not ended", DEPEND_MAX, spec->name);
+}
+
 static int look_for_name(struct lookup *l, struct store *store, const struct mscg_spec *spec, struct named *named)
 {
 	struct store_filter filter = { .uid = spec->uid, .name = spec->name, .limit = DEPEND_MAX + 1 };
@@ -93,8 +98,7 @@ static int look_for_name(struct lookup *l, struct store *store, const struct msc
 		named->id[named->n++] = id;
 	}
 	store_records_free(records, n);
-	return n <= DEPEND_MAX ? 0 : mscg_error_set(&l->error, -E2BIG, "singleton: more than %d jobs of the name '%.60s' have not ended",
-	                                            DEPEND_MAX, spec->name);
+	return n <= DEPEND_MAX ? 0 : too_many(l, spec);
 }
 
 static int look_for_tasks(struct lookup *l, struct store *store, struct corr *c)
@@ -157,13 +161,53 @@ static const struct found *ended(const struct lookup *l, struct mscg_id id)
 	return NULL;
 }
 
-static void add_named(struct lookup *l, const struct named *named, struct depends *d)
+static void add_single(struct depends *d, struct depend one)
 {
+	one.kind = DEPEND_SINGLETON;
+	d->on = xreallocarray(d->on, d->n + 1, sizeof *d->on);
+	d->on[d->n++] = one;
+}
+
+static bool have_one_name(const struct mscg_spec *a, const struct mscg_spec *b)
+{
+	return a->uid == b->uid && streq(a->name, b->name);
+}
+
+struct fresh {
+	const struct lookup    *l;
+	const struct mscg_spec *spec;
+	const struct named     *named;
+	struct depends         *d;
+};
+
+static void add_fresh(void *ctx, uint32_t job, const struct mscg_spec *spec)
+{
+	struct fresh *f = ctx;
+	struct mscg_id id = { job, MSCG_NO_TASK };
+
+	if (!have_one_name(spec, f->spec) || !is_active(f->l, id))
+		return;
+	for (uint32_t i = 0; i < f->named->n; i++)
+		if (mscg_id_equal(f->named->id[i], id))
+			return;
+	add_single(f->d, (struct depend){ .id = id });
+}
+
+/* Those of the name: in the store, on the way there, and before `which` in this very message. */
+static void add_named(struct lookup *l, uint32_t which, struct depends *d)
+{
+	const struct named *named = &l->named[which];
+	struct fresh fresh = { l, l->specs[which], named, d };
+
 	for (uint32_t i = 0; i < named->n; i++)
-		if (is_active(l, named->id[i])) {
-			d->on = xreallocarray(d->on, d->n + 1, sizeof *d->on);
-			d->on[d->n++] = (struct depend){ .kind = DEPEND_SINGLETON, .id = named->id[i] };
-		}
+		if (is_active(l, named->id[i]))
+			add_single(d, (struct depend){ .id = named->id[i] });
+	turn_uncommitted(l->request->d, add_fresh, &fresh);
+	for (uint32_t i = 0; i < which; i++)
+		if (have_one_name(l->specs[i], l->specs[which]))
+			add_single(d, (struct depend){ .id = { 0, MSCG_NO_TASK }, .listed = i + 1 });
+	if (d->n > DEPEND_MAX)
+		l->result = too_many(l, l->specs[which]);
 }
 
 static int by_index(const void *a, const void *b)
@@ -234,8 +278,9 @@ static bool is_array(const struct lookup *l, uint32_t number)
 }
 
 /* What is left of one specification's dependency; jobs that have to be looked up are added to `asked`. */
-static void settle(struct lookup *l, struct mscg_spec *spec, const struct named *named, struct corr *corr)
+static void settle(struct lookup *l, uint32_t which)
 {
+	struct mscg_spec *spec = l->specs[which];
 	int64_t now = clock_real_usec();
 	struct depends d;
 	bool done = false, single = false;
@@ -250,7 +295,7 @@ static void settle(struct lookup *l, struct mscg_spec *spec, const struct named 
 			continue;
 		}
 		if (is_corr(spec, one) && is_array(l, one->id.job))
-			settle_tasks(l, spec, corr, one);
+			settle_tasks(l, spec, &l->corr[which], one);
 		const struct found *found = one->id.job && !is_active(l, one->id) ? ended(l, one->id) : NULL;
 
 		if (!one->id.job) {
@@ -270,7 +315,7 @@ static void settle(struct lookup *l, struct mscg_spec *spec, const struct named 
 		}
 	}
 	if (single)
-		add_named(l, named, &d);
+		add_named(l, which, &d);
 	if (done && d.any)
 		d.n = 0;
 	free(spec->dependency_left);
@@ -278,17 +323,8 @@ static void settle(struct lookup *l, struct mscg_spec *spec, const struct named 
 	mscg_depends_clear(&d);
 }
 
-static void lookup_go_on(struct lookup *l);
-
-static void lookup_done(struct work *work, void *ctx)
+static void lookup_fail(struct lookup *l)
 {
-	struct lookup *l = container_of(work, struct lookup, work);
-
-	(void)ctx;
-	if (l->result == 0) {
-		lookup_go_on(l);
-		return;
-	}
 	for (uint32_t i = 0; i < l->n; i++)
 		mscg_spec_free(l->specs[i]);
 	free(l->specs);
@@ -298,22 +334,38 @@ static void lookup_done(struct work *work, void *ctx)
 
 static void lookup_go_on(struct lookup *l)
 {
+	struct daemon *d = l->request->d;
 	bool singles = false;
 
-	if (l->n > 1) /* their ids follow upon each other from the next one on, with nobody else's between */
-		turn_now(l->request->d);
+	for (uint32_t i = 0; i < l->n; i++)
+		singles |= is_singleton(l->specs[i]);
+	/* The ids of several follow upon each other from the next one on; and of one name each waits for those before it. */
+	if (l->n > 1 || singles)
+		turn_now(d);
 	l->asked_n = 0;
 	l->again = false;
-	for (uint32_t i = 0; i < l->n; i++) {
-		settle(l, l->specs[i], &l->named[i], &l->corr[i]);
-		singles |= is_singleton(l->specs[i]);
+	for (uint32_t i = 0; i < l->n && l->result == 0; i++)
+		settle(l, i);
+	if (l->result < 0) {
+		lookup_fail(l);
+	} else if (l->asked_n || l->again || (singles && !l->looked)) {
+		turn_after_commit(d, &l->work);
+	} else {
+		l->go_on(l->request, l->specs, l->n);
+		lookup_free(l);
 	}
-	if (l->asked_n || l->again || (singles && !l->looked)) {
-		committer_submit(l->request->d->committer, &l->work);
-		return;
-	}
-	l->go_on(l->request, l->specs, l->n);
-	lookup_free(l);
+}
+
+static void lookup_done(struct work *work, void *ctx)
+{
+	struct lookup *l = container_of(work, struct lookup, work);
+
+	if (l->result == 0 && turn_store_is_failing(ctx, &l->error))
+		l->result = mscg_error_prefix(&l->error, -EIO, "the state directory cannot be written: ");
+	if (l->result < 0)
+		lookup_fail(l);
+	else
+		lookup_go_on(l);
 }
 
 void depends_settle(struct request *r, struct mscg_spec **specs, uint32_t n,

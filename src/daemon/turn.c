@@ -4,7 +4,7 @@
 #include <poll.h>
 #include <syslog.h>
 
-#include "daemon.h"
+#include "batch.h"
 
 struct inbox_entry {
 	struct core_input  input;
@@ -25,114 +25,6 @@ struct inbox {
 	struct core_input  *inputs; /* reused */
 	uint32_t            inputs_cap;
 };
-
-/* Everything between a step and its replies. Arrays own their elements. */
-struct batch {
-	struct work work; /* first */
-	struct daemon *d;
-	struct mscg_event *events; uint32_t events_n, events_cap;
-	struct mscg_row   *rows;   uint32_t rows_n, rows_cap;
-	struct new_spec { uint32_t job; struct spec_ref *ref; } *specs; uint32_t specs_n, specs_cap;
-	struct planned { struct mscg_action action; struct spec_ref *spec; } *actions; uint32_t actions_n, actions_cap;
-	struct core_answer *answers; uint32_t answers_n, answers_cap;
-	uint32_t next_job_id;
-	int8_t   drained;
-	bool     stamp_boot;
-	bool     ballast_dropped; /* what was in the way is in `error` */
-	int      result;
-	struct mscg_error error;
-};
-
-static struct batch *batch_new(struct daemon *d)
-{
-	struct batch *b = xcalloc(1, sizeof *b);
-
-	b->d       = d;
-	b->drained = -1;
-	return b;
-}
-
-static void batch_free(struct batch *b)
-{
-	if (!b)
-		return;
-	for (uint32_t i = 0; i < b->events_n; i++)
-		mscg_event_clear(&b->events[i]);
-	for (uint32_t i = 0; i < b->rows_n; i++)
-		mscg_row_clear(&b->rows[i]);
-	for (uint32_t i = 0; i < b->specs_n; i++)
-		spec_ref_put(b->specs[i].ref);
-	for (uint32_t i = 0; i < b->actions_n; i++) {
-		mscg_action_clear(&b->actions[i].action);
-		spec_ref_put(b->actions[i].spec);
-	}
-	free(b->events);
-	free(b->rows);
-	free(b->specs);
-	free(b->actions);
-	free(b->answers);
-	free(b);
-}
-
-/* -- commit: in the committer's thread --------------------------------------------------------------------------- */
-
-static int write_batch(struct batch *b, struct store *store)
-{
-	_cleanup_free_ struct store_new_spec *specs = xcalloc(b->specs_n + 1, sizeof *specs);
-
-	for (uint32_t i = 0; i < b->specs_n; i++)
-		specs[i] = (struct store_new_spec){ b->specs[i].job, b->specs[i].ref->spec };
-	struct store_batch batch = {
-		.events = b->events, .events_n = b->events_n, .rows = b->rows, .rows_n = b->rows_n,
-		.specs = specs, .specs_n = b->specs_n, .next_job_id = b->next_job_id, .drained = b->drained,
-		.boot_id = b->stamp_boot ? b->d->boot_id : NULL,
-	};
-	return store_commit(store, &batch, &b->error);
-}
-
-/* A job that waited long is no more in memory: what it is to run is read back with the commit that grants it. */
-static int read_specs(struct batch *b, struct store *store)
-{
-	for (uint32_t i = 0; i < b->actions_n; i++) {
-		struct planned *p = &b->actions[i];
-		struct mscg_spec *spec;
-
-		if (p->action.kind != MSCG_ACTION_START || p->spec)
-			continue;
-		int r = store_get_spec(store, p->action.id.job, true, &spec, &b->error);
-		if (r < 0)
-			return r;
-		p->spec = spec_ref_new(spec);
-	}
-	return 0;
-}
-
-/* What has been decided and what has ended is worth the room that was kept for it. */
-static int write_with_ballast(struct batch *b, struct store *store)
-{
-	int r = write_batch(b, store);
-
-	while ((r == -ENOSPC || r == -EDQUOT) && store_ballast_drop(store)) {
-		struct mscg_error why = b->error;
-
-		b->ballast_dropped = true;
-		r = write_batch(b, store);
-		if (r == 0)
-			b->error = why;
-	}
-	return r;
-}
-
-static void batch_run(struct work *work, struct store *store)
-{
-	struct batch *b = container_of(work, struct batch, work);
-
-	b->result = 0;
-	if (b->events_n || b->rows_n || b->specs_n || b->drained >= 0 || b->stamp_boot)
-		b->result = write_with_ballast(b, store);
-	if (b->result == 0)
-		b->result = read_specs(b, store);
-}
 
 /* -- act and reply ------------------------------------------------------------------------------------------------ */
 
@@ -202,6 +94,8 @@ static void batch_done(struct work *work, void *ctx)
 		for (uint32_t i = 0; i < b->specs_n; i++)
 			attached_drop(d, (struct mscg_id){ b->specs[i].job, MSCG_NO_TASK });
 		batch_free(b);
+		if (d->open)
+			batch_submit_behind(d->open);
 		batch_free(steal(&d->open));
 		spec_cache_clear(d); /* their numbers are given again, to others */
 		recover_rebuild(d);
@@ -226,11 +120,6 @@ static void batch_done(struct work *work, void *ctx)
 	prune_if_due(d);
 }
 
-static bool batch_is_empty(const struct batch *b)
-{
-	return !b->events_n && !b->rows_n && !b->specs_n && !b->actions_n && !b->answers_n && b->drained < 0 && !b->stamp_boot;
-}
-
 static void fly(struct daemon *d)
 {
 	if (d->flying || !d->open || d->failing)
@@ -241,6 +130,7 @@ static void fly(struct daemon *d)
 	d->flying->work.run  = batch_run;
 	d->flying->work.done = batch_done;
 	committer_submit(d->committer, &d->flying->work);
+	batch_submit_behind(d->flying);
 }
 
 /* -- step --------------------------------------------------------------------------------------------------------- */
@@ -457,6 +347,26 @@ void turn_now(struct daemon *d)
 {
 	if (d->inbox->n)
 		turn_run(NULL, d);
+}
+
+void turn_after_commit(struct daemon *d, struct work *work)
+{
+	if (d->failing || !d->open || batch_is_empty(d->open)) {
+		committer_submit(d->committer, work);
+		return;
+	}
+	work->next = NULL;
+	*d->open->behind_end = work;
+	d->open->behind_end  = &work->next;
+}
+
+void turn_uncommitted(struct daemon *d, void (*each)(void *ctx, uint32_t job, const struct mscg_spec *spec), void *ctx)
+{
+	const struct batch *in[] = { d->flying, d->open };
+
+	for (size_t b = 0; b < ARRAY_SIZE(in); b++)
+		for (uint32_t i = 0; in[b] && i < in[b]->specs_n; i++)
+			each(ctx, in[b]->specs[i].job, in[b]->specs[i].ref->spec);
 }
 
 /* The loop may have ended: what comes of commits is waited for here. */

@@ -102,3 +102,29 @@ is() { [ "$(field "$1" state)" = "$2" ]; }
     refused "afterok:1," "invalid dependency"
     same 2 "$(mscg submit --parsable -d afterok:1 true)"
 }
+
+@test "singleton: also those that come together, in one message or in many" {
+    local pids=()
+
+    mscg submit -H -J only true
+    python3 - "$room/sock" "$PWD" <<'END'
+import json, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+job = {"name": "only", "argv": ["true"], "workdir": sys.argv[2], "dependency": "singleton", "env": 0}
+s.sendall(json.dumps({"method": "io.mscg.Submit", "parameters": {"jobs": [job, dict(job, name="other"), job], "environments": [[]]}}).encode() + b"\0")
+reply = s.recv(1 << 16)
+assert b"error" not in reply, reply
+END
+    same "singleton:1 null singleton:1,singleton:2" "$(field 2 dependency) $(field 3 dependency) $(field 4 dependency)"
+    mscg submit -H -J many true
+    for _ in {1..20}; do
+        mscg submit -J many -d singleton true &
+        pids+=($!)
+    done
+    wait "${pids[@]}"
+    for i in {6..25}; do
+        field "$i" dependency
+    done | tr , '\n' | grep -c singleton: >waits
+    same 210 "$(cat waits)" # 1 + 2 + … + 20: each for all before it
+}
