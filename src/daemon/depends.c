@@ -6,6 +6,7 @@
 
 struct found {
 	struct mscg_id  id;
+	uint32_t        uid;
 	enum mscg_state state;
 	int64_t         start_usec;
 	bool            array;
@@ -49,18 +50,24 @@ static void lookup_free(struct lookup *l)
 
 /* -- in the committer's thread ------------------------------------------------------------------------------------ */
 
+static int no_such_job(struct lookup *l, struct mscg_id id)
+{
+	char text[MSCG_ID_TEXT];
+
+	return mscg_error_set(&l->error, -EINVAL, "a dependency on job %s: there is no such job", mscg_id_format(id, text));
+}
+
 static int look_at(struct lookup *l, struct store *store, struct mscg_id id)
 {
 	struct store_record record;
-	char text[MSCG_ID_TEXT];
 	int r = list_read_one(store, id, &record, &l->error);
 
 	if (r == -ENOENT)
-		return mscg_error_set(&l->error, -EINVAL, "a dependency on job %s: there is no such job", mscg_id_format(id, text));
+		return no_such_job(l, id);
 	if (r < 0)
 		return r;
 	GROW(l->found, l->found_n, l->found_cap);
-	l->found[l->found_n++] = (struct found){ id, (enum mscg_state)record.row.job.state, record.row.job.start_usec,
+	l->found[l->found_n++] = (struct found){ id, record.row.job.uid, (enum mscg_state)record.row.job.state, record.row.job.start_usec,
 		                                 record.row.job.flags & MSCG_JOB_ARRAY };
 	store_record_clear(&record);
 	return 0;
@@ -277,6 +284,16 @@ static bool is_array(const struct lookup *l, uint32_t number)
 	return job ? job->flags & MSCG_JOB_ARRAY : found && found->array;
 }
 
+/* By `privacy`: it may not be learnt from a dependency what became of it, nor that there is one. */
+static bool is_hidden(const struct lookup *l, struct mscg_id id)
+{
+	const struct client *client = l->request->client;
+	const struct mscg_job *job = core_find(l->request->d->core, id);
+	const struct found *found = job ? NULL : ended(l, id);
+
+	return client && (job || found) && !client_sees(client, job ? job->uid : found->uid);
+}
+
 /* What is left of one specification's dependency; jobs that have to be looked up are added to `asked`. */
 static void settle(struct lookup *l, uint32_t which)
 {
@@ -293,6 +310,10 @@ static void settle(struct lookup *l, uint32_t which)
 		if (one->listed) { /* not there yet */
 			i++;
 			continue;
+		}
+		if (one->id.job && is_hidden(l, one->id)) {
+			l->result = no_such_job(l, one->id);
+			break;
 		}
 		if (is_corr(spec, one) && is_array(l, one->id.job))
 			settle_tasks(l, spec, &l->corr[which], one);

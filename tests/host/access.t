@@ -228,6 +228,11 @@ for privacy in ("none", "users", "jobs"):
                 wrong[who] = "mscgd is gone"
                 d.start()
         ok(not wrong, "Shutdown by %d identities" % len(IDENTITIES), *["%s: %s" % i for i in wrong.items()])
+    runs = Peer(d.socket, OWNER).call("Submit", jobs=[held])["jobs"][0]["id"]
+    got = {who: [Peer(d.socket, uid).name_of("Submit", {"jobs": [dict(held, dependency="afterany:" + id)]}) for id in (ended, runs)]
+           for who, uid in (("owner", OWNER), ("other", OTHER))}
+    ok(got == {"owner": ["ok"] * 2, "other": ["InvalidArgument" if privacy == "jobs" else "ok"] * 2},
+       "privacy %s: a dependency on a job that is hidden, ended or not, is one on a job that is not there" % privacy, got)
     d.stop()
 
 # -- how often
