@@ -20,6 +20,8 @@ int parse_cpus(const char *text, uint32_t *ret_milli, struct mscg_error *error);
 /* Points in time as sacct reads them: "now", "now-2hours", "today", "yesterday", "2026-01-31", "2026-01-31T12:00[:00]",
  * "12:00", "01/31/26"; local time. Microseconds since the epoch. `now` is given so that tests are repeatable. */
 int parse_time_point(const char *text, int64_t now_usec, int64_t *ret_usec, struct mscg_error *error);
+/* Whether it is a word for an hour of any day: noon, midnight, fika, teatime. */
+bool parse_is_hour_word(const char *text);
 /* "TERM" "SIGTERM" "15" "usr1". */
 int parse_signal(const char *text, int *ret, struct mscg_error *error);
 /* yes/no, true/false, on/off, 1/0. */

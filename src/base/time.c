@@ -296,12 +296,33 @@ static int scan_offset(const char *p, int64_t now, int64_t *ret)
 	return 0;
 }
 
+static const struct day_word {
+	const char *word;
+	int  days, hour;
+	bool any_day; /* an hour of whichever day */
+} day_words[] = {
+	{"today", 0, 0, false}, {"yesterday", -1, 0, false}, {"tomorrow", 1, 0, false},
+	{"midnight", 0, 0, true}, {"noon", 0, 12, true}, {"fika", 0, 15, true}, {"teatime", 0, 16, true},
+};
+
+static const struct day_word *find_day_word(const char *text)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(day_words); i++)
+		if (strcasecmp(text, day_words[i].word) == 0)
+			return &day_words[i];
+	return NULL;
+}
+
+bool parse_is_hour_word(const char *text)
+{
+	const struct day_word *word = find_day_word(text);
+
+	return word && word->any_day;
+}
+
 static int scan_time_point(const char *text, int64_t now, int64_t *ret)
 {
-	static const struct {
-		const char *word;
-		int days, hour;
-	} words[] = {{"today", 0, 0}, {"midnight", 0, 0}, {"noon", 0, 12}, {"yesterday", -1, 0}, {"tomorrow", 1, 0}};
+	const struct day_word *word = find_day_word(text);
 	time_t seconds = now / USEC_PER_SEC;
 	struct tm tm;
 
@@ -311,11 +332,9 @@ static int scan_time_point(const char *text, int64_t now, int64_t *ret)
 	if (!localtime_r(&seconds, &tm))
 		return -ERANGE;
 	tm.tm_hour = tm.tm_min = tm.tm_sec = 0;
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
-		if (strcasecmp(text, words[i].word) != 0)
-			continue;
-		tm.tm_mday += words[i].days;
-		tm.tm_hour = words[i].hour;
+	if (word) {
+		tm.tm_mday += word->days;
+		tm.tm_hour = word->hour;
 		return from_tm(&tm, false, 0, ret);
 	}
 	return scan_point(text, &tm, ret);

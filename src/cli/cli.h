@@ -36,7 +36,7 @@ enum option_flag {
 	OPTION_HIDDEN   = 1 << 1, /* not in --help nor in completion: another spelling */
 	OPTION_STOP     = 1 << 2, /* nothing behind it is read (--help) */
 	OPTION_LATER    = 1 << 3, /* Slurm's, and not in this version: refused by name */
-	OPTION_IGNORED  = 1 << 4, /* Slurm's, without meaning here: warned about in batch scripts, unknown elsewhere */
+	OPTION_IGNORED  = 1 << 4, /* Slurm's, without meaning here: warned about */
 };
 
 /* How the shell completes a value. */
@@ -81,10 +81,10 @@ enum { OPTION_SETS = 3 };
 
 enum parse_flag {
 	PARSE_COMMAND = 1 << 0, /* options end at the first other word: what follows is a command with flags of its own */
-	PARSE_SBATCH  = 1 << 1, /* a line of a batch script: OPTION_IGNORED ones are warned about */
+	PARSE_AGAIN   = 1 << 1, /* the words were read before: what was warned about is known */
 };
 /* Reads words of a command line. `sets` ends with a NULL table. *ret_words: what is no option, in order, NULL-ended,
- * strings borrowed; the caller frees the vector. `where` stands before warnings ("job.sh, line 3"; only with PARSE_SBATCH).
+ * strings borrowed; the caller frees the vector. `where` stands before warnings ("job.sh, line 3"; NULL: nothing does).
  * 0, or -EINVAL with text that names option and value. */
 int options_parse(const struct option_set *sets, int argc, char *const *argv, unsigned flags, const char *where, char ***ret_words,
                   struct mscg_error *error);

@@ -45,16 +45,22 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 	return 0;
 }
 
+/* Of any day, as Slurm's words for some of them. */
+static bool is_time_of_day(const char *text)
+{
+	return text[strspn(text, "0123456789:.")] == '\0' || parse_is_hour_word(text);
+}
+
 int value_future(void *target, const char *value, const struct option_spec *option, struct mscg_error *error)
 {
-	int64_t now = clock_real_usec(), at;
+	int64_t now = clock_real_usec(), day = INT64_C(86400) * USEC_PER_SEC, at;
 	int r = parse_time_point(value, now, &at, error);
 
 	(void)option;
+	if (r == 0 && at < now && is_time_of_day(value))
+		r = parse_time_point(value, now + day, &at, error);
 	if (r < 0)
 		return r;
-	if (at < now && value[strspn(value, "0123456789:.")] == '\0')
-		at += INT64_C(86400) * USEC_PER_SEC;
 	if (at < now - 60 * USEC_PER_SEC)
 		return mscg_error_set(error, -EINVAL, "time '%.60s' has passed: expected one to come, for example now+2hours", value);
 	*(int64_t *)target = at;

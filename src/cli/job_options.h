@@ -86,7 +86,6 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 
 /* What Slurm has and this version has not: refused by name. */
 #define JOB_OPTIONS_LATER \
-	JOB_LATER('q', "qos", "QOS", "quality of service"), \
 	JOB_LATER('L', "licenses", "LIST", "licences"), \
 	JOB_LATER('G', "gpus", "N", "GPUs"), \
 	JOB_LATER(0, "gres", "LIST", "generic resources"), \
@@ -97,8 +96,7 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 	JOB_LATER(0, "signal", "SIGNAL", "a signal before the time limit"), \
 	JOB_LATER(0, "reservation", "NAME", "reservations")
 
-/* What has no meaning here: warned about in #SBATCH lines, and unknown elsewhere. Stands before JOB_OPTIONS_LATER, where
- * some come again. */
+/* What has no meaning here: warned about. */
 #define JOB_OPTIONS_IGNORED \
 	JOB_IGNORED('q', "qos", "QOS", "there are no qualities of service"), \
 	JOB_IGNORED(0, "mail-type", "WHEN", "mscg sends no mail"), \
@@ -135,8 +133,7 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 	JOB_IGNORED(0, "kill-on-invalid-dep", "yes|no", "it waits, with the reason DependencyNeverSatisfied"), \
 	JOB_IGNORED_OPTIONAL('k', "no-kill", "off", "there is one machine"), \
 	JOB_IGNORED('S', "core-spec", "N", "cores are reserved in mscgd's configuration"), \
-	JOB_IGNORED('v', "verbose", NULL, "there is nothing more to say"), \
-	JOB_IGNORED('Q', "quiet", NULL, "what is printed depends on the command line")
+	JOB_IGNORED('v', "verbose", NULL, "there is nothing more to say")
 #define JOB_LATER(letter, long_name, value, text) {letter, long_name, value, text, NULL, 0, OPTION_LATER}
 #define JOB_IGNORED(letter, long_name, value, text) {letter, long_name, value, text, NULL, 0, OPTION_IGNORED}
 #define JOB_IGNORED_OPTIONAL(letter, long_name, value, text) {letter, long_name, value, text, NULL, 0, OPTION_IGNORED | OPTION_OPTIONAL}

@@ -174,7 +174,7 @@ static int print_verb(const struct verb *v)
 		print_options(v->options, NULL);
 		print_options(cli_common_options, v->options);
 		print_foreign(v->options, OPTION_LATER, "Refused", "Slurm's, and not in this version: refused by name, so that nothing is silently left out.");
-		print_foreign(v->options, OPTION_IGNORED, "Ignored", "Slurm's, without meaning on one machine: warned about in batch scripts and ignored.");
+		print_foreign(v->options, OPTION_IGNORED, "Ignored", "Slurm's, without meaning on one machine: warned about and ignored.");
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(more); i++)
 		if (streq(more[i].verb, v->name))

@@ -28,8 +28,6 @@ static int find_long(struct parser *p, const char *name, size_t n, const struct 
 
 	for (const struct option_set *set = p->sets; set->table; set++)
 		for (const struct option_spec *o = set->table; o->name; o++) {
-			if (o->flags & OPTION_IGNORED && !(p->flags & PARSE_SBATCH))
-				continue;
 			if (strncmp(o->name, name, n) != 0)
 				continue;
 			if (!o->name[n]) {
@@ -53,7 +51,7 @@ static int find_short(struct parser *p, char c, const struct option_spec **ret)
 {
 	for (const struct option_set *set = p->sets; set->table; set++)
 		for (const struct option_spec *o = set->table; o->name; o++)
-			if (o->short_name == c && (!(o->flags & OPTION_IGNORED) || p->flags & PARSE_SBATCH)) {
+			if (o->short_name == c) {
 				*ret = o;
 				return 0;
 			}
@@ -80,7 +78,9 @@ static int apply(struct parser *p, const struct option_spec *o, bool by_letter, 
 	if (o->flags & OPTION_LATER)
 		return mscg_error_set(p->error, -EINVAL, "%s (%s) is not in this version of mscg", name, o->help);
 	if (o->flags & OPTION_IGNORED) {
-		cli_error("warning: %s: %s%s%.60s is ignored: %s", p->where, name, value ? "=" : "", value ? value : "", o->help);
+		if (!(p->flags & PARSE_AGAIN))
+			cli_error("warning: %s%s%s%s%.60s is ignored: %s", p->where ? p->where : "", p->where ? ": " : "", name,
+			          value ? "=" : "", value ? value : "", o->help);
 		return 0;
 	}
 	r = set_of(p->sets, o, &base);

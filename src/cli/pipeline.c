@@ -128,7 +128,7 @@ static int command_line(const struct cli *cli, struct submit_options *o, struct 
 {
 	struct option_set sets[OPTION_SETS] = {{submit_option_table, o}, {cli_common_options, (void *)cli}};
 
-	return options_parse(sets, cli->argc - cli->first, cli->argv + cli->first, PARSE_COMMAND, NULL, NULL, error);
+	return options_parse(sets, cli->argc - cli->first, cli->argv + cli->first, PARSE_COMMAND | PARSE_AGAIN, NULL, NULL, error);
 }
 
 /* Defaults, then the lines of a batch script, then the job's own keys, then the command line: what comes later wins. */

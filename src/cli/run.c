@@ -314,6 +314,7 @@ static const struct option_spec run_options[] = {
 	JOB_OPTIONS_BOTH,
 	{0, "pty", NULL, "give the job a terminal of its own, and pass this one's keys on", value_true, offsetof(struct run_options, pty)},
 	{'Q', "quiet", NULL, "say nothing of waiting and of how it ended", value_true, offsetof(struct run_options, quiet)},
+	JOB_OPTIONS_IGNORED,
 	JOB_OPTIONS_LATER,
 	{0},
 };

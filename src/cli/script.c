@@ -9,14 +9,7 @@
 
 enum { SCRIPT_MAX = 900 * 1024 };
 
-static const struct {
-	const char *word;
-	unsigned flags;
-} dialects[] = {
-	/* In this order: what comes later wins. */
-	{"#SBATCH", PARSE_SBATCH},
-	{"#MSCG", 0},
-};
+static const char *const dialects[] = {"#SBATCH", "#MSCG"}; /* what comes later wins */
 
 /* The end of the line, without its newline. */
 static const char *line_end(const char *line)
@@ -47,7 +40,7 @@ static bool has_directive(const char *text)
 {
 	for (const char *line = text; line; line = next_comment(line))
 		for (size_t i = 0; i < ARRAY_SIZE(dialects); i++)
-			if (directive(line, dialects[i].word))
+			if (directive(line, dialects[i]))
 				return true;
 	return false;
 }
@@ -183,8 +176,7 @@ int script_split(const char *line, size_t size, char ***ret, struct mscg_error *
 	return 0;
 }
 
-static int read_directive(const char *text, size_t size, const struct option_set *sets, unsigned flags, const char *where,
-                          struct mscg_error *error)
+static int read_directive(const char *text, size_t size, const struct option_set *sets, const char *where, struct mscg_error *error)
 {
 	char **words;
 	_cleanup_free_ char **rest = NULL;
@@ -194,7 +186,7 @@ static int read_directive(const char *text, size_t size, const struct option_set
 		return mscg_error_prefix(error, r, "%s: ", where);
 	for (char **w = cli_keep(words); *w; w++)
 		cli_keep(*w);
-	r = options_parse(sets, (int)strv_length(words), words, flags, where, &rest, error);
+	r = options_parse(sets, (int)strv_length(words), words, 0, where, &rest, error);
 	if (r == 0 && rest[0])
 		r = mscg_error_set(error, -EINVAL, "'%.60s' is no option: the command stands in the script itself", rest[0]);
 	return r < 0 ? mscg_error_prefix(error, r, "%s: ", where) : 0;
@@ -206,14 +198,14 @@ int script_options(const char *name, const char *text, const struct option_set *
 		int number = 1;
 
 		for (const char *line = text; line; line = next_comment(line), number++) {
-			const char *rest = directive(line, dialects[i].word);
+			const char *rest = directive(line, dialects[i]);
 			char where[160];
 			int r;
 
 			if (!rest)
 				continue;
 			snprintf(where, sizeof where, "%.100s, line %d", name, number);
-			r = read_directive(rest, (size_t)(line_end(rest) - rest), sets, dialects[i].flags, where, error);
+			r = read_directive(rest, (size_t)(line_end(rest) - rest), sets, where, error);
 			if (r < 0)
 				return r;
 		}

@@ -52,7 +52,7 @@ static int find_program(const struct cli *cli, struct submit_options *o, char **
 	if (r < 0)
 		return r;
 	sets[1] = (struct option_set){cli_common_options, (void *)cli};
-	return options_parse(sets, cli->argc - cli->first, cli->argv + cli->first, PARSE_COMMAND, NULL, &rest, error);
+	return options_parse(sets, cli->argc - cli->first, cli->argv + cli->first, PARSE_COMMAND | PARSE_AGAIN, NULL, &rest, error);
 }
 
 void submit_print_asked(const struct mscg_spec *spec, double cpus, uint64_t mem_bytes, int64_t priority)
@@ -195,6 +195,7 @@ const struct option_spec submit_option_table[] = {
 	 .values = VALUES_FILE},
 	{0, "test-only", NULL, "check, print what would be asked, and submit nothing", value_true, SUBMIT(test_only)},
 	JOB_OPTIONS_IGNORED,
+	JOB_IGNORED('Q', "quiet", NULL, "what is printed depends on --parsable and --json"),
 	JOB_OPTIONS_LATER,
 	{0},
 };

@@ -61,6 +61,19 @@ is() { [ "$(state "$1")" = "$2" ]; }
     mscg submit -c 4 "sleep 60"
     mscg submit --deadline now+2 true
     within 20 is 5 DEADLINE
+    # What has passed today is tomorrow's, as a number and as a word.
+    for hour in midnight 0:00 noon 12:00 fika 15:00 teatime 16:00; do
+        mscg submit --test-only --json --begin "$hour" true | json 'j["jobs"][0]["begin"]'
+    done >begins
+    "$python" - <<'PY'
+from datetime import datetime, timedelta, timezone
+now = datetime.now(timezone.utc)
+begins = open("begins").read().split()
+assert len(begins) == 8 and begins[0::2] == begins[1::2], begins
+for text, hour in zip(begins[0::2], (0, 12, 15, 16)):
+    at = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    assert at.hour == hour and at.minute == 0 and timedelta(minutes=-1) < at - now <= timedelta(days=1), (text, now)
+PY
     fails 2 mscg submit --begin yesterday true
     says "has passed"
     fails 2 mscg submit --begin soon true

@@ -86,9 +86,6 @@ SCRIPT
         fails 2 mscg submit job.sh
         says "job.sh, line 2"
     done
-    job '#MSCG --mail-type=END'
-    fails 2 mscg submit job.sh
-    says "unknown option --mail-type"
     job '#MSCG -c 2 true'
     fails 2 mscg submit job.sh
     says "'true' is no option"

@@ -244,12 +244,29 @@ print(" ".join(sorted(v for v in (e[i] if i is not None else []) if v.split("=")
 
 @test "what this version does not have is refused by name" {
     for option in --gres=gpu:1 --gpus=1 -G1 \
-        --signal=USR1@60 -Lfoo -qhigh --reservation=x; do
+        --signal=USR1@60 -Lfoo --reservation=x; do
         fails 2 mscg submit $option true
         says "is not in this version"
     done
-    fails 2 mscg submit --mail-type=END true
-    says "unknown option --mail-type"
+    fails 2 mscg submit --mail-kind=END true
+    says "unknown option --mail-kind"
+}
+
+@test "what of Slurm has no meaning here is ignored with one warning, on the command line as in a script" {
+    printf '#!/bin/sh\n#MSCG --hint=nomultithread\n' >job.sh
+    run mscg submit --mail-type=END,FAIL -C fast --exclusive -qhigh --kill-on-invalid-dep yes job.sh
+    [ "$status" -eq 0 ]
+    for option in --mail-type=END,FAIL -C=fast --exclusive -q=high --kill-on-invalid-dep=yes "job.sh, line 2: --hint=nomultithread"; do
+        same 1 "$(grep -c "warning: $option is ignored: " <<<"$output")"
+    done
+    run mscg run --qos normal --exclusive=user "exit 3"
+    [ "$status" -eq 3 ]
+    same "mscg: warning: --qos=normal is ignored: there are no qualities of service" "${lines[0]}"
+    [[ ${lines[1]} == *"--exclusive=user is ignored"* ]]
+    printf '{"jobs": [{"name": "a", "command": "true"}, {"name": "b", "command": "true"}]}' >p.json
+    run mscg submit --file p.json --mail-type=END
+    [ "$status" -eq 0 ]
+    same 1 "$(grep -c "is ignored" <<<"$output")"
 }
 
 @test "without a daemon, the owner's requests are kept for the next one" {
