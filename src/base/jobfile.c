@@ -3,6 +3,12 @@
 #include "base.h"
 #include "buf.h"
 
+/* The array itself, none of its tasks: %a stays in its files' names. */
+static bool is_array(const struct mscg_spec *spec, struct mscg_id id)
+{
+	return spec->array && id.task == MSCG_NO_TASK;
+}
+
 static void add_number(struct buf *b, uint32_t number, int width)
 {
 	buf_addf(b, "%0*u", width, number);
@@ -33,13 +39,25 @@ char *jobfile_expand(const char *pattern, const struct mscg_spec *spec, struct m
 		if (width > 10)
 			width = 10;
 		switch (*p) {
+		case 'J':
 		case 'j':
 			add_number(&b, id.job, width);
 			if (id.task != MSCG_NO_TASK)
 				buf_addf(&b, "_%u", id.task);
+			else if (is_array(spec, id))
+				buf_adds(&b, "_%a");
 			break;
 		case 'A': add_number(&b, id.job, width); break;
-		case 'a': add_number(&b, id.task == MSCG_NO_TASK ? 0 : id.task, width); break;
+		case 'a':
+		case 'b':
+			if (is_array(spec, id))
+				buf_add(&b, start, (size_t)(p + 1 - start));
+			else
+				add_number(&b, id.task == MSCG_NO_TASK ? 0 : *p == 'b' ? id.task % 10 : id.task, width);
+			break;
+		case 'n':
+		case 't': add_number(&b, 0, width); break;
+		case 's': buf_adds(&b, "batch"); break;
 		case 'x': add_name(&b, spec->name); break;
 		case 'u': add_name(&b, spec->user); break;
 		case 'N': add_name(&b, node); break;
@@ -64,7 +82,7 @@ static char *log_file(const struct mscg_spec *spec, struct mscg_id id, const cha
 {
 	char text[MSCG_ID_TEXT];
 
-	return xasprintf("%s/.mscg_logs/job_%s.%s", spec->home ? spec->home : "", mscg_id_format(id, text), suffix);
+	return xasprintf("%s/.mscg_logs/job_%s%s.%s", spec->home ? spec->home : "", mscg_id_format(id, text), is_array(spec, id) ? "_%a" : "", suffix);
 }
 
 char *jobfile_output(const struct mscg_spec *spec, struct mscg_id id, const char *node, int stream)

@@ -4,8 +4,9 @@
 
 #include <mscg/job.h>
 
-/* Expands %j (job id; of a task N_k, so that no two write to one file) %A (the array's id) %a (task index) %x (name) %u (user) %N (node) %% and zero-padded
- * forms (%4j) of a pattern, and makes it absolute below `workdir`. '/' in names becomes '_'. malloc'ed. */
+/* Expands %j %J (job id; of a task N_k, so that no two write to one file) %A (the array's id) %a (task index) %b (modulo 10) %x (name)
+ * %u (user) %N (node) %n %t (node and rank in the job: 0) %s (batch) %% and zero-padded forms (%4j) of a pattern, and makes it absolute
+ * below `workdir`. '/' in names becomes '_'. Of an array itself, %a and %b stay. malloc'ed. */
 char *jobfile_expand(const char *pattern, const struct mscg_spec *spec, struct mscg_id id, const char *node);
 
 /* Where output of a job goes: stream 1 is stdout, 2 stderr. Default <home>/.mscg_logs/job_<id>.out|.err; stderr with an

@@ -63,7 +63,7 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 #define JOB_OPTIONS_BATCH \
 	{'a', "array", "RANGES", "an array of tasks: 0-15, 1,3,5-7, 0-99:2, and %4 at the end for 4 at a time", value_text, JOB_OPTION(array)}, \
 	{'i', "input", "FILE", "standard input (default: /dev/null)", value_text, JOB_OPTION(input), .values = VALUES_FILE}, \
-	{'o', "output", "FILE", "standard output; %j %A %a %x %u %N are replaced (default: ~/.mscg_logs/job_<id>.out)", value_text, \
+	{'o', "output", "FILE", "standard output; %j %A %a %x %u %N ... are replaced (default: ~/.mscg_logs/job_<id>.out)", value_text, \
 	 JOB_OPTION(output), .values = VALUES_FILE}, \
 	{'e', "error", "FILE", "standard error (default: with the output; .err beside .out)", value_text, JOB_OPTION(error_file), \
 	 .values = VALUES_FILE}, \
@@ -147,6 +147,9 @@ struct job_program {
 /* Makes the whole specification, checked (mscg_spec_check). 0 and a spec that the caller frees, or -errno with text. */
 int job_spec(const struct cli *cli, const struct job_options *options, const struct job_program *program, struct mscg_spec **ret,
              struct mscg_error *error);
+
+/* job_places.c: warns of directories of a job that are not there. */
+void job_warn_places(const struct mscg_spec *spec);
 
 /* environment.c: the environment that --export says; NULL-ended, the caller frees it. NULL: none. */
 char **job_environment(const char *export_list);

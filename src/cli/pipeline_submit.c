@@ -169,6 +169,8 @@ int pipeline_submit(struct cli *cli, const struct submit_options *o, char **word
 		cli_error("submit: %s", error.text);
 		return cli_exit_status(r) == CLI_NO_DAEMON ? CLI_FAILED : cli_exit_status(r);
 	}
+	for (uint32_t i = 0; i < p.n; i++)
+		job_warn_places(p.job[i].spec);
 	specs = ordered_specs(&p);
 	r = o->test_only ? print_test(cli, &p, specs) : submit(cli, o, &p, specs);
 	pipeline_clear(&p);

@@ -178,6 +178,7 @@ static int submit_run(struct cli *cli, void *options, char **words)
 		cli_error("submit: %s", error.text);
 		return cli_exit_status(r) == CLI_NO_DAEMON ? CLI_FAILED : cli_exit_status(r);
 	}
+	job_warn_places(spec);
 	r = o->test_only ? print_test(cli, spec) : submit_and_wait(cli, o, spec);
 	mscg_spec_free(spec);
 	return r;

@@ -3,8 +3,12 @@
 
 #include <poll.h>
 
+#include "list.h"
 #include "src/base/clock.h"
 #include "watch.h"
+
+/* First soon, for what is so from the beginning; then seldom. */
+enum { LOOK_FIRST_S = 1, LOOK_AGAIN_S = 60 };
 
 static void print_ended(const struct cli *cli, const json_t *ended)
 {
@@ -17,16 +21,52 @@ static void print_ended(const struct cli *cli, const json_t *ended)
 	cli_flush();
 }
 
+/* -- what will not come to an end by itself ----------------------------------------------------------------------- */
+
+struct stuck {
+	json_t *told; /* ids */
+	int64_t look_usec;
+};
+
+static bool tell_stuck(json_t *job, void *ctx)
+{
+	static const enum mscg_reason for_ever[] = {MSCG_REASON_DEPENDENCY_NEVER, MSCG_REASON_INFEASIBLE};
+	const char *id = jtext(job, "id", "?"), *reason = jtext(job, "reason", "");
+	struct stuck *s = ctx;
+
+	for (size_t i = 0; i < ARRAY_SIZE(for_ever); i++)
+		if (streq(reason, mscg_reason_name(for_ever[i])) && !json_object_get(s->told, id)) {
+			cli_error("job %s waits for ever: %s: %s (mscg cancel %s ends it)", id, reason, jtext(job, "reason_text", ""), id);
+			json_object_set_new(s->told, id, json_true());
+		}
+	return true;
+}
+
+/* On a connection of its own: the other one is waiting. */
+static void look_for_stuck(const struct cli *cli, struct stuck *s, json_t *ids)
+{
+	struct list_filter filter = {.ids = ids, .states = UINT32_C(1) << MSCG_STATE_PENDING};
+	struct mscg *m;
+
+	s->look_usec = clock_boot_usec() + LOOK_AGAIN_S * USEC_PER_SEC;
+	if (cli_try_connect(cli, 0, &m, NULL) < 0)
+		return;
+	list_jobs(m, &filter, tell_stuck, s, NULL);
+	mscg_close(m);
+}
+
 int wait_for_jobs(const struct cli *cli, struct mscg *m, json_t *ids, int64_t timeout_ms, bool print)
 {
 	int64_t deadline = timeout_ms < 0 ? USEC_NEVER : clock_boot_usec() + timeout_ms * USEC_PER_MSEC;
 	struct mscg_error error = {0};
+	struct stuck stuck = {json_object(), clock_boot_usec() + LOOK_FIRST_S * USEC_PER_SEC};
 	int worst = 0, r = 0;
 	struct watch w;
 
 	watch_start(&w, cli, m, ids);
 	while (!watch_is_done(&w) && r >= 0) {
-		int64_t left = deadline == USEC_NEVER ? -1 : (MAX_OF(deadline - clock_boot_usec(), INT64_C(0)) + 999) / USEC_PER_MSEC;
+		int64_t until = MIN_OF(deadline, stuck.look_usec);
+		int64_t left = (MAX_OF(until - clock_boot_usec(), INT64_C(0)) + 999) / USEC_PER_MSEC;
 		struct pollfd fd = {.fd = watch_fd(&w), .events = POLLIN};
 		json_t *ended;
 
@@ -39,10 +79,13 @@ int wait_for_jobs(const struct cli *cli, struct mscg *m, json_t *ids, int64_t ti
 		}
 		if (r == 0 && !watch_is_done(&w) && clock_boot_usec() >= deadline) {
 			cli_error("timed out: %zu job%s not ended", json_array_size(w.ids), json_array_size(w.ids) == 1 ? " has" : "s have");
-			watch_end(&w);
-			return CLI_TIMED_OUT;
+			worst = CLI_TIMED_OUT;
+			break;
 		}
+		if (r == 0 && !watch_is_done(&w) && clock_boot_usec() >= stuck.look_usec)
+			look_for_stuck(cli, &stuck, w.ids);
 	}
+	json_decref(stuck.told);
 	watch_end(&w);
 	return r < 0 ? cli_fail(&error) : worst;
 }

@@ -448,15 +448,19 @@ static void requeue_ended(struct core *core, const struct mscg_job *job)
 static int may_requeue(const struct mscg_job *job, char text[160])
 {
 	char id[MSCG_ID_TEXT];
+	mscg_id_format(job->id, id);
+	if (mscg_state_is_final((enum mscg_state)job->state) && job->id.task != MSCG_NO_TASK) {
+		snprintf(text, 160, "job %s is a task that has ended: submit it again with --array=%u and the rest of its command line", id,
+		         job->id.task);
+		return -EBUSY;
+	}
 	const char *why = job->state == MSCG_STATE_PENDING     ? "waits in the queue already" :
 	                  !mscg_state_is_final((enum mscg_state)job->state) && job->flags & MSCG_JOB_CANCELLING ? "is being cancelled" :
 	                  job->flags & MSCG_JOB_ATTACHED       ? "was attached to a terminal: run it again" :
-	                  job->flags & MSCG_JOB_ARRAY          ? "is an array: requeue its tasks that run" :
-	                  mscg_state_is_final((enum mscg_state)job->state) && job->id.task != MSCG_NO_TASK ?
-	                                                         "is a task that has ended: submit it again with --array" : NULL;
+	                  job->flags & MSCG_JOB_ARRAY          ? "is an array: requeue its tasks that run" : NULL;
 
 	if (why)
-		snprintf(text, 160, "job %s %s", mscg_id_format(job->id, id), why);
+		snprintf(text, 160, "job %s %s", id, why);
 	return why ? -EBUSY : 0;
 }
 

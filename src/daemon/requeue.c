@@ -41,7 +41,7 @@ static void requeue_one(struct request *r, struct mscg_id id, struct store_recor
 	else if (live && !mscg_id_equal(live->id, id) && core_task_waits(r->d->core, id))
 		many_refuse(r, id, -EBUSY, "job %s waits in the queue already", name);
 	else if (live && !mscg_id_equal(live->id, id))
-		many_refuse(r, id, -EBUSY, "job %s is a task that has ended: submit it again with --array", name);
+		many_refuse(r, id, -EBUSY, "job %s is a task that has ended: submit it again with --array=%u and the rest of its command line", name, id.task);
 	else if (live)
 		turn_add(r->d, &input, NULL, r);
 	else

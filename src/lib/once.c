@@ -54,19 +54,23 @@ static bool can_make(const char *path)
 }
 
 /* 0: it is the caller's or can become it. */
-static int check_owner(const char *dir, bool asked_for, const char *system_state)
+static int check_owner(const char *dir, bool asked_for, const char *system_state, struct mscg_error *error)
 {
+	/* A queue that nobody asked for must not stand in for the one that a daemon for all users keeps, while that is
+	 * restarted: what is submitted to it would wait for ever. */
+	bool beside = !asked_for && geteuid() != 0 && access(system_state, F_OK) == 0;
 	struct stat st;
 
-	if (stat(dir, &st) == 0)
-		return S_ISDIR(st.st_mode) && st.st_uid == geteuid() ? 0 : -ECONNREFUSED;
-	if (errno != ENOENT)
-		return -ECONNREFUSED;
-	/* A queue that nobody asked for must not appear beside the one that a daemon for all users keeps: what is submitted
-	 * to it would wait for ever. */
-	if (!asked_for && geteuid() != 0 && access(system_state, F_OK) == 0)
-		return -ECONNREFUSED;
-	return can_make(dir) ? 0 : -ECONNREFUSED;
+	if (stat(dir, &st) == 0) {
+		if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid())
+			return -ECONNREFUSED;
+		return beside ? mscg_error_set(error, -ECONNREFUSED,
+		                               "no daemon answers: this machine's, with its state in %s, is down or being restarted; your own queue, "
+		                               "in %s, is used if you ask for it (--state-dir) or run it (mscg scheduler)",
+		                               system_state, dir)
+		              : 0;
+	}
+	return errno == ENOENT && !beside && can_make(dir) ? 0 : -ECONNREFUSED;
 }
 
 /* -- which program ---------------------------------------------------------------------------------------------- */
@@ -127,7 +131,7 @@ int mscg_once_prepare(struct mscg *m, const char *state_dir, const char *system_
 	}
 	if (!dir)
 		return -ECONNREFUSED;
-	r = check_owner(dir, asked_for, system_state);
+	r = check_owner(dir, asked_for, system_state, error);
 	if (r < 0)
 		return r;
 	program = find_mscgd();

@@ -161,6 +161,7 @@ END
     has "  Tasks:       10: 8 waiting, 2 running, 0 ended, of these 0 not well"
     has "  Waiting:     2-9"
     has "  At a time:   2"
+    has "  Stdout:      $(field 1_0 stdout_path | sed 's/1_0\.out$/1_%a.out/')"
     same "Job 1_0" "$(mscg show 1_0 | head -1)"
     same "Job 1_5" "$(mscg show 1_5 | head -1)"
 }

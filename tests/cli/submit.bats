@@ -81,6 +81,34 @@ assert (j["id"], j["job_id"], j["cpus"], j["mem_bytes"], j["priority"]) == ("2",
         "$(field 1 submit_line)"
 }
 
+@test "names of files: what sbatch has, and of an array what is one for all its tasks" {
+    mscg submit -J a/b -o %j.%J.%x.%n%t.%s.%4j.%%.%b -e %q true
+    same "$room/1.1.a_b.00.batch.0001.%.0 $room/%q" "$(field 1 stdout_path) $(field 1 stderr_path)"
+    mscg submit -a 7,13 -o %A.%j.%3a.%b true
+    same "$room/2.2_%a.%3a.%b" "$(field 2 stdout_path)"
+    mscg wait 2
+    same "$room/2.2_13.013.3" "$(field 2_13 stdout_path)"
+}
+
+@test "directories that are not there are warned of, and those of patterns are not looked for" {
+    warned() { run mscg submit "$@" true; [ "$status" -eq 0 ]; grep -c "^mscg: warning: " <<<"$output" || true; }
+    mkdir logs
+    : >file
+    for good in logs/x ./x "$room/logs/%j" /dev/null logs/%x.out %j/out "%u/%j/out" x; do same "0 $good" "$(warned -o "$good") $good"; done
+    same 0 "$(warned -D logs -o out -e ../err)"
+    for bad in nosuch/x nosuch/deep/x file/x logs logs/ "$room/nosuch/%j"; do same "1 $bad" "$(warned -o "$bad") $bad"; done
+    run mscg submit -D nosuch -o out -e "$room/none/err" true
+    same "mscg: warning: --chdir: $room/nosuch does not exist: the job fails unless it does when the job starts" "${lines[0]}"
+    same "mscg: warning: --error: $room/none does not exist: the job fails unless it does when the job starts" "${lines[1]}"
+    [[ ${lines[2]} == "Submitted job "* ]]
+    run mscg submit -e file/err true
+    [[ ${lines[0]} == *"--error: $room/file is no directory"* ]]
+    printf '{"defaults": {"output": "nosuch/%%j"}, "jobs": [{"name": "a", "command": "true"}, {"name": "b", "command": "true"}]}' >p.json
+    run mscg submit --file p.json
+    [ "$status" -eq 0 ]
+    same 1 "$(grep -c warning: <<<"$output")"
+}
+
 @test "the working directory is this one" {
     mscg submit true
     same "$room" "$(field 1 workdir)"

@@ -47,6 +47,22 @@ teardown() { stop_daemon; }
     same "Job 1_2 FAILED, exit code 4" "$output"
 }
 
+@test "what can never start is said, once" {
+    mscg submit false
+    mscg submit -d afterok:1 true
+    mscg submit --mem 20GB true
+    mscg submit -d afternotok:1 sleep 2
+    run mscg wait --timeout 2 2 3 4
+    [ "$status" -eq 124 ]
+    same 2 "$(grep -c "waits for ever" <<<"$output")"
+    [[ $output == *"mscg: job 2 waits for ever: DependencyNeverSatisfied: "*"(mscg cancel 2 ends it)"* ]]
+    [[ $output == *"mscg: job 3 waits for ever: Infeasible: needs 20G of memory, this machine has 8G"* ]]
+    mscg submit -W -d afterok:1 true 2>err &
+    within 10 grep -q "job 5 waits for ever: DependencyNeverSatisfied" err
+    mscg cancel 5
+    wait $! || [ $? -eq 1 ]
+}
+
 @test "--json" {
     mscg submit "exit 3"
     run mscg wait --json 1

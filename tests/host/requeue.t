@@ -67,7 +67,7 @@ o = d.wait(array)[array]
 ok(o["state"] == "FAILED" and open("%s/%s_1.out" % (d.out, array)).read() == "run 0 0\nrun 1 1\n", "tasks of an array", o)
 ok(open("%s/%s_0.out" % (d.out, array)).read() == "run 0 0\n", "each by its own end")
 r = mscg("requeue", array + "_1")
-ok(r.returncode == 1 and "submit it again with --array" in r.stderr, "an ended task is refused", r)
+ok(r.returncode == 1 and "submit it again with --array=1 and" in r.stderr, "an ended task is refused", r)
 
 if os.geteuid() == 0:
     nobody = Connection(d.socket, 65534)

@@ -381,12 +381,15 @@ static void user_directories(void)
 	set_env("XDG_STATE_HOME", at("home/x"));
 	CHECK(prepare(NULL, at("no-system"), got, &e) == 0);
 	CHECK(streq(got, at("home/x/mscg")));
-	/* A queue of one's own is not made beside the one for all, unless it is asked for or there already. */
+	/* A queue of one's own neither is made beside the one for all nor stands in for it, unless it is asked for. */
 	CHECK(prepare(NULL, at("state"), got, &e) == -ECONNREFUSED);
 	CHECK(prepare(at("home/new/one"), at("state"), got, &e) == 0);
 	mkdir(at("home/x"), 0755);
 	mkdir(at("home/x/mscg"), 0755);
-	CHECK(prepare(NULL, at("state"), got, &e) == 0);
+	CHECK(prepare(NULL, at("no-system"), got, &e) == 0);
+	CHECK(prepare(at("home/x/mscg"), at("state"), got, &e) == 0);
+	CHECK(prepare(NULL, at("state"), got, &e) == -ECONNREFUSED);
+	CHECK(strstr(e.text, at("state")) && strstr(e.text, at("home/x/mscg")) && strstr(e.text, "--state-dir"));
 	/* Somebody else's, one that cannot be made, one that is a file. */
 	CHECK(prepare("/", at("no-system"), got, &e) == -ECONNREFUSED);
 	CHECK(prepare("/proc/new", at("no-system"), got, &e) == -ECONNREFUSED);

@@ -1,0 +1,66 @@
+/* Where a job would run and write: what is missing at its submission is said then, and may still be made until it starts. */
+#include "job_options.h"
+
+#include <sys/stat.h>
+
+static void warn(const char *option, const char *path, const char *what)
+{
+	static char *last; /* many jobs of a pipeline have the same */
+	char *text = xasprintf("warning: %s: %.200s %s", option, path, what);
+
+	if (!last || !streq(last, text))
+		cli_error("%s", text);
+	free(last);
+	last = text;
+}
+
+/* 0 a directory, or the errno that it cannot be one for. Whom it does not show itself to knows no better. */
+static int look(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return errno == ENOENT || errno == ENOTDIR ? errno : 0;
+	return S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
+}
+
+static const char *said(int code)
+{
+	return code == ENOENT ? "does not exist: the job fails unless it does when the job starts"
+	                      : "is no directory: the job fails unless it is one when the job starts";
+}
+
+/* What %j and its like stand for is not known yet. */
+static void look_at_file(const char *option, const struct mscg_spec *spec, const char *pattern)
+{
+	_cleanup_free_ char *path = NULL;
+	char *slash;
+	int code;
+
+	if (!pattern)
+		return;
+	path = pattern[0] == '/' ? xstrdup(pattern) : xasprintf("%s/%s", spec->workdir, pattern);
+	if (!strchr(path, '%') && look(path) == 0 && access(path, F_OK) == 0) {
+		warn(option, path, "is a directory: expected a file");
+		return;
+	}
+	slash = strrchr(path, '/');
+	slash[slash == path] = '\0';
+	if (strchr(path, '%'))
+		return;
+	code = look(path);
+	if (code)
+		warn(option, path, said(code));
+}
+
+void job_warn_places(const struct mscg_spec *spec)
+{
+	int code = look(spec->workdir);
+
+	if (code)
+		warn("--chdir", spec->workdir, said(code));
+	if (!code || (spec->stdout_path && spec->stdout_path[0] == '/'))
+		look_at_file("--output", spec, spec->stdout_path);
+	if (!code || (spec->stderr_path && spec->stderr_path[0] == '/'))
+		look_at_file("--error", spec, spec->stderr_path);
+}
