@@ -1,15 +1,15 @@
 /* mscg queue: the jobs that wait and run, and the last that ended. */
-#include "job_text.h"
 #include "list.h"
+#include "queue_rows.h"
 #include "screen.h"
 #include "src/base/clock.h"
 
-enum { ENDED_SHOWN = 20 };
+enum { ENDED_SHOWN = 20, STARTS_SHOWN = 100 };
 
 struct queue_options {
 	uint32_t    states, limit;
-	const char *user, *format;
-	bool        all, me, noheader, watch;
+	const char *user, *format, *sort, *jobs;
+	bool        all, me, noheader, watch, full, start;
 	int64_t     watch_ms;
 };
 
@@ -19,168 +19,67 @@ static const uint32_t final_states = 0
 #undef X
 	;
 
-/* -- one line a job --------------------------------------------------------------------------------------------- */
-
-/* Mini-SLURM's widths. */
-static const struct { const char *title; int width; } columns[] = {
-	{"ID", 4}, {"STAT", 8}, {"CPU", 3}, {"MEM(MB)", 7}, {"PRI", 3}, {"WAIT(s)", 8}, {"RUN(s)", 8}, {"ELASTIC", 8}, {"SUBMIT", 19},
-	{"COMMAND", 0},
-};
-enum { COLUMNS = ARRAY_SIZE(columns) };
-typedef char cells[COLUMNS - 1][JOB_TEXT];
-
-/* Each cell ends where its column does; one that is too long pushes the next ones no further than it must. */
-static void print_row(char (*cell)[JOB_TEXT], const char *command)
-{
-	int at = 0, end = 0;
-
-	for (int i = 0; i < COLUMNS - 1; i++) {
-		int length = (int)strlen(cell[i]);
-
-		end += columns[i].width + (i > 0);
-		at += printf("%*s%s", MAX_OF(end - at - length, i > 0), "", cell[i]);
-	}
-	putchar(' ');
-	print_plain(stdout, command);
-	putchar('\n');
-}
-
-static void print_titles(void)
-{
-	cells cell;
-
-	for (int i = 0; i < COLUMNS - 1; i++)
-		snprintf(cell[i], JOB_TEXT, "%s", columns[i].title);
-	print_row(cell, columns[COLUMNS - 1].title);
-}
-
-static void print_line(const json_t *job)
-{
-	char text[JOB_TEXT], max[32];
-	double held = jreal(job, "current_cpus", 0);
-	cells cell = {0};
-	int i = 0;
-
-	snprintf(cell[i++], JOB_TEXT, "%s", job_text_id(job, text));
-	snprintf(cell[i++], JOB_TEXT, "%s", jtext(job, "state", "?"));
-	text_cpus(jreal(job, "cpus", 0), cell[i++], JOB_TEXT);
-	text_mib((uint64_t)jint(job, "mem_bytes", 0), cell[i++], JOB_TEXT);
-	snprintf(cell[i++], JOB_TEXT, "%lld", (long long)jint(job, "priority", 0));
-	snprintf(cell[i++], JOB_TEXT, "%.1f", jreal(job, "wait_seconds", 0));
-	snprintf(cell[i++], JOB_TEXT, "%.1f", jreal(job, "run_seconds", 0));
-	if (jbool(job, "elastic", false))
-		snprintf(cell[i], JOB_TEXT, "%s/%s", text_cpus(held > 0 ? held : jreal(job, "cpus", 0), text, sizeof text),
-		         text_cpus(jreal(job, "max_cpus", 0), max, sizeof max));
-	text_time(jtime(job, "submit_time"), cell[++i], JOB_TEXT);
-	print_row(cell, job_text_command(job, text));
-}
-
-/* -- squeue's format: %[[.]size]letter and text between ---------------------------------------------------------- */
-
-/* One piece of it: moves *format behind it. 0 and what it is (field NULL: a character, *ret_width), or -EINVAL. */
-static int next_piece(const char **format, const struct job_field **ret_field, int *ret_width, bool *ret_right, struct mscg_error *error)
-{
-	const char *f = *format;
-	char *end;
-
-	*ret_field = NULL;
-	*ret_width = *f;
-	if (f[0] != '%' || f[1] == '%') {
-		*format = f + 1 + (f[0] == '%');
-		return 0;
-	}
-	f++;
-	*ret_right = *f == '.';
-	*ret_width = (int)MIN_OF(strtol(f + *ret_right, &end, 10), 1000L);
-	*ret_field = *end ? job_field_by_letter(*end) : NULL;
-	if (!*ret_field || *ret_width < 0 || end[-1] == ' ')
-		return mscg_error_set(error, -EINVAL, "'%.20s' in the format: expected %% and one of i j u t T M D C R P l p ... (see man mscg-queue)",
-		                      *format);
-	*format = end + 1;
-	return 0;
-}
-
-static int value_format(void *target, const char *value, const struct option_spec *option, struct mscg_error *error)
-{
-	const struct job_field *field;
-	const char *at = value;
-	int width, r = 0;
-	bool right;
-
-	while (r == 0 && *at)
-		r = next_piece(&at, &field, &width, &right, error);
-	return r < 0 ? r : value_text(target, value, option, error);
-}
-
-/* job NULL: the header */
-static void print_format(const char *format, const json_t *job)
-{
-	const struct job_field *field;
-	char text[JOB_TEXT];
-	int width;
-	bool right;
-
-	while (*format && next_piece(&format, &field, &width, &right, NULL) == 0) {
-		if (field)
-			print_column(job ? field->text(job, text) : field->title, width, right);
-		else
-			putchar(width);
-	}
-	putchar('\n');
-}
-
 /* -- the list --------------------------------------------------------------------------------------------------- */
 
 struct queue {
 	const struct cli *cli;
 	const struct queue_options *o;
 	struct json_list json;
-	uint64_t printed;
+	struct queue_rows *rows;
+	json_t  *kept;   /* NULL: jobs are printed as they come */
 	json_t  *ended;  /* newest first; they are printed where their numbers belong */
 	size_t   next;   /* how many of them are not printed yet */
 	uint64_t *seen;  /* active jobs that were printed, in order */
 	size_t   seen_n, seen_cap;
+	uint32_t wanted; /* of kept, 0: all */
+	json_t  *arrays; /* of --jobs: {"12": true} */
 };
 
-static bool print_job(struct queue *q, const json_t *job)
+static void print_job(struct queue *q, json_t *job)
 {
-	if (q->o->limit && q->printed >= q->o->limit)
-		return false;
 	if (job_is_spent_array(job))
-		return true;
-	q->printed++;
-	if (q->cli->json) {
+		return;
+	if (q->kept)
+		json_array_append(q->kept, job);
+	else if (q->cli->json)
 		json_list_add(&q->json, job);
-	} else if (q->o->format) {
-		if (q->printed == 1 && !q->o->noheader)
-			print_format(q->o->format, NULL);
-		print_format(q->o->format, job);
-	} else {
-		if (q->printed == 1 && !q->o->noheader)
-			print_titles();
-		print_line(job);
-	}
-	return true;
+	else
+		queue_rows_add(q->rows, job);
 }
 
-/* The record of an array stands before its tasks. */
-static uint64_t order(const json_t *job)
+static void print_kept(struct queue *q, uint32_t limit)
 {
-	return (uint64_t)jint(job, "job_id", 0) << 33 | (uint64_t)(jint(job, "array_task_id", -1) + 1);
+	json_t *kept = steal(&q->kept), *job;
+	size_t i;
+
+	json_array_foreach(kept, i, job)
+		if (!limit || i < limit)
+			print_job(q, job);
+	json_decref(kept);
 }
+
+static bool on_job(json_t *job, void *ctx)
+{
+	struct queue *q = ctx;
+
+	print_job(q, job);
+	return !q->wanted || json_array_size(q->kept) < q->wanted;
+}
+
+/* -- what has not ended, between the last that have --------------------------------------------------------------- */
 
 static bool on_active(json_t *job, void *ctx)
 {
 	struct queue *q = ctx;
 
-	if (q->seen_n && order(job) <= q->seen[q->seen_n - 1])
+	if (q->seen_n && queue_order(job) <= q->seen[q->seen_n - 1])
 		return true;
-	for (; q->next && order(json_array_get(q->ended, q->next - 1)) < order(job); q->next--)
-		if (!print_job(q, json_array_get(q->ended, q->next - 1)))
-			return false;
+	for (; q->next && queue_order(json_array_get(q->ended, q->next - 1)) < queue_order(job); q->next--)
+		print_job(q, json_array_get(q->ended, q->next - 1));
 	GROW(q->seen, q->seen_n, q->seen_cap);
-	q->seen[q->seen_n++] = order(job);
-	return print_job(q, job);
+	q->seen[q->seen_n++] = queue_order(job);
+	print_job(q, job);
+	return true;
 }
 
 static int by_order(const void *a, const void *b)
@@ -192,12 +91,12 @@ static int by_order(const void *a, const void *b)
 
 static bool is_printed(const struct queue *q, const json_t *job)
 {
-	uint64_t key = order(job);
+	uint64_t key = queue_order(job);
 	const json_t *known;
 	size_t i;
 
 	json_array_foreach(q->ended, i, known)
-		if (order(known) == key)
+		if (queue_order(known) == key)
 			return true;
 	return q->seen_n && bsearch(&key, q->seen, q->seen_n, sizeof key, by_order);
 }
@@ -205,9 +104,9 @@ static bool is_printed(const struct queue *q, const json_t *job)
 /* One that ran at the first look and had ended at the second. */
 static bool on_missed(json_t *job, void *ctx)
 {
-	struct queue *q = ctx;
-
-	return is_printed(q, job) || print_job(q, job);
+	if (!is_printed(ctx, job))
+		print_job(ctx, job);
+	return true;
 }
 
 static bool on_ended(json_t *job, void *ctx)
@@ -219,37 +118,29 @@ static bool on_ended(json_t *job, void *ctx)
 	return json_array_size(q->ended) < ENDED_SHOWN;
 }
 
-/* Of a long queue no more is asked for than will be printed: each job of an answer is work for mscgd. Records of arrays
- * that are not printed may have made it too few. */
-static int list_active(struct queue *q, struct mscg *m, struct list_filter *filter, struct mscg_error *error)
-{
-	uint32_t limit = q->o->limit;
-
-	filter->limit = limit;
-	int r = list_jobs(m, filter, on_active, q, error);
-	filter->limit = 0;
-	if (r < 0 || !limit || q->printed >= limit || q->seen_n < limit)
-		return r;
-	return list_jobs(m, filter, on_active, q, error);
-}
-
-/* Jobs that have not ended, between the last that have. */
-static int list_default(struct queue *q, struct mscg *m, struct list_filter *filter, struct mscg_error *error)
+static struct list_filter last_ended(const struct list_filter *filter)
 {
 	struct list_filter last = *filter;
-	int r;
 
 	last.states = final_states;
 	last.newest_first = true;
 	last.limit = ENDED_SHOWN;
+	return last;
+}
+
+static int list_default(struct queue *q, struct mscg *m, struct list_filter *filter, struct mscg_error *error)
+{
+	struct list_filter last = last_ended(filter);
+	int r;
+
 	q->ended = json_array();
 	r = list_jobs(m, &last, on_ended, q, error);
 	filter->active = true;
 	q->next = json_array_size(q->ended);
 	if (r == 0)
-		r = list_active(q, m, filter, error);
-	while (r == 0 && q->next && print_job(q, json_array_get(q->ended, q->next - 1)))
-		q->next--;
+		r = list_jobs(m, filter, on_active, q, error);
+	while (r == 0 && q->next)
+		print_job(q, json_array_get(q->ended, --q->next));
 	if (r == 0)
 		r = list_jobs(m, &last, on_missed, q, error);
 	free(q->seen);
@@ -257,27 +148,189 @@ static int list_default(struct queue *q, struct mscg *m, struct list_filter *fil
 	return r;
 }
 
-static bool on_job(json_t *job, void *ctx)
+/* -- the newest of them (--limit) --------------------------------------------------------------------------------- */
+
+/* Of a long queue no more is asked for than will be printed: each job of an answer is work for mscgd. Records of arrays
+ * that are not printed may have made it too few. */
+static int take_newest(struct queue *q, struct mscg *m, struct list_filter *filter, uint32_t n, struct mscg_error *error)
 {
-	return print_job(ctx, job);
+	size_t before = json_array_size(q->kept);
+	int r;
+
+	filter->newest_first = true;
+	filter->limit = n;
+	q->wanted = (uint32_t)before + n;
+	r = list_jobs(m, filter, on_job, q, error);
+	if (r < 0 || json_array_size(q->kept) == before || json_array_size(q->kept) >= q->wanted)
+		return r;
+	while (json_array_size(q->kept) > before)
+		json_array_remove(q->kept, json_array_size(q->kept) - 1);
+	filter->limit = 0;
+	return list_jobs(m, filter, on_job, q, error);
+}
+
+static int newest_first(const void *a, const void *b)
+{
+	uint64_t x = queue_order(*(json_t *const *)a), y = queue_order(*(json_t *const *)b);
+
+	return (x < y) - (x > y);
+}
+
+/* The newest of what is kept, each once, oldest first: one may have ended between two looks. */
+static void keep_newest(struct queue *q)
+{
+	size_t n = json_array_size(q->kept), i, taken = 0;
+	_cleanup_free_ json_t **list = xcalloc(n + 1, sizeof *list);
+	json_t *job, *kept = json_array();
+
+	json_array_foreach(q->kept, i, job)
+		list[i] = job;
+	qsort(list, n, sizeof *list, newest_first);
+	for (i = 0; i < n; i++)
+		if (i == 0 || queue_order(list[i]) != queue_order(list[taken - 1]))
+			list[taken++] = list[i];
+	for (i = MIN_OF(taken, (size_t)q->o->limit); i > 0; i--)
+		json_array_append(kept, list[i - 1]);
+	json_decref(q->kept);
+	q->kept = kept;
+}
+
+static int list_newest(struct queue *q, struct mscg *m, struct list_filter *filter, struct mscg_error *error)
+{
+	struct list_filter last = last_ended(filter);
+	int r;
+
+	q->kept = json_array();
+	filter->active = !q->o->all && !q->o->states;
+	r = take_newest(q, m, filter, q->o->limit, error);
+	if (r == 0 && filter->active)
+		r = take_newest(q, m, &last, MIN_OF(q->o->limit, (uint32_t)ENDED_SHOWN), error);
+	q->wanted = 0;
+	if (r == 0)
+		keep_newest(q);
+	return r;
+}
+
+/* -- by their numbers (--jobs) ------------------------------------------------------------------------------------ */
+
+/* "12,13_4" */
+static int read_ids(const char *list, json_t **ret, struct mscg_error *error)
+{
+	_cleanup_free_ char *copy = xstrdup(list);
+	json_t *ids = json_array();
+	char *save = NULL, text[MSCG_ID_TEXT];
+	struct mscg_id id;
+	int r = 0;
+
+	for (char *word = strtok_r(copy, ",", &save); word && r == 0; word = strtok_r(NULL, ",", &save)) {
+		r = mscg_id_parse(word, &id, error);
+		if (r == 0)
+			json_array_append_new(ids, json_string(mscg_id_format(id, text)));
+	}
+	if (r == 0 && !json_array_size(ids))
+		r = mscg_error_set(error, -EINVAL, "'%.60s': expected numbers of jobs as 12,13_4", list);
+	if (r == 0 && ret)
+		*ret = json_incref(ids);
+	json_decref(ids);
+	return r;
+}
+
+static int value_jobs(void *target, const char *value, const struct option_spec *option, struct mscg_error *error)
+{
+	int r = read_ids(value, NULL, error);
+
+	return r < 0 ? r : value_text(target, value, option, error);
+}
+
+static bool on_named(json_t *job, void *ctx)
+{
+	struct queue *q = ctx;
+
+	if (jint(job, "array_tasks", 0) > 0 && !jhas(job, "array_task_id"))
+		json_object_set_new(q->arrays, jtext(job, "id", "?"), json_true());
+	print_job(q, job);
+	return true;
+}
+
+static bool on_task(json_t *job, void *ctx)
+{
+	char array[32];
+
+	snprintf(array, sizeof array, "%lld", (long long)jint(job, "job_id", 0));
+	if (jhas(job, "array_task_id") && json_object_get(((struct queue *)ctx)->arrays, array))
+		print_job(ctx, job);
+	return true;
+}
+
+/* A number of an array is all of its tasks that have not ended. */
+static int list_named(struct queue *q, struct mscg *m, struct list_filter *filter, struct mscg_error *error)
+{
+	int r = read_ids(q->o->jobs, &filter->ids, error);
+
+	if (r < 0)
+		return r;
+	q->arrays = json_object();
+	r = list_jobs(m, filter, on_named, q, error);
+	json_decref(steal(&filter->ids));
+	if (r == 0 && json_object_size(q->arrays)) {
+		filter->active = true;
+		r = list_jobs(m, filter, on_task, q, error);
+	}
+	json_decref(q->arrays);
+	return r;
+}
+
+/* -- when they would start (--start) ------------------------------------------------------------------------------ */
+
+static void find_starts(struct queue *q, struct mscg *m)
+{
+	uint32_t limit = q->o->limit ? q->o->limit : STARTS_SHOWN;
+	json_t *job, *reply;
+	size_t i;
+
+	while (json_array_size(q->kept) > limit)
+		json_array_remove(q->kept, json_array_size(q->kept) - 1);
+	json_array_foreach(q->kept, i, job) {
+		if (mscg_call_json(m, "Why", json_pack("{s:s}", "id", jtext(job, "id", "")), &reply, NULL) < 0)
+			continue; /* it has started meanwhile */
+		json_object_set(job, "start_time", json_object_get(reply, "expected_start"));
+		json_decref(reply);
+	}
+}
+
+/* -- all of it ---------------------------------------------------------------------------------------------------- */
+
+static int list_queue(struct queue *q, struct mscg *m, struct list_filter *filter, struct mscg_error *error)
+{
+	const struct queue_options *o = q->o;
+
+	if (o->jobs)
+		return list_named(q, m, filter, error);
+	if (o->limit && !q->kept)
+		return list_newest(q, m, filter, error);
+	return o->all || filter->states ? list_jobs(m, filter, on_job, q, error) : list_default(q, m, filter, error);
 }
 
 static int print_queue(const struct cli *cli, const struct queue_options *o, struct mscg *m, struct mscg_error *error)
 {
-	struct list_filter filter = {.states = o->states, .user = o->me ? own_user_name() : o->user};
-	struct queue q = {.cli = cli, .o = o};
+	struct list_filter filter = {.states = o->start ? UINT32_C(1) << MSCG_STATE_PENDING : o->states, .user = o->me ? own_user_name() : o->user};
+	const char *format = o->format ? o->format : o->start ? QUEUE_FORMAT_START : o->full ? QUEUE_FORMAT_LONG : NULL;
+	struct queue q = {.cli = cli, .o = o, .rows = queue_rows_new(format, !o->noheader && !cli->json)};
 	int r;
 
-	r = o->all || o->states ? list_jobs(m, &filter, on_job, &q, error) : list_default(&q, m, &filter, error);
-	if (r < 0)
-		return r;
-	if (cli->json)
+	if (o->sort || o->start)
+		q.kept = json_array();
+	r = list_queue(&q, m, &filter, error);
+	if (r == 0 && o->start)
+		find_starts(&q, m);
+	if (r == 0 && q.kept && (o->sort || o->start))
+		queue_sort(q.kept, o->sort ? o->sort : "S");
+	if (q.kept)
+		print_kept(&q, r == 0 ? o->limit : 0);
+	if (r == 0 && cli->json)
 		json_list_end(&q.json);
-	else if (!q.printed && !o->noheader && o->format)
-		print_format(o->format, NULL);
-	else if (!q.printed && !o->noheader)
-		puts("No jobs found.");
-	return 0;
+	queue_rows_end(q.rows, r == 0);
+	return r;
 }
 
 static int watch_queue(const struct cli *cli, const struct queue_options *o, struct mscg *m)
@@ -320,6 +373,8 @@ static int queue_run(struct cli *cli, void *options, char **words)
 		return cli_usage(cli, "queue: one word too many, '%.60s': expected options only", words[0]);
 	if (words[0] && value_seconds(&o->watch_ms, words[0], NULL, &error) < 0)
 		return cli_usage(cli, "queue: --watch: %s", error.text);
+	if (o->jobs && (o->states || o->all || o->start))
+		return cli_usage(cli, "queue: --jobs beside --states, --all or --start: expected one of them");
 	if (o->me && o->user)
 		return cli_usage(cli, "queue: --user beside --me: expected one of them");
 	if (o->watch && o->watch_ms < 100)
@@ -351,7 +406,12 @@ static const struct option_spec queue_options[] = {
 	{'a', "all", NULL, "all jobs that are remembered", value_true, QUEUE(all)},
 	{0, "me", NULL, "one's own jobs", value_true, QUEUE(me)},
 	{'u', "user", "NAME", "jobs of this user", value_text, QUEUE(user)},
-	{'n', "limit", "N", "the first N of them", value_count, QUEUE(limit)},
+	{'j', "jobs", "LIST", "these jobs: 12,13_4; of an array, what has not ended", value_jobs, QUEUE(jobs), .values = VALUES_JOB},
+	{'n', "limit", "N", "the newest N of them; with --sort the first N", value_count, QUEUE(limit)},
+	{'S', "sort", "LETTERS", "by these columns of --format, '-' before one for downwards: p,-i; M the shortest run first", value_sort, QUEUE(sort)},
+	{'l', "long", NULL, "squeue -l's columns: partition, name, user, time limit, node or reason", value_true, QUEUE(full)},
+	{0, "start", NULL, "when what waits would start at the latest, as far as time limits tell (the first 100, or --limit)", value_true,
+	 QUEUE(start)},
 	{'o', "format", "FORMAT", "columns as squeue -o writes them: \"%.8i %.9j %.8u %.2t %.10M %R\"", value_format, QUEUE(format)},
 	{'h', "noheader", NULL, "no line of titles", value_true, QUEUE(noheader)},
 	{0, "watch", "SEC", "print anew every SEC seconds (default: 2); q ends it", value_watch, 0, OPTION_OPTIONAL},
@@ -363,7 +423,8 @@ const struct verb verb_queue = {
 	.summary = "Show job queue",
 	.about = "Lists all jobs that have not ended, and the 20 newest of those that have, by their numbers. Tasks of an array that\n"
 	         "wait are one line, 12_[5-15]; a task that has begun is a line of its own, 12_3. WAIT and RUN are seconds, ELASTIC\n"
-	         "says what an elastic job holds of what it may hold. With --status or --all, nothing is left out.",
+	         "says what an elastic job holds of what it may hold. Before the command of what waits stands why. USER is a column\n"
+	         "where there are jobs of others. With --status or --all, nothing is left out.",
 	.examples = "  mscg queue\n  mscg queue --status PENDING\n  mscg queue --me --watch\n  mscg queue --all --json\n"
 	            "  mscg queue -h -o \"%i %T %R\"",
 	.run = queue_run,

@@ -73,8 +73,12 @@ state_is() { same "$2" "$(field "$1" state)" >/dev/null; }
     same 25 "$(mscg queue --status cd -h | wc -l)"
     same 26 "$(mscg queue --status cd,r -h | wc -l)"
     same "No jobs found." "$(mscg queue --status FAILED)"
-    same "1 2 3" "$(mscg queue --all -n 3 -h -o %i | xargs)"
-    same "6 7 8" "$(mscg queue --limit 3 -h -o %i | xargs)"
+    same "24 25 26" "$(mscg queue --all -n 3 -h -o %i | xargs)"
+    same "24 25 26" "$(mscg queue --limit 3 -h -o %i | xargs)"
+    same "26" "$(mscg queue -n 1 -h -o %i)"
+    same "23 24 25" "$(mscg queue --status CD -n 3 -h -o %i | xargs)"
+    same "24 25 26" "$(mscg queue -n 3 --json | json '" ".join(x["id"] for x in j)')"
+    same "$(seq 6 26 | xargs)" "$(mscg queue -n 100 -h -o %i | xargs)"
 }
 
 @test "more jobs than one message holds" {
