@@ -42,7 +42,7 @@ static const struct setting {
 	{ { "jobs", "infeasible", "queue|reject", "what to do with a request that this machine can never satisfy" }, FIELD(CHOICE, infeasible), 0 },
 	{ { "jobs", "max-launch-retries", "N", "launches put off in a row before a job fails" }, FIELD(COUNT, max_launch_retries), 0 },
 	{ { "jobs", "unkillable-timeout", "TIME", "after a kill, until a job is said to be unkillable" }, FIELD(TIME, unkillable_timeout), 0 },
-	{ { "jobs", "isolate", "HOW", "for jobs that do not say: default, strict, none (the default), or parts" }, FIELD(ISOLATE, isolate), 0 },
+	{ { "jobs", "isolate", "HOW", "for jobs that do not say: default (what it is), strict, none, or parts" }, FIELD(ISOLATE, isolate), 0 },
 	{ { "jobs", "isolate-min", "HOW", "jobs have at least this (default: none): default, strict, or parts" }, FIELD(ISOLATE, isolate_min), 0 },
 	{ { "jobs", "log-max", "SIZE", "at most so much in each output file of a job (default: no limit)" }, FIELD(SIZE, log_max), 0 },
 	{ { "jobs", "allow-root-jobs", NULL, "let root submit jobs (they run as root)" }, FIELD(BOOL, allow_root_jobs), 0 },
@@ -343,12 +343,18 @@ static void make_absolute(char **path)
 static int fill_isolate(struct config *config, struct mscg_error *error)
 {
 	uint32_t parts = 0, least = 0;
+	bool said = config->isolate;
 
-	if (!config->isolate)
-		config->isolate = xstrdup(config->isolate_min ? config->isolate_min : "none");
+	if (!said)
+		config->isolate = xstrdup("default");
 	mscg_isolate_parse(config->isolate, &parts, NULL);
 	if (config->isolate_min)
 		mscg_isolate_parse(config->isolate_min, &least, NULL);
+	if ((parts & least) != least && !said) {
+		free(config->isolate);
+		config->isolate = xstrdup(config->isolate_min);
+		parts           = least;
+	}
 	if ((parts & least) == least)
 		return 0;
 	return mscg_error_set(error, -EINVAL, "isolate=%.60s is less than isolate-min=%.60s: expected at least that", config->isolate, config->isolate_min);
