@@ -59,9 +59,12 @@ while done < suite.target and not suite.time_is_up() and (at is None or at <= to
         suite.counts["broken"] += 1
     done += 1
     at = at + 1 if at is not None else None
-    if done % ROUND == 0 or done == suite.target:
-        suite.take(path.verdict(), (done - 1) % ROUND + 1, "failed allocations")
+    if done % ROUND == 0:
+        suite.take(path.verdict(), ROUND, "failed allocations")
         path = Failing(rng)
+if done % ROUND:
+    suite.take(path.verdict(), done % ROUND, "failed allocations")
+    path = Failing(rng)
 if not suite.arguments.no_control:
     # The library does what it says: the very first one cannot fail unnoticed.
     status, _ = path.life(1)
