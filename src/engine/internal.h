@@ -120,6 +120,8 @@ void job_environ(const struct local *l, const struct task *t, const struct mscg_
 void environment_free(struct environment *e);
 
 /* isolate.c: what stands between a job and the rest */
+/* What jobs have that do not say: -errno with text where this kernel does not permit it. */
+int  isolate_open(struct local *l, const char *isolate, struct mscg_error *error);
 /* Namespaces, mounts and filter of a launch, which borrows what is the engine's until the next. 0, or -errno with text. */
 int  isolate_launch(struct local *l, const struct task *t, const struct mscg_spec *spec, struct runner_launch *launch, struct mscg_error *error);
 void isolate_close(struct local *l);

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 #include "internal.h"
 #include "src/base/fd.h"
@@ -165,6 +166,49 @@ static int set_mounts(struct local *l, const struct task *t, const struct mscg_s
 	return 0;
 }
 
+static uint64_t namespaces_of(uint32_t parts)
+{
+	uint64_t flags = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++)
+		flags |= parts & namespaces[i].part ? namespaces[i].flag : 0;
+	return flags;
+}
+
+/* By a process that ends with it. */
+static int try_namespaces(uint64_t flags)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return -errno;
+	if (pid == 0) {
+		if (geteuid() != 0 && unshare(CLONE_NEWUSER) < 0)
+			_exit(errno);
+		_exit(unshare((int)flags) < 0 ? errno : 0);
+	}
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		continue;
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EIO;
+}
+
+int isolate_open(struct local *l, const char *isolate, struct mscg_error *error)
+{
+	uint64_t flags;
+	int r;
+
+	if (!isolate || mscg_isolate_parse(isolate, &l->isolate, NULL) < 0)
+		return 0;
+	flags = namespaces_of(l->isolate);
+	r = flags ? try_namespaces(flags) : 0;
+	if (r < 0)
+		return mscg_error_set(error, r, "jobs cannot have isolate=%.40s here, the kernel makes no namespaces%s: %s. isolate=seccomp in mscgd's configuration "
+		                      "does without them, isolate=none without anything%s", isolate, geteuid() ? " for ordinary users" : "", strerror(-r),
+		                      geteuid() ? "; see sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone" : "");
+	return 0;
+}
+
 int isolate_launch(struct local *l, const struct task *t, const struct mscg_spec *spec, struct runner_launch *launch, struct mscg_error *error)
 {
 	uint32_t parts = l->isolate, allow = 0;
@@ -176,9 +220,7 @@ int isolate_launch(struct local *l, const struct task *t, const struct mscg_spec
 		return r;
 	if (parts & MSCG_PART_MOUNT && (r = set_mounts(l, t, spec, parts, launch, error)) < 0)
 		return r;
-	for (size_t i = 0; i < ARRAY_SIZE(namespaces); i++)
-		if (parts & namespaces[i].part)
-			launch->namespaces |= namespaces[i].flag;
+	launch->namespaces |= namespaces_of(parts);
 	if (!(parts & MSCG_PART_SECCOMP))
 		return 0;
 	if (l->filters[allow] < 0 && (l->filters[allow] = r = make_filter(allow, error)) < 0)

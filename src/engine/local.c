@@ -358,14 +358,14 @@ int local_open(struct engine **ret, const struct local_config *config, struct ms
 	l->log_max = config->log_max;
 	l->unkillable_usec = config->unkillable_timeout_s * USEC_PER_SEC;
 	memset(l->filters, 0xff, sizeof l->filters);
-	if (config->isolate)
-		mscg_isolate_parse(config->isolate, &l->isolate, NULL);
 	l->epoll_fd    = epoll_create1(EPOLL_CLOEXEC);
 	l->timer_fd    = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
 	l->event_fd    = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (l->epoll_fd < 0 || l->timer_fd < 0 || l->event_fd < 0)
 		r = mscg_error_set(error, -errno, "cannot make descriptors: %s", strerror(errno));
 	else
+		r = isolate_open(l, config->isolate, error);
+	if (r >= 0)
 		r = make_directories(l, error);
 	if (r >= 0)
 		r = root_open(l, config, ret_allowed, ret_warnings, error);

@@ -35,6 +35,16 @@ seccomp_of() { mscg run "$@" grep -E '^(Seccomp|NoNewPrivs|CapPrm|CapBnd):' /pro
     done
 }
 
+@test "what jobs have that do not say is the default; a mscgd whose kernel does not permit it does not start" {
+    mscg run sh -c 'readlink /proc/self/ns/pid; tail -1 /proc/self/cgroup' >with
+    ! grep -qxF "$(own pid)" with
+    grep -qx '0::/' with
+    local other=(mscgd --state-dir "$room/other" --socket "$room/other-sock" --runtime-dir "$room/other-run" --missing-controllers=warn --cgroup-root "$jobs")
+    ! ASAN_OPTIONS=detect_leaks=0 timeout 20 strace -f -o strace.log -e trace=unshare -e inject=unshare:error=EPERM "${other[@]}" 2>refused
+    grep -q "jobs cannot have isolate=default.*: Operation not permitted. isolate=seccomp .* isolate=none" refused
+    [ ! -e "$room/other-sock" ]
+}
+
 @test "the cgroup namespace begins at the job" {
     [[ $(mscg run --isolate=none cat /proc/self/cgroup) == *"/job_1"* ]]
     mscg run --isolate=cgroup cat /proc/self/cgroup | grep -q '^0::/$'

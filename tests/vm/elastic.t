@@ -47,7 +47,7 @@ ok(control.startswith("CPUS=4\nMEM_MB=32\nMIN_CPUS=1\nMAX_CPUS=4\nSTATUS=RUNNING
 
 # -- an urgent job on the full machine
 job = d.submit(probe + "/sleep_s", "600", cpus=2, priority=5)
-d.until(job, state="RUNNING")
+d.started(job)
 d.until(spin, current_cpus=2)
 a, b = cpus(cgroup_file(spin, "cpuset.cpus.effective")), cpus(cgroup_file(job, "cpuset.cpus.effective"))
 ok(len(a) == len(b) == 2 and not a & b, "2 CPUs each, none twice", a, b)
