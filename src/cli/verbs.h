@@ -7,6 +7,7 @@
 #define CLI_VERBS(X) \
 	X(submit) \
 	X(run) \
+	X(exec) \
 	X(queue) \
 	X(show) \
 	X(why) \

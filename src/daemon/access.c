@@ -76,15 +76,10 @@ void access_used(const struct client *c, const char *verb)
 	audit(c, "allowed", verb, NULL);
 }
 
-int access_act(const struct client *c, const char *verb, struct mscg_id id, const struct mscg_job *job, struct mscg_error *error)
+static int refuse_job(const struct client *c, const char *verb, struct mscg_id id, const struct mscg_job *job, struct mscg_error *error)
 {
 	char text[MSCG_ID_TEXT];
 
-	if (client_may_act(c, job->uid)) {
-		if (c->peer.uid != job->uid)
-			audit(c, "allowed", verb, job);
-		return 0;
-	}
 	audit(c, "refused", verb, job);
 	mscg_id_format(id, text);
 	if (!client_sees(c, job->uid))
@@ -92,6 +87,25 @@ int access_act(const struct client *c, const char *verb, struct mscg_id id, cons
 	if (!client_knows(c, job->uid))
 		return mscg_error_set(error, -EPERM, "job %s belongs to somebody else", text);
 	return mscg_error_set(error, -EPERM, "job %s belongs to uid %u", text, job->uid);
+}
+
+int access_act(const struct client *c, const char *verb, struct mscg_id id, const struct mscg_job *job, struct mscg_error *error)
+{
+	if (!client_may_act(c, job->uid))
+		return refuse_job(c, verb, id, job, error);
+	if (c->peer.uid != job->uid)
+		audit(c, "allowed", verb, job);
+	return 0;
+}
+
+int access_enter(const struct client *c, const char *verb, struct mscg_id id, const struct mscg_job *job, struct mscg_error *error)
+{
+	return c->peer.uid == job->uid || c->peer.uid == 0 ? 0 : refuse_job(c, verb, id, job, error);
+}
+
+void access_entered(const struct client *c, const char *verb, const struct mscg_job *job)
+{
+	audit(c, "allowed", verb, job);
 }
 
 int access_isolation(const struct client *client, const char *verb, struct mscg_spec *spec, struct mscg_error *error)

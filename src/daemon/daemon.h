@@ -86,6 +86,7 @@ enum access {
 	ACCESS_ANYONE,   /* nobody's jobs are shown or touched */
 	ACCESS_VIEWER,   /* of others' jobs, what `privacy` leaves of them */
 	ACCESS_OWNER,    /* one's own jobs; operators: all */
+	ACCESS_USER,     /* one's own jobs; root: all */
 	ACCESS_OPERATOR, /* root, members of operator-group, who runs mscgd */
 };
 bool client_is_operator(const struct client *client);
@@ -100,6 +101,9 @@ void access_used(const struct client *client, const char *verb);
 int  access_isolation(const struct client *client, const char *verb, struct mscg_spec *spec, struct mscg_error *error);
 /* Before an act on a job, named `id` by the client: 0, or the code and text of the refusal. */
 int  access_act(const struct client *client, const char *verb, struct mscg_id id, const struct mscg_job *job, struct mscg_error *error);
+/* The same before acting as the job's user, which only that user and root may; and that it was done, whoever did it. */
+int  access_enter(const struct client *client, const char *verb, struct mscg_id id, const struct mscg_job *job, struct mscg_error *error);
+void access_entered(const struct client *client, const char *verb, const struct mscg_job *job);
 
 /* -- rate.c: how often each user asks -- */
 struct ids;
@@ -131,13 +135,14 @@ struct request {
 	bool           watching;   /* streams.c: Events: gets them as they are committed */
 	bool           ends;       /* streams.c: Events: at the present */
 	struct request *next_watcher;
-	int            fds[3];     /* Submit of an attached job */
+	int            fds[3];     /* Submit of an attached job, Exec */
 	int            failed_code;
 	struct mscg_error failure;
 	struct request *next, **prev;
 };
 void requests_handle(struct client *client, json_t *message);
 void request_reply(struct request *r, json_t *parameters);  /* last one; frees r */
+void request_reply_fd(struct request *r, json_t *parameters, int fd); /* the same, with a descriptor, borrowed */
 void request_stream(struct request *r, json_t *parameters); /* `continues` */
 void request_fail(struct request *r, int code, const struct mscg_error *error); /* last one; frees r */
 __attribute__((format(printf, 3, 4))) void request_failf(struct request *r, int code, const char *format, ...);
@@ -211,6 +216,9 @@ void stats_start(struct request *r);  /* Stats, Top */
 /* -- requeue.c -- */
 void requeue_start(struct request *r);
 
+/* -- exec.c -- */
+void exec_start(struct request *r);
+
 /* -- backup.c, fsck.c -- */
 void backup_start(struct request *r);
 void fsck_start(struct request *r);
@@ -262,6 +270,7 @@ void prune_if_due(struct daemon *d);
 /* user, home and gid of spec->uid. */
 int users_fill(struct mscg_spec *spec, struct mscg_error *error);
 int users_uid(const char *name, uint32_t *ret);
+char *users_shell(uint32_t uid); /* of its account; malloc'ed */
 
 /* -- scope.c -- */
 /* For a user whose session is not delegated: starts this program again in a scope of the user manager that is. Returns

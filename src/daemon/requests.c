@@ -32,11 +32,11 @@ void request_free(struct request *r)
 	free(r);
 }
 
-static void send(struct request *r, json_t *message)
+static void send_with(struct request *r, json_t *message, const int *fds, int n)
 {
 	struct mscg_error error;
 
-	if (r->client && wire_conn_send(r->client->conn, message, NULL, 0, &error) < 0) {
+	if (r->client && wire_conn_send(r->client->conn, message, fds, n, &error) < 0) {
 		json_t *instead = wire_error_reply("Failed", &error, NULL);
 		wire_conn_send(r->client->conn, instead, NULL, 0, NULL);
 		json_decref(instead);
@@ -44,6 +44,17 @@ static void send(struct request *r, json_t *message)
 	json_decref(message);
 	if (r->client)
 		client_kick(r->client);
+}
+
+static void send(struct request *r, json_t *message)
+{
+	send_with(r, message, NULL, 0);
+}
+
+void request_reply_fd(struct request *r, json_t *parameters, int fd)
+{
+	send_with(r, wire_reply(parameters, false), &fd, 1);
+	request_free(r);
 }
 
 void request_reply(struct request *r, json_t *parameters)
@@ -306,6 +317,7 @@ static const struct method methods[] = {
 	{ "io.mscg.Cancel", cancel_start, KEYS("ids", "mine", "user", "states", "signal"), ACCESS_OWNER, false },
 	{ "io.mscg.Wait", wait_start, KEYS("ids"), ACCESS_VIEWER, true },
 	{ "io.mscg.Requeue", requeue_start, KEYS("ids"), ACCESS_OWNER, true },
+	{ "io.mscg.Exec", exec_start, KEYS("id", "argv", "pty", "term"), ACCESS_USER, true },
 	{ "io.mscg.Resize", resize_by_hand_start, KEYS("id", "cpus", "mem_bytes"), ACCESS_OWNER, true },
 	{ "io.mscg.Suspend", list_change_start, KEYS("ids"), ACCESS_OWNER, true },
 	{ "io.mscg.Resume", list_change_start, KEYS("ids"), ACCESS_OWNER, true },

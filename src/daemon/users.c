@@ -43,6 +43,13 @@ int users_fill(struct mscg_spec *spec, struct mscg_error *error)
 	return 0;
 }
 
+char *users_shell(uint32_t uid)
+{
+	const struct passwd *pw = getpwuid(uid);
+
+	return xstrdup(pw && pw->pw_shell && *pw->pw_shell ? pw->pw_shell : "/bin/sh");
+}
+
 int users_uid(const char *name, uint32_t *ret)
 {
 	const struct passwd *pw = getpwnam(name);

@@ -21,6 +21,15 @@ struct engine_live {
 	uint32_t pinned_threads;        /* that pinned themselves to less than the job has */
 };
 
+/* A command to run in a job beside its main process, with all that the job was started with. All is borrowed. */
+struct engine_exec {
+	char *const *argv;
+	char *const *env;       /* NULL, or one entry that takes the place of the job's */
+	int          stdio[3];
+	int          channel_fd; /* to its client (src/base/exec.h) */
+	bool         pty;        /* stdin is a terminal: it becomes the controlling one */
+};
+
 struct engine_ops {
 	const char *name;
 	/* `action` and `spec` are borrowed; the engine copies what it needs later. stdio: three fds of an attached client,
@@ -38,6 +47,8 @@ struct engine_ops {
 	int  (*live)(struct engine *e, struct mscg_id id, struct engine_live *ret);
 	/* Absolute path of the job's cgroup and control file while it has them; -ENOENT. */
 	int  (*paths)(struct engine *e, struct mscg_id id, char cgroup[512], char control[512]);
+	/* In a job that runs. 0: what becomes of it is said over the channel; -errno with text. NULL: there are no processes. */
+	int  (*exec)(struct engine *e, struct mscg_id id, const struct engine_exec *exec, struct mscg_error *error);
 	/* Jobs that were killed and are not gone: they hold what they were granted. `processes` says which, for people. */
 	void (*each_stuck)(struct engine *e, void (*each)(struct mscg_id id, const char *processes, void *ctx), void *ctx);
 	/* What is on the machine against what is known of it: `differs` is called for each thing that does not agree. where: slot,

@@ -233,7 +233,7 @@ static void fake_close(struct engine *e)
 
 static const struct engine_ops fake_ops = {
 	"fake",      fake_start, fake_resize, fake_signal, fake_kill,     fake_remove, fake_adopt,
-	fake_adopt_done, fake_live, fake_paths, fake_each_stuck, NULL, fake_fd, fake_dispatch, fake_close,
+	fake_adopt_done, fake_live, fake_paths, NULL, fake_each_stuck, NULL, fake_fd, fake_dispatch, fake_close,
 };
 
 int fake_open(struct engine **ret, struct mscg_error *error)

@@ -170,6 +170,9 @@ void adopt_job(struct engine *e, const struct mscg_job *job, const struct mscg_s
 void adopt_done(struct engine *e);
 void adopt_slot(const struct runner_slot_info *info, void *ctx);
 
+/* exec.c */
+int  exec_in(struct engine *e, struct mscg_id id, const struct engine_exec *exec, struct mscg_error *error);
+
 /* check.c */
 void check_all(struct engine *e, void (*differs)(void *ctx, const char *where, struct mscg_id id, const char *text), void *ctx);
 

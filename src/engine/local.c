@@ -314,7 +314,7 @@ static void local_close(struct engine *e)
 static const struct engine_ops local_ops = {
 	.name = "local", .start = launch_start, .resize = resize_start, .signal = finish_signal, .kill = finish_kill,
 	.remove = finish_remove, .adopt = adopt_job, .adopt_done = adopt_done, .live = local_live, .paths = local_paths,
-	.each_stuck = finish_each_stuck, .check = check_all,
+	.exec = exec_in, .each_stuck = finish_each_stuck, .check = check_all,
 	.fd = local_fd, .dispatch = local_dispatch, .close = local_close,
 };
 

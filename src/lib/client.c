@@ -267,6 +267,15 @@ int mscg_call_fds(struct mscg *m, const char *method, json_t *parameters, const 
 	return r < 0 ? r : await_reply(m, false, deadline, ret, &continues, error);
 }
 
+int mscg_take_fd(struct mscg *m)
+{
+	int fds[WIRE_FDS_MAX], n = m->conn ? wire_conn_take_fds(m->conn, fds) : 0;
+
+	while (n > 1)
+		close(fds[--n]);
+	return n == 1 ? fds[0] : -1;
+}
+
 int mscg_call_json(struct mscg *m, const char *method, json_t *parameters, json_t **ret, struct mscg_error *error)
 {
 	return mscg_call_fds(m, method, parameters, NULL, 0, ret, error);

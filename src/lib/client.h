@@ -18,6 +18,8 @@ int mscg_call_until(struct mscg *m, const char *method, json_t *parameters, int6
                     bool (*each)(json_t *parameters, void *ctx), void *ctx, struct mscg_error *error);
 /* As mscg_call_json with descriptors that travel along (Submit with attached). */
 int mscg_call_fds(struct mscg *m, const char *method, json_t *parameters, const int *fds, int nfds, json_t **ret, struct mscg_error *error);
+/* A descriptor that came with the reply last returned (Exec), now the caller's; -1: none. */
+int mscg_take_fd(struct mscg *m);
 /* Submit, checked first by mscg_spec_check: *ret is the reply ({"jobs": [{"id", "warning", ...}]}), with as many jobs as
  * specs. Descriptors as for mscg_call_fds. */
 int mscg_submit_json(struct mscg *m, struct mscg_spec *const *specs, uint32_t n, const int *fds, int nfds, json_t **ret,

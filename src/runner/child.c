@@ -14,7 +14,7 @@
 #include "src/runner/enclose.h"
 #include "src/runner/sys.h"
 
-#define PATH_SIZE 4096
+#define PATH_SIZE CHILD_PATH_SIZE
 
 /* What needs the supervisor's privileges, before they are given up. */
 CHILD_CODE static void set_limits(const struct child_plan *p)
@@ -250,12 +250,14 @@ CHILD_CODE void child_prepare(struct child_plan *p)
 		set_capabilities(p, true, false);
 	else
 		give_up_root(p);
-	if (p->own_pid) /* memory of its own: the supervisor's has been so since it started */
+	if (p->own_pid || p->copied) /* memory of its own: the supervisor's has been so since it started */
 		must(p, sys(prctl, PR_SET_DUMPABLE, 0));
 	sys(umask, p->umask_);
 	make_places(p);
 	enter_workdir(p, p->workdir, cwd);
 	open_files(p);
+	if (p->own_pid)
+		copy(p->entered, cwd, length(cwd) + 1);
 	if (p->mounts) {
 		enclose(p, cwd);
 		give_up_root(p);
@@ -297,6 +299,16 @@ CHILD_CODE void child_become(void *plan)
 	load_filter(p);
 	note(p, RUNNER_STAGE_EXEC);
 	fail(p, has_slash(p->exec_path) ? try_exec(p, p->exec_path) : search(p));
+}
+
+CHILD_CODE void child_join(void *plan)
+{
+	struct child_plan *p = plan;
+	char cwd[PATH_SIZE];
+
+	enter_workdir(p, p->workdir, cwd);
+	open_files(p);
+	child_become(p);
 }
 
 CHILD_CODE void child_main(void *plan)

@@ -20,6 +20,10 @@
 #define SCRIPT_FD 60
 #define SCRIPT_FD_PATH "/dev/fd/60"
 
+#define CHILD_PATH_SIZE 4096
+
+struct execs;
+
 struct child_plan {
 	struct slot *slot;
 	const char  *exec_path, *path, *workdir;
@@ -35,7 +39,9 @@ struct child_plan {
 	const char  *keep, *cover, *services, *tmpfs_options;
 	/* A pid namespace of its own (init.c) */
 	bool         own_pid;
-	int          report_fd;
+	int          report_fd, door_fd; /* what the init says; where it is handed commands (exec.h) */
+	struct execs *execs;
+	char        *entered; /* CHILD_PATH_SIZE bytes: what the working directory is called, noted by the init */
 	void        *main_stack;
 	size_t       main_stack_size;
 	struct sock_fprog filter; /* of system calls; len 0: none */
@@ -45,6 +51,7 @@ struct child_plan {
 	int32_t      nice_;
 	int         own_nice; /* of the supervisor: mscgd goes before the jobs it looks after */
 	bool         drop, append, pty, share_stderr, link_optional;
+	bool         copied;    /* on memory of its own: nobody shall look into it */
 	bool         reset_oom; /* the supervisor lowered its own oom_score_adj: the job's is 0 */
 };
 
@@ -56,5 +63,7 @@ void child_main(void *plan);
 /* Its two halves: what needs privileges, or the machine's own view of the file system; and what makes it the job. */
 void child_prepare(struct child_plan *plan);
 void child_become(void *plan);
+/* A command, started by the job's init and with all that it has: from there to exec. `plan` is a struct child_plan. */
+void child_join(void *plan);
 
 #endif

@@ -68,6 +68,7 @@ static void on_socket(struct runner *r, uint32_t index, runner_event *event, voi
 	while (nfds > 0) /* a supervisor sends none */
 		close(fds[--nfds]);
 	if (got > 0 && message_valid(&packet, (size_t)got) && packet.h.kind == MESSAGE_WAKE && packet.h.slot == index) {
+		r->members[index].version = packet.h.version;
 		r->members[index].last |= packet.h.version != MESSAGE_VERSION;
 		pool_tell(r, index, false, event, ctx);
 	} else if (pool_hang_up(r, index)) {

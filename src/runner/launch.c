@@ -1,6 +1,7 @@
 /* What a caller does with slots: launch, signal, revoke, free, look. */
 #include <fcntl.h>
 
+#include "src/runner/exec.h"
 #include "src/runner/pool.h"
 
 #define LOG_FILE "log.%u"
@@ -121,6 +122,33 @@ int runner_signal(struct runner *r, uint32_t index, int sig)
 	m.h = message_make(MESSAGE_SIGNAL, sizeof m, index, slot_generation(&r->file.slots[index]));
 	int ret = message_send(r->members[index].socket, &m, sizeof m, NULL, 0);
 	return ret == -EPIPE || ret == -ECONNRESET ? -ENOTCONN : ret;
+}
+
+int runner_exec(struct runner *r, uint32_t index, const struct runner_exec *x, struct mscg_error *error)
+{
+	const struct runner_launch launch = {
+		.cgroup_fd = x->cgroup_fd, .exec_path = x->argv[0], .argv = x->argv, .env = x->env, .stdio = { x->stdio[0], x->stdio[1], x->stdio[2] },
+		.seccomp_fd = -1, .pty = x->pty,
+	};
+	if (index >= r->file.n || slot_state(&r->file.slots[index]) != RUNNER_RUNNING)
+		return mscg_error_set(error, -EBUSY, "its main process does not run");
+	if (!r->members || !member_alive(&r->members[index]))
+		return mscg_error_set(error, -ENOTCONN, "its supervisor is gone");
+	if (r->members[index].version != MESSAGE_VERSION)
+		return mscg_error_set(error, -EOPNOTSUPP, "it was started by another version of mscg, which cannot");
+	if (strv_length(x->argv) > EXEC_WORDS_MAX)
+		return mscg_error_set(error, -E2BIG, "the command has %zu words: at most %d", strv_length(x->argv), EXEC_WORDS_MAX);
+	int ret = start_pack(&r->pack, &launch, index, slot_generation(&r->file.slots[index]), error);
+	if (ret < 0)
+		return ret;
+	struct message_start *start = (struct message_start *)(void *)r->pack.packet;
+	start->h.kind = MESSAGE_EXEC;
+	start->flags |= START_FD_CHANNEL;
+	ret = r->pack.payload_fd >= 0 ? -E2BIG : send_start(&r->pack, r->members[index].socket, &launch, x->channel_fd);
+	start_pack_clear(&r->pack);
+	if (ret == -E2BIG)
+		return mscg_error_set(error, ret, "the command is too long: at most %u bytes", MESSAGE_MAX);
+	return ret < 0 ? mscg_error_set(error, ret, "cannot hand it to its supervisor: %s", strerror(-ret)) : 0;
 }
 
 int runner_revoke(struct runner *r, uint32_t index)

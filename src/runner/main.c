@@ -145,9 +145,10 @@ int main(int argc, char **argv)
 	s->may_isolate  = geteuid() == 0;
 	s->share_memory = memory_is_safe();
 	s->report_fd    = -1;
+	s->door_fd      = -1;
 	s->stack        = child_stack_make(s->stack_size = STACK_SIZE);
 	s->main_stack   = child_stack_make(STACK_SIZE);
-	if (!s->stack || !s->main_stack || set_limits() < 0 || set_signals(s) < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ||
+	if (!s->stack || !s->main_stack || execs_open(&s->execs) < 0 || set_limits() < 0 || set_signals(s) < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ||
 	    set_descriptors(s, (uint32_t)index) < 0 || shed_privileges() < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return 1;
 	supervise(s);

@@ -14,16 +14,6 @@
 /* How long an idle supervisor may take to go home before it is left to init. */
 #define CLOSE_TIMEOUT_MS 1000
 
-const char *runner_stage_text(enum runner_stage stage)
-{
-	static const char *const text[] = {
-#define X(name, words) [RUNNER_STAGE_##name] = words,
-		RUNNER_STAGES(X)
-#undef X
-	};
-	return (unsigned)stage < RUNNER_STAGE_COUNT ? text[stage] : "?";
-}
-
 static int open_directory(struct runner *r, const char *path, struct mscg_error *error)
 {
 	struct stat st;

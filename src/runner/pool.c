@@ -61,6 +61,7 @@ int pool_watch(struct runner *r, uint32_t index, int socket, int pidfd, struct m
 	m->socket = socket;
 	m->pidfd  = pidfd;
 	m->last   = false;
+	m->version = 0;
 	int ret = watch(r, index, WATCHED_SOCKET, socket, error);
 	if (ret == 0 && pidfd >= 0)
 		ret = watch(r, index, WATCHED_PIDFD, pidfd, error);

@@ -23,6 +23,7 @@ struct member {
 	int      socket; /* -1: no connection */
 	int      pidfd;  /* of a supervisor that we are the parent of; -1: none, or not ours to reap */
 	uint32_t epoch;  /* counts the slot's supervisors: events of an earlier one are stale */
+	uint16_t version; /* of what its supervisor speaks; 0: it has said nothing yet */
 	uint8_t  told;   /* enum told: what the caller knows of this launch */
 	bool     last;   /* its supervisor takes no job after this: it is of another version, or in a user namespace */
 };

@@ -156,6 +156,17 @@ int runner_launch(struct runner *runner, const struct runner_launch *launch, uin
 /* Signal to the main process, by the supervisor's pidfd. -ESRCH when the slot is not RUNNING, -ENOTCONN when its
  * supervisor is gone. */
 int runner_signal(struct runner *runner, uint32_t slot, int sig);
+/* A command beside the main process of a slot that is RUNNING, with all that the job was started with: user, environment, directory,
+ * namespaces, filter. Handed to its supervisor; what becomes of it is said over the channel (src/base/exec.h). All is borrowed. -EBUSY
+ * not RUNNING, -ENOTCONN, -EOPNOTSUPP its supervisor is of another version, -E2BIG; with text. */
+struct runner_exec {
+	int          cgroup_fd; /* of the job */
+	char *const *argv;
+	char *const *env;       /* NULL, or one entry that takes the place of the job's */
+	int          stdio[3], channel_fd;
+	bool         pty;
+};
+int runner_exec(struct runner *runner, uint32_t slot, const struct runner_exec *exec, struct mscg_error *error);
 /* An ARMED launch: 0, and it will never start (the slot is REVOKED, to be freed); -EBUSY when it has begun. */
 int runner_revoke(struct runner *runner, uint32_t slot);
 /* What a slot says now; -ENOENT for a free one. */

@@ -7,6 +7,16 @@
 #include "src/base/clock.h"
 #include "src/base/fd.h"
 
+const char *runner_stage_text(enum runner_stage stage)
+{
+	static const char *const text[] = {
+#define X(name, words) [RUNNER_STAGE_##name] = words,
+		RUNNER_STAGES(X)
+#undef X
+	};
+	return (unsigned)stage < RUNNER_STAGE_COUNT ? text[stage] : "?";
+}
+
 int slot_boot_id(char ret[BOOT_ID_SIZE], struct mscg_error *error)
 {
 	_cleanup_free_ char *text = NULL;

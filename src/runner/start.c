@@ -4,23 +4,13 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "src/base/clock.h"
 #include "src/runner/init.h"
 #include "src/runner/supervise.h"
 #include "src/runner/sys.h"
-
-/* What a START brought along. All of it is released after the clone. */
-struct brought {
-	int    cgroup, payload, script, stdio[3], seccomp, log;
-	void  *map; /* of payload */
-	size_t map_size;
-	void  *filter; /* of seccomp */
-	size_t filter_size;
-	void  *arena; /* pointers that do not fit into s->pointers */
-	size_t arena_size;
-};
 
 /* Tells the descriptors apart by the flags and takes all of them; -EBADMSG when their number differs. */
 static int take_fds(struct brought *b, uint32_t flags, const int *fds, size_t n)
@@ -53,17 +43,29 @@ static int take_fds(struct brought *b, uint32_t flags, const int *fds, size_t n)
 	return r;
 }
 
-static void release(struct brought *b)
+#define NOTHING_BROUGHT ((struct brought){ .cgroup = -1, .payload = -1, .script = -1, .stdio = { -1, -1, -1 }, .seccomp = -1, .log = -1 })
+
+static void close_brought(struct brought *b)
 {
-	int all[] = { b->cgroup, b->payload, b->script, b->stdio[0], b->stdio[1], b->stdio[2], b->seccomp, b->log };
-	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
-		cleanup_close(&all[i]);
+	int *all[] = { &b->cgroup, &b->payload, &b->script, &b->stdio[0], &b->stdio[1], &b->stdio[2], &b->seccomp, &b->log };
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		cleanup_close(all[i]);
+		*all[i] = -1;
+	}
+}
+
+void supervise_forget(struct supervisor *s)
+{
+	struct brought *b = &s->brought;
+
+	close_brought(b);
 	if (b->map)
 		munmap(b->map, b->map_size);
 	if (b->filter)
 		munmap(b->filter, b->filter_size);
 	if (b->arena)
 		munmap(b->arena, b->arena_size);
+	*b = NOTHING_BROUGHT;
 }
 
 /* Maps a descriptor that nobody can change any more. */
@@ -201,6 +203,9 @@ static int make_plan(struct supervisor *s, struct brought *b, const struct start
 		.services      = v->text[START_STRING_SERVICES],
 		.tmpfs_options = v->text[START_STRING_TMPFS],
 		.report_fd     = -1,
+		.door_fd       = -1,
+		.execs         = &s->execs,
+		.entered       = s->entered,
 	};
 	if (!ret->exec_path || !*ret->exec_path)
 		return -EBADMSG;
@@ -220,7 +225,7 @@ static int make_plan(struct supervisor *s, struct brought *b, const struct start
  * memory is not dumpable, and changing its uid sets dumpable to fs.suid_dumpable. Where that is 1 a copy is made. */
 static int clone_child(struct supervisor *s, struct child_plan *plan, int cgroup_fd, uint64_t namespaces)
 {
-	int pidfd = -1, report[2] = { -1, -1 };
+	int pidfd = -1, report[2] = { -1, -1 }, door[2] = { -1, -1 };
 	bool init = namespaces & CLONE_NEWPID;
 	struct clone_args args = {
 		.flags       = CLONE_INTO_CGROUP | CLONE_PIDFD | CLONE_CLEAR_SIGHAND | (init ? 0 : CLONE_VFORK) |
@@ -233,18 +238,28 @@ static int clone_child(struct supervisor *s, struct child_plan *plan, int cgroup
 	};
 	if (init && pipe2(report, O_CLOEXEC) < 0)
 		return -errno;
+	if (init && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, door) < 0) {
+		int error = errno;
+		close(report[0]);
+		close(report[1]);
+		return -error;
+	}
 	plan->report_fd       = report[1];
+	plan->door_fd         = door[1];
 	plan->main_stack      = s->main_stack;
 	plan->main_stack_size = s->stack_size;
 	long pid = sys_clone3(&args, sizeof args, init ? child_init : child_main, plan);
 	cleanup_close(&report[1]);
+	cleanup_close(&door[1]);
 	if (pid < 0) {
 		cleanup_close(&report[0]);
+		cleanup_close(&door[0]);
 		return (int)pid;
 	}
 	s->main_pid   = (int)pid;
 	s->main_pidfd = pidfd;
 	s->report_fd  = report[0];
+	s->door_fd    = door[0];
 	s->slot->init = init;
 	return 0;
 }
@@ -265,7 +280,8 @@ static bool fail_child(struct supervisor *s)
 		;
 	close(s->main_pidfd);
 	cleanup_close(&s->report_fd);
-	s->report_fd           = -1;
+	cleanup_close(&s->door_fd);
+	s->report_fd = s->door_fd = -1;
 	s->main_pid            = 0;
 	s->slot->end_usec      = clock_real_usec();
 	s->slot->end_boot_usec = clock_boot_usec();
@@ -324,13 +340,13 @@ static int launch(struct supervisor *s, struct brought *b, const struct message_
 	const void *payload      = NULL;
 	size_t      payload_size = 0;
 	struct start_view view;
-	struct child_plan plan;
+	struct child_plan *plan  = &s->plan;
 
 	int r = find_payload(b, start, size, &payload, &payload_size);
 	if (r == 0)
 		r = start_read(&view, start, payload, payload_size);
 	if (r == 0)
-		r = make_plan(s, b, &view, &plan);
+		r = make_plan(s, b, &view, plan);
 	if (r < 0)
 		return r;
 	if (start->namespaces & ~RUNNER_NAMESPACES)
@@ -339,26 +355,27 @@ static int launch(struct supervisor *s, struct brought *b, const struct message_
 		return -EAGAIN;
 	if (start->namespaces && (r = own_namespaces(s)) < 0)
 		return r;
-	if (start->log_max && b->log >= 0 && (r = log_start(s, &plan, start->log_max, b->log, b->stdio)) < 0)
+	if (start->log_max && b->log >= 0 && (r = log_start(s, plan, start->log_max, b->log, b->stdio)) < 0)
 		return r;
-	memcpy(plan.stdio, b->stdio, sizeof plan.stdio);
-	return clone_child(s, &plan, b->cgroup, start->namespaces);
+	memcpy(plan->stdio, b->stdio, sizeof plan->stdio);
+	s->namespaces = start->namespaces;
+	s->execs.over = false;
+	return clone_child(s, plan, b->cgroup, start->namespaces);
 }
 
-bool supervise_start(struct supervisor *s, size_t size, int *fds, size_t nfds)
+static bool start_job(struct supervisor *s, size_t size, int *fds, size_t nfds)
 {
-	_cleanup_(release) struct brought b = { .cgroup = -1, .payload = -1, .script = -1, .stdio = { -1, -1, -1 },
-	                                               .seccomp = -1, .log = -1 };
 	const struct message_start *start = (const struct message_start *)(const void *)s->packet;
 
-	int r = take_fds(&b, start->flags, fds, nfds);
+	int r = take_fds(&s->brought, start->flags, fds, nfds);
 	/* Until this is done nothing of the slot is ours: it may have been revoked, and be another launch's by now. */
 	if (!slot_swap(s->slot, start->h.generation, RUNNER_ARMED, RUNNER_CLONING))
 		return false;
 	s->generation           = start->h.generation;
 	s->slot->supervisor_pid = s->pid;
 	if (r == 0)
-		r = launch(s, &b, start, size);
+		r = launch(s, &s->brought, start, size);
+	close_brought(&s->brought);
 	if (r < 0)
 		return fail_launch(s, r);
 	/* The init says when it is so far; its end says that it is not. */
@@ -373,4 +390,14 @@ bool supervise_start(struct supervisor *s, size_t size, int *fds, size_t nfds)
 	s->slot->started_sum     = slot_started_sum(s->slot, s->generation);
 	slot_swap(s->slot, s->generation, RUNNER_CLONING, RUNNER_RUNNING);
 	return true;
+}
+
+bool supervise_start(struct supervisor *s, size_t size, int *fds, size_t nfds)
+{
+	s->brought = NOTHING_BROUGHT;
+	bool runs = start_job(s, size, fds, nfds);
+	/* The init has the plan in memory of its own. */
+	if (!runs || s->report_fd >= 0)
+		supervise_forget(s);
+	return runs;
 }

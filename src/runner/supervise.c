@@ -38,7 +38,11 @@ static void finish_main(struct supervisor *s, const siginfo_t *si)
 	close(s->main_pidfd);
 	if (s->report_fd >= 0)
 		close(steal_fd(&s->report_fd));
+	if (s->door_fd >= 0)
+		close(steal_fd(&s->door_fd));
 	s->main_pid = 0;
+	execs_end(&s->execs);
+	supervise_forget(s);
 }
 
 bool supervise_read_report(struct supervisor *s, int *ret)
@@ -66,6 +70,13 @@ static void hear_init(struct supervisor *s, const siginfo_t *own_end)
 	}
 }
 
+/* As wait4 has it. */
+static int wait_status(const siginfo_t *si)
+{
+	return si->si_code == CLD_EXITED ? W_EXITCODE(si->si_status, 0)
+	                                 : W_EXITCODE(0, si->si_status) | (si->si_code == CLD_DUMPED ? WCOREFLAG : 0);
+}
+
 /* Everything that ended: the main process, and orphans of the job that became ours (we are their subreaper). */
 static void reap(struct supervisor *s)
 {
@@ -78,7 +89,7 @@ static void reap(struct supervisor *s)
 		}
 		if (si.si_pid == 0)
 			return;
-		if (s->main_pid == 0 || si.si_pid != s->main_pid)
+		if (execs_reap(&s->execs, si.si_pid, wait_status(&si)) || s->main_pid == 0 || si.si_pid != s->main_pid)
 			continue;
 		if (s->report_fd >= 0)
 			hear_init(s, &si);
@@ -96,19 +107,39 @@ static void signal_main(struct supervisor *s, const struct message_signal *m)
 static void close_all(const int *fds, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		close(fds[i]);
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+/* A command beside the main process: the init's to start, where there is one. */
+static void hand_on(struct supervisor *s, const void *packet, size_t size, int *fds, size_t nfds)
+{
+	const struct message_header *h = packet;
+	int r;
+
+	if (nfds != 1 + EXEC_FDS)
+		return;
+	if (s->main_pid == 0 || h->generation != s->generation)
+		execs_refuse(fds[EXEC_FDS], RUNNER_STAGE_CLONE, ESRCH);
+	else if (s->door_fd >= 0 && (r = message_send(s->door_fd, packet, size, fds + 1, EXEC_FDS)) < 0)
+		execs_refuse(fds[EXEC_FDS], RUNNER_STAGE_INIT, r == -EPIPE || r == -ECONNRESET ? ESRCH : -r);
+	else if (s->door_fd < 0 && s->namespaces)
+		execs_refuse(fds[EXEC_FDS], RUNNER_STAGE_NAMESPACES, EOPNOTSUPP);
+	else if (s->door_fd < 0)
+		execs_start(&s->execs, &s->plan, fds[0], packet, size, fds + 1);
 }
 
 static void read_daemon(struct supervisor *s)
 {
 	int    fds[START_FDS_MAX];
 	size_t nfds = 0;
-	ssize_t got = message_receive(s->daemon_fd, s->packet, sizeof s->packet, fds, &nfds);
+	char  *packet = s->main_pid ? s->execs.packet : s->packet; /* the job's own is kept */
+	ssize_t got = message_receive(s->daemon_fd, packet, MESSAGE_MAX, fds, &nfds);
 
 	if (got == -EAGAIN)
 		return;
-	const struct message_header *h = (const struct message_header *)(const void *)s->packet;
-	if (got <= 0 || !message_valid(s->packet, (size_t)got) || h->slot != s->index) {
+	const struct message_header *h = (const struct message_header *)(const void *)packet;
+	if (got <= 0 || !message_valid(packet, (size_t)got) || h->slot != s->index) {
 		/* Its end, or not the daemon that we belong to. */
 		close_all(fds, nfds);
 		lose_daemon(s);
@@ -125,7 +156,10 @@ static void read_daemon(struct supervisor *s)
 		wake_daemon(s);
 		return;
 	case MESSAGE_SIGNAL:
-		signal_main(s, (const struct message_signal *)(const void *)s->packet);
+		signal_main(s, (const struct message_signal *)(const void *)packet);
+		break;
+	case MESSAGE_EXEC:
+		hand_on(s, packet, (size_t)got, fds, nfds);
 		break;
 	default:
 		break;
@@ -159,11 +193,12 @@ void supervise(struct supervisor *s)
 {
 	wake_daemon(s); /* ready */
 	while (s->daemon_fd >= 0 || s->main_pid != 0) {
-		struct pollfd p[] = {
+		struct pollfd p[3 + EXECS_MAX] = {
 			{ .fd = s->daemon_fd, .events = (short)(s->wake_due ? POLLIN | POLLOUT : POLLIN) },
 			{ .fd = s->listen_fd, .events = POLLIN },
 			{ .fd = s->report_fd, .events = POLLIN },
 		};
+		execs_poll(&s->execs, p + 3);
 		/* SIGCHLD is let in here only: it cannot slip in between a look and the wait. */
 		int n = ppoll(p, ARRAY_SIZE(p), NULL, &s->while_waiting);
 		if (n < 0) {
@@ -178,5 +213,6 @@ void supervise(struct supervisor *s)
 			read_daemon(s);
 		if (p[1].revents)
 			accept_daemon(s);
+		execs_hear(&s->execs, p + 3);
 	}
 }

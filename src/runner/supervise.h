@@ -13,6 +13,7 @@
 #include <signal.h>
 
 #include "src/runner/child.h"
+#include "src/runner/exec.h"
 #include "src/runner/message.h"
 #include "src/runner/spawn.h"
 
@@ -21,6 +22,17 @@
 
 /* Room for argv and env of one START without asking for memory: room[0] stays free for a shell. */
 #define POINTERS_MAX 4096
+
+/* What a START brought along. */
+struct brought {
+	int    cgroup, payload, script, stdio[3], seccomp, log;
+	void  *map; /* of payload */
+	size_t map_size;
+	void  *filter; /* of seccomp */
+	size_t filter_size;
+	void  *arena; /* pointers that do not fit into supervisor.pointers */
+	size_t arena_size;
+};
 
 struct supervisor {
 	struct slot_file file;
@@ -39,8 +51,12 @@ struct supervisor {
 	size_t       stack_size;
 	/* The job; main_pid 0: none. */
 	int          main_pid, main_pidfd; /* of the job's init, where it has one */
-	int          report_fd; /* what the init says; -1: there is none */
-	uint64_t     generation;
+	int          report_fd, door_fd; /* what the init says; where it is handed commands; -1: there is none */
+	uint64_t     generation, namespaces;
+	struct brought brought; /* kept for commands, as the plan and the packet are, where there is no init */
+	struct child_plan plan;
+	struct execs execs;
+	char         entered[CHILD_PATH_SIZE];
 	char         link_temporary[4096];
 	char        *pointers[POINTERS_MAX];
 	_Alignas(8) char packet[MESSAGE_MAX];
@@ -53,6 +69,8 @@ bool supervise_read_report(struct supervisor *s, int *ret);
 /* Carries out a START of `size` bytes in s->packet. The descriptors are its to close. What came of it is in the slot;
  * true when a job runs now. */
 bool supervise_start(struct supervisor *s, size_t size, int *fds, size_t nfds);
+/* The job has ended: what was kept of its START is let go. */
+void supervise_forget(struct supervisor *s);
 /* Starts the writer of the plan's output files, which counts into `log_fd`. 0, and stdio[] has what goes to it (no
  * descriptor for a stderr that is shared); -errno, noted in the slot with the stage when it is about a file. */
 int  log_start(struct supervisor *s, const struct child_plan *plan, uint64_t max, int log_fd, int stdio[3]);
