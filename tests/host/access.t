@@ -111,18 +111,20 @@ TABLE = {
     "Ping": "anyone", "Config": "anyone", "Stats": "anyone", "Submit": "submit",
     "List": "view", "Show": "view", "Top": "view", "Wait": "view", "Events": "view",
     "Cancel": "owner", "Resize": "owner", "Hold": "owner", "Release": "owner", "Update": "owner",
-    "Suspend": "owner", "Resume": "owner",
+    "Suspend": "owner", "Resume": "owner", "Exec": "user",
     "Drain": "operator", "Shutdown": "operator",
 }
-STATE = {"Suspend": "Refused", "Resume": "Refused"}  # of who may: the job does not run
+STATE = {"Suspend": "Refused", "Resume": "Refused", "Exec": "Refused"}  # of who may: the job does not run
 
 
 def expected(need, who, privacy):
     if need == "submit":
         return "NotPermitted" if who == "root" else "ok"  # no jobs of root, unless the configuration allows them
+    if need == "user" and who == "member":  # an operator sees it, and does not become its user
+        return "NotPermitted"
     if need == "operator":
         return "ok" if who in OPERATORS else "NotPermitted"
-    if need == "owner":
+    if need in ("owner", "user"):
         return "ok" if who in ("owner", *OPERATORS) else "NoSuchJob" if privacy == "jobs" else "NotPermitted"
     return "ok"
 
@@ -139,7 +141,7 @@ def parameters(verb, job, ended):
     return {
         "Submit": {"jobs": [held]}, "Show": {"id": job}, "Wait": {"ids": [ended]}, "Events": {"since": 0, "follow": False},
         "Cancel": {"ids": [job]}, "Resize": {"id": job, "cpus": 2}, "Hold": {"ids": [job]}, "Release": {"ids": [job]},
-        "Suspend": {"ids": [job]}, "Resume": {"ids": [job]},
+        "Suspend": {"ids": [job]}, "Resume": {"ids": [job]}, "Exec": {"id": job},
         "Update": {"id": job, "priority": -1}, "Drain": {"undo": True},
     }.get(verb, {})
 
@@ -197,6 +199,8 @@ for privacy in ("none", "users", "jobs"):
             uid = identity["uid"]
             if need == "owner" and who != "owner":
                 noted["allowed" if want == "ok" else "refused", verb, uid, job] += 1
+            elif need == "user" and want != "ok":
+                noted["refused", verb, uid, job] += 1
             elif need == "operator" or (need == "submit" and who == "root"):
                 noted["allowed" if want == "ok" else "refused", verb, uid, None] += 1
             if verb == "Submit" and got == "ok":
