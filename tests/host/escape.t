@@ -110,6 +110,20 @@ def inside(isolate, uid, **more):
     return read(text)
 
 
+def by_exec(isolate):
+    """As a command in a job of the ordinary user, with a descriptor of the machine's file system beside the three."""
+    job = d.submit("exec sleep 300", isolate=isolate, workdir=d.out, mem_bytes=128 << 20)
+    d.started(job)
+    leak = os.open("/", os.O_PATH)
+    os.set_inheritable(leak, True)
+    p = subprocess.run([os.path.join(build, "mscg"), "exec", "--socket", d.socket, job, sys.executable, program, json.dumps(dict(places, above=1, victim=1))],
+                       user=d.uid, group=pwd.getpwuid(d.uid).pw_gid, extra_groups=[], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=80, close_fds=False)
+    os.close(leak)
+    d.call("Cancel", ids=[job])
+    d.wait(job)
+    return read(p.stdout)
+
+
 victim = subprocess.Popen(["sleep", "300"], user=d.uid)
 controls = [outside(), inside("none", d.uid, above=pid, victim=victim.pid)]
 victim.wait()
@@ -132,6 +146,11 @@ for isolate, uid in [("default", d.uid), ("strict", d.uid)] + ([("default", 0), 
     ok(not escaped, "%s, uid %d: none works" % (isolate, uid), *escaped)
     if "-v" in sys.argv:
         diag("\n".join("%s: %s: %s" % (*a, r) for a, r in sorted(results.items())))
+for isolate in ("default", "strict") if is_root else ():
+    results = by_exec(isolate)
+    ok(set(results) == everything, "%s, by mscg exec: all were made" % isolate, sorted(everything - set(results))[:5])
+    escaped = sorted("%s: %s" % a for a, result in results.items() if result in ("worked", "") and not (a[0].endswith("(strict)") and isolate != "strict"))
+    ok(not escaped, "%s, by mscg exec: none works" % isolate, *escaped)
 j = d.show(neighbour)
 ok(j["state"] == "RUNNING" and d.process.poll() is None, "the neighbour and mscgd are still there", j["state"])
 

@@ -38,6 +38,12 @@ class Own(Daemon):
         return outcome["state"], self.output(job).strip() if outcome["state"] == "COMPLETED" else self.show(job)["reason_text"]
 
 
+def by_exec(d, job, *command):
+    p = subprocess.run([os.path.join(build, "mscg"), "exec", "--socket", d.socket, job, *command], user=uid, group=gid, extra_groups=[GROUP],
+                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60)
+    return p.returncode, p.stdout.strip()
+
+
 def is_outside(d, name):
     said = d.run("readlink /proc/self/ns/user; chgrp %d %s && echo may" % (GROUP, d.out), "none")
     ok(said == ("COMPLETED", outside + "\nmay"), name, said)
@@ -49,6 +55,28 @@ for i in range(4):
     state, said = d.run("readlink /proc/self/ns/user", ("pid", "default", "uts", "strict")[i])
     ok(state == "COMPLETED" and said != outside, "a sandbox has one of its own", state, said)
     is_outside(d, "the job after it has not")
+
+# Commands in a job: beside its main process, wherever that is.
+for isolate in ("none", "pid", "default", "strict"):
+    what = "for n in pid user ipc mnt; do readlink /proc/self/ns/$n; done; id; cat /proc/self/cgroup; grep Cap /proc/self/status"
+    job = d.submit(what + "; exec sleep 300", isolate=isolate, workdir=d.out)
+    d.started(job)
+    end = time.monotonic() + 30
+    while "CapAmb" not in d.output(job) and time.monotonic() < end:
+        time.sleep(0.02)
+    status, said = by_exec(d, job, what)
+    ok(status == 0 and said == d.output(job).strip() and (isolate == "none") == (outside in said), "%s: a command is where its job is" % isolate, status, said)
+    status, said = by_exec(d, job, "exit 6")
+    ok(status == 6, "%s: and has a status of its own" % isolate, status, said)
+    pids = open("%s/jobs/job_%s/cgroup.procs" % (d.cgroup, job)).read().split()
+    deaf = subprocess.Popen([os.path.join(build, "mscg"), "exec", "--socket", d.socket, job, "sh", "-c", "trap '' TERM; echo up; while :; do sleep 1; done"],
+                            user=uid, group=gid, extra_groups=[GROUP], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deaf.stdout.readline()
+    inside = set(open("%s/jobs/job_%s/cgroup.procs" % (d.cgroup, job)).read().split()) - set(pids)
+    d.call("Cancel", ids=[job])
+    d.wait(job)
+    deaf.communicate(timeout=30)
+    ok(len(inside) >= 1 and deaf.returncode == 137, "%s: it is in the job's cgroup, and is killed with the job" % isolate, inside, deaf.returncode)
 
 # A supervisor that a later daemon finds.
 job = d.submit("while [ ! -e %s/go ]; do sleep 0.05; done" % d.out, isolate="ipc")
