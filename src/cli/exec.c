@@ -135,12 +135,12 @@ static int start(struct session *s, json_t *parameters)
 	}
 	if (s->pty)
 		fds[0] = fds[1] = fds[2] = s->pty->slave;
-	s->signals = open_signals();
 	if (mscg_call_fds(m, "Exec", parameters, fds, 3, &reply, &error) < 0) {
 		mscg_close(m);
 		return cli_fail(&error);
 	}
 	json_decref(reply);
+	s->signals = open_signals(); /* until now they end us, and the command hears of that */
 	s->channel = mscg_take_fd(m);
 	mscg_close(m);
 	if (s->channel < 0) {
