@@ -391,7 +391,8 @@ def story():
     ok(until(job, "CPUs:", r"2 \(current: 4, min: 2, max: 8\)", 5) or "4" in log_of(job), "it runs on with 4")
     ok(ended(high), "the urgent job ends well")
     shell("mscg cancel " + job)
-    ok(until(job, "Status:", "CANCELLED") and control(job)["STATUS"] == "CANCELLED", "a running elastic job is cancelled, as its control file says")
+    ok(until(job, "Status:", "CANCELLED") and control(job)["STATUS"] == "CANCELLED", "a running elastic job is cancelled, as its control file says",
+       log_of(job)[-2000:], log_of(job, "err"))
 
     a = submit("elastic 2a", 2, 2048, 0)
     grown = until(a, "CPUs:", r"2 \(current: 4, min: 2, max: 4\)")
