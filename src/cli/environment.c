@@ -100,3 +100,38 @@ char **job_environment(const char *export_list)
 	}
 	return env;
 }
+
+static void set_both(char ***env, const char *name, const char *value, bool slurm)
+{
+	_cleanup_free_ char *own = xasprintf("MSCG_%s", name), *twin = xasprintf("SLURM_%s", name);
+
+	env_set(env, own, value);
+	if (slurm)
+		env_set(env, twin, value);
+}
+
+/* mscg starts one program; the tasks that -n asked for are that program's to start, as mpirun does. */
+void job_environment_tasks(char ***env, const struct job_options *o)
+{
+	static const char *const counts[] = {"NTASKS", "NPROCS", "TASKS_PER_NODE"};
+	uint32_t n = o->tasks ? o->tasks : o->tasks_per_node;
+	char text[32];
+
+	if (!n)
+		return;
+	snprintf(text, sizeof text, "%u", n);
+	for (size_t i = 0; i < ARRAY_SIZE(counts); i++)
+		set_both(env, counts[i], text, o->slurm_env);
+	if (o->tasks_per_node)
+		set_both(env, "NTASKS_PER_NODE", text, o->slurm_env);
+	if (o->cpus)
+		set_both(env, "CPUS_PER_TASK", text_cpus(o->cpus / 1000.0, text, sizeof text), o->slurm_env);
+}
+
+void job_environment_submit_dir(char ***env, const struct job_options *o)
+{
+	_cleanup_free_ char *cwd = o->chdir ? getcwd(NULL, 0) : NULL;
+
+	if (cwd && cwd[0] == '/' && utf8_valid(cwd, strlen(cwd)))
+		set_both(env, "SUBMIT_DIR", cwd, o->slurm_env);
+}

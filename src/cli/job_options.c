@@ -202,6 +202,8 @@ int job_spec(const struct cli *cli, const struct job_options *o, const struct jo
 		return r;
 	set_texts(spec, o);
 	spec->env = job_environment(o->export_list);
+	job_environment_tasks(&spec->env, o);
+	job_environment_submit_dir(&spec->env, o);
 	spec->submit_line = job_command_line(cli->argv);
 	r = mscg_spec_check(spec, error);
 	if (r < 0)

@@ -56,7 +56,7 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 	{'A', "account", "NAME", "account that the job is charged to", value_text, JOB_OPTION(account)}, \
 	{'p', "partition", "NAME", "partition; recorded, there is one machine", value_text, JOB_OPTION(partition)}, \
 	{0, "slurm-env", "yes|no", "set SLURM_* beside MSCG_* variables (default: yes)", value_yes_no, JOB_OPTION(slurm_env), .words = "yes|no"}, \
-	{'n', "ntasks", "N", "as in Slurm: multiplies --cpus", value_count, JOB_OPTION(tasks)}, \
+	{'n', "ntasks", "N", "tasks that the job will start itself (mpirun): that many times --cpus", value_count, JOB_OPTION(tasks)}, \
 	{0, "ntasks-per-node", "N", "as in Slurm, on one node", value_count, JOB_OPTION(tasks_per_node)}, \
 	{'N', "nodes", "1", "as in Slurm; there is one", value_one_node, 0}
 
@@ -153,6 +153,9 @@ void job_warn_places(const struct mscg_spec *spec);
 
 /* environment.c: the environment that --export says; NULL-ended, the caller frees it. NULL: none. */
 char **job_environment(const char *export_list);
+/* What the daemon is not told otherwise: of -n, -c with it, and of --chdir. */
+void   job_environment_tasks(char ***env, const struct job_options *o);
+void   job_environment_submit_dir(char ***env, const struct job_options *o);
 
 /* Submits one job on `m`; *ret is the Submitted object. fds: three descriptors, or NULL. 0, or -errno with text. */
 int job_submit(struct mscg *m, const struct mscg_spec *spec, const int *fds, json_t **ret, struct mscg_error *error);

@@ -6,13 +6,17 @@
 #include "src/base/buf.h"
 #include "src/base/parse.h"
 
-enum scope { ALWAYS, ARRAYS };
+/* TASKS: of the tasks that -n asked for; who submitted it knows, and says so in the environment (src/cli/environment.c). */
+enum scope { ALWAYS, ARRAYS, TASKS };
 
 /* Values are worked out in the order of this list. */
 #define VARIABLES(X) \
 	X(JOB_ID, ALWAYS) X(JOBID, ALWAYS) X(JOB_NAME, ALWAYS) X(JOB_USER, ALWAYS) X(JOB_NODELIST, ALWAYS) X(NNODES, ALWAYS) \
-	X(CPUS_ON_NODE, ALWAYS) X(JOB_CPUS_PER_NODE, ALWAYS) X(CPUS_PER_TASK, ALWAYS) X(MEM_PER_NODE, ALWAYS) \
-	X(SUBMIT_DIR, ALWAYS) X(RESTART_COUNT, ALWAYS) X(JOB_END_TIME, ALWAYS) X(JOB_ACCOUNT, ALWAYS) X(JOB_PARTITION, ALWAYS) \
+	X(NODELIST, ALWAYS) X(JOB_NUM_NODES, ALWAYS) X(NODEID, ALWAYS) X(PROCID, ALWAYS) X(LOCALID, ALWAYS) \
+	X(CPUS_ON_NODE, ALWAYS) X(JOB_CPUS_PER_NODE, ALWAYS) X(MEM_PER_NODE, ALWAYS) \
+	X(CPUS_PER_TASK, TASKS) X(NTASKS, TASKS) X(NPROCS, TASKS) X(TASKS_PER_NODE, TASKS) \
+	X(SUBMIT_DIR, ALWAYS) X(SUBMIT_HOST, ALWAYS) X(RESTART_COUNT, ALWAYS) X(JOB_START_TIME, ALWAYS) X(JOB_END_TIME, ALWAYS) \
+	X(JOB_UID, ALWAYS) X(JOB_GID, ALWAYS) X(JOB_ACCOUNT, ALWAYS) X(JOB_PARTITION, ALWAYS) \
 	X(ARRAY_JOB_ID, ARRAYS) X(ARRAY_TASK_ID, ARRAYS) X(ARRAY_TASK_MIN, ARRAYS) X(ARRAY_TASK_MAX, ARRAYS) \
 	X(ARRAY_TASK_STEP, ARRAYS) X(ARRAY_TASK_COUNT, ARRAYS)
 
@@ -47,13 +51,25 @@ static const char *value_of(enum variable v, const struct task *t, const struct 
 	case VAR_ARRAY_JOB_ID: snprintf(text, size, "%u", t->id.job); return text;
 	case VAR_JOB_NAME: return spec->name;
 	case VAR_JOB_USER: return spec->user;
+	case VAR_SUBMIT_HOST: /* it came over a socket of this machine */
+	case VAR_NODELIST:
 	case VAR_JOB_NODELIST: return t->grant->share[0].node;
+	case VAR_NODEID:
+	case VAR_PROCID:
+	case VAR_LOCALID: return "0";
+	case VAR_NTASKS:
+	case VAR_NPROCS:
+	case VAR_TASKS_PER_NODE: return "1";
+	case VAR_JOB_UID: snprintf(text, size, "%u", spec->uid); return text;
+	case VAR_JOB_GID: snprintf(text, size, "%u", spec->gid); return text;
+	case VAR_JOB_START_TIME: snprintf(text, size, "%lld", (long long)time(NULL)); return text;
+	case VAR_JOB_NUM_NODES:
 	case VAR_NNODES: snprintf(text, size, "%u", t->grant->n); return text;
 	case VAR_CPUS_ON_NODE:
 	case VAR_JOB_CPUS_PER_NODE:
 	case VAR_CPUS_PER_TASK: snprintf(text, size, "%u", whole_cpus(t)); return text;
 	case VAR_MEM_PER_NODE: snprintf(text, size, "%llu", (unsigned long long)(t->grant->share[0].mem_bytes >> 20)); return text;
-	case VAR_SUBMIT_DIR: return spec->workdir;
+	case VAR_SUBMIT_DIR: return env_get(spec->env, "MSCG_SUBMIT_DIR") ? NULL : spec->workdir; /* with --chdir it is another */
 	case VAR_RESTART_COUNT: snprintf(text, size, "%u", t->restarts); return text;
 	case VAR_JOB_END_TIME:
 		if (!spec->time_limit_s)
@@ -119,11 +135,14 @@ static void set_if_unset(struct setting *s, const struct mscg_spec *spec, const 
 static void set_all(struct setting *s, const struct local *l, const struct task *t, const struct mscg_spec *spec)
 {
 	static const char *const threads[] = { "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS" };
-	bool task = spec->array && t->id.task != MSCG_NO_TASK;
+	const char *tasks = env_get(spec->env, "MSCG_NTASKS");
+	bool left_out[] = { [ARRAYS] = !spec->array || t->id.task == MSCG_NO_TASK, [TASKS] = tasks };
+	uint32_t cpus = whole_cpus(t);
 	char text[64];
+	uint64_t n;
 
 	for (size_t v = 0; v < ARRAY_SIZE(variables); v++) {
-		const char *value = variables[v].scope == ARRAYS && !task ? NULL : value_of((enum variable)v, t, spec, text, sizeof text);
+		const char *value = left_out[variables[v].scope] ? NULL : value_of((enum variable)v, t, spec, text, sizeof text);
 
 		if (!value)
 			continue;
@@ -133,7 +152,9 @@ static void set_all(struct setting *s, const struct local *l, const struct task 
 	}
 	if (t->elastic)
 		set_elastic(s, l, t);
-	snprintf(text, sizeof text, "%u", whole_cpus(t));
+	if (tasks && parse_u64(tasks, 1, UINT32_MAX, &n, NULL) == 0)
+		cpus = (uint32_t)MAX_OF(1, cpus / n);
+	snprintf(text, sizeof text, "%u", cpus);
 	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
 		set_if_unset(s, spec, threads[i], text);
 	set_if_unset(s, spec, "HOME", spec->home);

@@ -25,6 +25,19 @@ running() { [ "$(field "$1" state 2>/dev/null)" = RUNNING ]; }
     same 0027 "$(umask 027; mscg run sh -c umask)"
 }
 
+@test "what programs find that know Slurm: tasks, nodes, where it was submitted" {
+    unset OMP_NUM_THREADS
+    show='echo $SLURM_NTASKS $SLURM_NPROCS $SLURM_TASKS_PER_NODE ${SLURM_CPUS_PER_TASK-none} $OMP_NUM_THREADS'
+    same "1 1 1 2 2" "$(mscg run -c 2 "$show")"
+    same "2 2 2 none 1" "$(mscg run -n 2 "$show")"
+    same "2 2 2 1 1" "$(mscg run --ntasks-per-node 2 -c 1 "$show")"
+    same "2 none" "$(mscg run -n 2 --slurm-env=no 'echo $MSCG_NTASKS ${SLURM_NTASKS-none}')"
+    same "1 1 0 0 0 $(id -u) $(id -g)" "$(mscg run 'echo $SLURM_NNODES $SLURM_JOB_NUM_NODES $SLURM_NODEID $SLURM_PROCID $SLURM_LOCALID $SLURM_JOB_UID $SLURM_JOB_GID')"
+    mscg run '[ -n "$SLURM_NODELIST" ] && [ "$SLURM_NODELIST" = "$SLURM_JOB_NODELIST" ] && [ "$SLURM_NODELIST" = "$SLURM_SUBMIT_HOST" ]'
+    same "$room /" "$(mscg run -D / 'echo $SLURM_SUBMIT_DIR $PWD')"
+    same "$room $room" "$(mscg run 'echo $SLURM_SUBMIT_DIR $PWD')"
+}
+
 @test "run: what cannot be started" {
     fails 127 mscg run ./no-such-program x
     says "job 1 FAILED, exit code 127"
