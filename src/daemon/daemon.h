@@ -198,6 +198,9 @@ void update_start(struct request *r);
 
 /* -- why.c -- */
 void why_start(struct request *r);
+/* Says why a job waits where the core of `mscgd --once` is drained because nobody is there to start anything. False: for
+ * the reason that the core gives. */
+bool why_here(const struct daemon *d, enum mscg_reason reason, char text[160]);
 
 /* -- views.c: Job objects -- */
 json_t *view_job(struct daemon *d, const struct mscg_row *row, const struct mscg_spec *spec, bool live);

@@ -55,8 +55,10 @@ json_t *view_job(struct daemon *d, const struct mscg_row *row, const struct mscg
 	_cleanup_free_ char *err = jobfile_output(spec, row->job.id, d->machine.node, 2);
 	struct core_now now = { clock_real_usec(), clock_boot_usec() };
 
-	if (here && row->job.state == MSCG_STATE_PENDING)
+	if (here && row->job.state == MSCG_STATE_PENDING) {
 		shown.job.reason = (uint8_t)core_why(d->core, row->job.id, now, why);
+		why_here(d, (enum mscg_reason)shown.job.reason, why);
+	}
 	if (d->engine && row->job.current_cpus_milli)
 		d->engine->ops->paths(d->engine, row->job.id, cgroup, control);
 	if (shown.job.run) {

@@ -52,6 +52,23 @@ static json_t *forecast_json(const struct request *r, const struct core_forecast
 	                 "unknown_because", *f->unsaid ? f->unsaid : NULL, "starts_now_with", changes);
 }
 
+bool why_here(const struct daemon *d, enum mscg_reason reason, char text[160])
+{
+	if (!d->config.once || d->info.drained || reason != MSCG_REASON_DRAINED)
+		return false;
+	snprintf(text, 160, "no scheduler runs: nothing is started before one does");
+	return true;
+}
+
+static void foresee_here(const struct daemon *d, struct core_forecast *f)
+{
+	if (!why_here(d, f->reason, f->text))
+		return;
+	snprintf(f->unsaid, sizeof f->unsaid, "no scheduler runs");
+	f->changes = 1;
+	f->change[0] = (struct core_change){.text = "a scheduler (mscg scheduler)"};
+}
+
 void why_start(struct request *r)
 {
 	struct core_now now = {clock_real_usec(), clock_boot_usec()};
@@ -72,6 +89,7 @@ void why_start(struct request *r)
 	if (!client_sees(r->client, job ? job->uid : UINT32_MAX)) {
 		code = mscg_error_set(&error, -ESRCH, "no job %s", id);
 	} else if (core_foresee(r->d->core, r->id, now, &f)) {
+		foresee_here(r->d, &f);
 		request_reply(r, forecast_json(r, &f, r->id));
 		return;
 	} else if (job) {

@@ -18,6 +18,19 @@ teardown() { stop_daemon; }
     [ "$status" -eq 0 ]
 }
 
+@test "what waits without a scheduler says so, and what waits for something else too" {
+    as_user mscg submit true 2>/dev/null
+    as_user mscg submit -H true 2>/dev/null
+    [[ $(as_user mscg show 1) == *"Drained: no scheduler runs: "* ]]
+    run as_user mscg why 1
+    [ "$status" -eq 0 ]
+    same "Job 1: Drained: no scheduler runs: nothing is started before one does" "${lines[0]}"
+    same "  Expected start: cannot be said: no scheduler runs" "${lines[1]}"
+    same "  Starts now with a scheduler (mscg scheduler)" "${lines[2]}"
+    run as_user mscg why 2
+    [[ ${lines[0]} == "Job 2: JobHeldUser: held by its user"* ]]
+}
+
 @test "by hand, without anybody to answer, it says it itself" {
     mkdir -m 777 state
     chmod 777 state
