@@ -11,7 +11,7 @@
 enum mscg_action_kind {
 	MSCG_ACTION_START,  /* make the cgroup, set the limits, launch. grant is set */
 	MSCG_ACTION_RESIZE, /* bring limits and cpuset to `grant` */
-	MSCG_ACTION_SIGNAL, /* `signal` to the main process */
+	MSCG_ACTION_SIGNAL, /* `signal` to the main process; those that end jobs to all of it */
 	MSCG_ACTION_KILL,   /* cgroup.kill */
 	MSCG_ACTION_REMOVE, /* the end is committed: free the slot, remove the cgroup, write the last STATUS */
 	MSCG_ACTION_COUNT
@@ -23,6 +23,9 @@ struct mscg_action {
 	uint32_t attempt;
 	uint32_t restarts; /* START: how often the job has run before */
 	int      signal;
+	bool     warn;       /* SIGNAL: before its end, to those that have a handler for it, and to all where nobody has */
+	bool     main_only;  /* SIGNAL: to the main process, whatever it is */
+	uint32_t time_limit_s; /* START: 0: none */
 	bool     grace;      /* SIGNAL: it asks for the end; what the main process leaves behind has until the KILL, which comes */
 	uint64_t resize_seq; /* RESIZE: names this one in the report, and what a START waits for */
 	bool     notify;     /* RESIZE: tell the job (control file always, SIGUSR1) */

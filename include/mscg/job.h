@@ -85,7 +85,8 @@ MSCG_PUBLIC int mscg_state_parse(const char *text, enum mscg_state *ret, struct 
 	X(DEADLINE,         "DeadLine",        "could not end by its deadline") \
 	X(USER_JOBS,        "QOSMaxJobsPerUserLimit", "its user runs as many jobs as a user may") \
 	X(USER_CPUS,        "QOSMaxCpuPerUserLimit", "its user has as many CPUs as a user may") \
-	X(USER_MEMORY,      "QOSMaxMemoryPerUser", "its user has as much memory as a user may")
+	X(USER_MEMORY,      "QOSMaxMemoryPerUser", "its user has as much memory as a user may") \
+	X(MAX_FAILS,        "JobArrayMaxFails", "so many tasks of its array have failed that the rest was cancelled")
 
 enum mscg_reason {
 #define X(name, label, text) MSCG_REASON_##name,
@@ -150,6 +151,15 @@ MSCG_PUBLIC const char *mscg_allow_name(enum mscg_allow_bit bit); /* "perf" */
 MSCG_PUBLIC int   mscg_allow_parse(const char *text, uint32_t *ret, struct mscg_error *error);
 MSCG_PUBLIC char *mscg_allow_format(uint32_t allow); /* the caller frees it */
 
+/* A signal before the end of a job: "[B:]SIGNAL[@SECONDS]", as Slurm has it. */
+#define MSCG_WARN_MAX_S 65535u
+struct mscg_warn {
+	int      signal;
+	uint32_t before_s; /* so long before the end; 60 where it is not said */
+	bool     main_only; /* B: to the main process */
+};
+MSCG_PUBLIC int mscg_warn_parse(const char *text, struct mscg_warn *ret, struct mscg_error *error);
+
 /* How a job gets its CPUs: cores of its own, or a share (cpu.max) of the cores set aside for sharing. */
 enum mscg_cpu_mode { MSCG_CPUS_EXCLUSIVE, MSCG_CPUS_QUOTA };
 
@@ -175,6 +185,8 @@ struct mscg_spec {
 	char  *dependency;  /* "afterok:12,afterany:13": what it waits for */
 	char  *isolate;     /* "default", "strict", "none" or parts; NULL: as mscgd is configured */
 	char  *allow;       /* "perf,userns": what its system call filter lets through all the same */
+	char  *lines;       /* of an array: the first for its task 0, and so on; '\n' between them. NULL: none */
+	char  *signal;      /* "B:USR1@60": sent before its end (mscg_warn_parse) */
 	char  *submit_line; /* the command line as typed, for `history` */
 	bool   shell;
 	bool   append;    /* open output files for appending instead of truncating */
@@ -191,6 +203,7 @@ struct mscg_spec {
 	uint32_t cpus_milli, min_cpus_milli, max_cpus_milli; /* min = max = cpus unless elastic; max 0: the machine's */
 	uint64_t mem_bytes;    /* 0: the configured default */
 	uint32_t time_limit_s; /* 0: none */
+	uint32_t time_min_s;   /* its limit may be made as short as that for it to start before others; 0: it may not */
 	int64_t  begin_usec;    /* not started before; 0: at once */
 	int64_t  deadline_usec; /* over by then, or not started at all; 0: none */
 	uint32_t grace_s;      /* between SIGTERM and kill */
@@ -199,11 +212,16 @@ struct mscg_spec {
 	struct mscg_range *array; /* NULL: not an array */
 	uint32_t array_n;
 	uint32_t array_throttle; /* 0: none */
+	uint32_t max_fails; /* after so many failed tasks the rest is cancelled; 0: never */
 	/* Set by the daemon from the kernel and the account database, never by a client. */
 	char    *user, *home;
 	char    *dependency_left; /* of `dependency`, when it is accepted; not kept */
 	uint32_t uid, gid;
 };
+#define MSCG_LINE_MAX  65536u    /* bytes in one of its lines */
+#define MSCG_LINES_MAX (768u << 10) /* and in all */
+/* The line of that task, which the caller frees; NULL: it has none. */
+MSCG_PUBLIC char *mscg_spec_line(const struct mscg_spec *spec, uint32_t task);
 MSCG_PUBLIC struct mscg_spec *mscg_spec_new(void); /* with defaults; the caller frees it */
 MSCG_PUBLIC void              mscg_spec_free(struct mscg_spec *spec);
 MSCG_PUBLIC struct mscg_spec *mscg_spec_copy(const struct mscg_spec *spec); /* the caller frees it */
@@ -284,19 +302,25 @@ enum mscg_job_flag {
 	MSCG_JOB_HELD_ADMIN  = 1 << 14, /* held by an operator, who alone can release it */
 	MSCG_JOB_HELD_USER   = 1 << 15,
 	MSCG_JOB_HELD        = MSCG_JOB_HELD_ADMIN | MSCG_JOB_HELD_USER,
+	MSCG_JOB_WARN_MAIN   = 1 << 16, /* the signal before its end is for its main process alone */
+	MSCG_JOB_WARNED      = 1 << 17, /* it was sent, in this attempt, before the end that it has now */
 };
 struct mscg_job {
 	struct mscg_id id;
 	uint32_t uid;
-	uint16_t flags;  /* enum mscg_job_flag */
+	uint32_t flags;  /* enum mscg_job_flag */
 	uint8_t  state;  /* enum mscg_state */
 	uint8_t  reason; /* enum mscg_reason */
+	uint16_t warn_s; /* so long before its end ... */
+	uint32_t warn_signal; /* ... this is sent; 0: none */
 	int32_t  priority;
 	uint32_t attempt; /* 0 before the first grant */
 	uint32_t restarts, max_retries; /* how often it was requeued after it had begun; how often it may be by itself */
 	uint32_t cpus_milli, min_cpus_milli, max_cpus_milli;
 	uint32_t current_cpus_milli; /* held now; 0 when nothing is */
 	uint32_t time_limit_s, grace_s;
+	uint32_t time_min_s; /* as asked; 0: none */
+	uint32_t time_max_s; /* the limit as asked, where this attempt was given a shorter one; 0: it was not */
 	int32_t  exit_code, exit_signal; /* of the main process, once it ended; code -1: unknown */
 	uint64_t mem_bytes;              /* asked; while it runs: held */
 	int64_t  submit_usec, start_usec, end_usec;
@@ -314,6 +338,7 @@ struct mscg_row {
 	uint32_t array_throttle, array_ended, array_worst; /* array record: tasks ended, highest exit status of them */
 	char    *dependency;   /* what it still waits for; NULL: nothing */
 	uint32_t array_failed; /* array record: tasks that ended in another state than COMPLETED */
+	uint32_t array_max_fails, array_fails; /* array record: how many may fail, and have: neither COMPLETED nor CANCELLED */
 };
 MSCG_PUBLIC void mscg_row_clear(struct mscg_row *row);
 MSCG_PUBLIC struct mscg_run *mscg_run_copy(const struct mscg_run *run);
@@ -322,7 +347,7 @@ MSCG_PUBLIC void             mscg_run_free(struct mscg_run *run);
 /* What happened. Payload text is owned by the event. */
 #define MSCG_EVENTS(X) \
 	X(SUBMITTED, "submitted")   /* accepted; for an array, the whole of it */ \
-	X(GRANTED,   "granted")     /* resources are its own; it will be started */ \
+	X(GRANTED,   "granted")     /* resources are its own; it will be started; value: its time limit in this attempt, if shorter */ \
 	X(STARTED,   "started")     /* exec was seen */ \
 	X(DEFERRED,  "deferred")    /* the launch failed for want of something that may come: back to the queue */ \
 	X(EXITED,    "exited")      /* the main process ended; its cgroup is not empty yet */ \
@@ -340,7 +365,8 @@ MSCG_PUBLIC void             mscg_run_free(struct mscg_run *run);
 	X(REQUEUE,   "requeue")     /* its user wants it to run again: it is being ended for that */ \
 	X(SUSPENDED, "suspended")   /* it is being frozen; resized to 0 CPUs: it is, and they are free; reason: by whom */ \
 	X(RESUME,    "resume")      /* it is to go on as soon as there are CPUs for it */ \
-	X(RESUMED,   "resumed")     /* it goes on; value: microseconds that it was suspended, in this attempt */
+	X(RESUMED,   "resumed")     /* it goes on; value: microseconds that it was suspended, in this attempt */ \
+	X(WARNED,    "warned")      /* the signal before its end was sent; value: which */
 
 enum mscg_event_kind {
 #define X(name, label) MSCG_EVENT_##name,

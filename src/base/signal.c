@@ -2,6 +2,7 @@
 #include "src/base/parse.h"
 #include "src/base/scan.h"
 
+#include <mscg/job.h>
 #include <signal.h>
 #include <strings.h>
 
@@ -66,6 +67,24 @@ static int find_signal(const char *text)
 		if (strcasecmp(aliases[i].word, text) == 0)
 			return aliases[i].sig;
 	return realtime_signal(text);
+}
+
+int mscg_warn_parse(const char *text, struct mscg_warn *ret, struct mscg_error *error)
+{
+	struct mscg_warn warn = {.before_s = 60, .main_only = strncasecmp(text, "B:", 2) == 0};
+	const char *name = text + (warn.main_only ? 2 : 0), *at = strchr(name, '@'), *p = at ? at + 1 : NULL;
+	_cleanup_free_ char *word = xstrndup(name, at ? (size_t)(at - name) : strlen(name));
+	uint64_t seconds = warn.before_s;
+
+	warn.signal = find_signal(word);
+	if (!warn.signal || warn.signal == SIGKILL || warn.signal == SIGSTOP)
+		return mscg_error_set(error, -EINVAL, "invalid signal '%.60s': expected [B:]SIGNAL[@SECONDS] such as USR1@120 or B:TERM@60%s", text,
+		                      warn.signal ? ", and one that can be caught" : "");
+	if (at && (scan_u64(&p, &seconds) < 0 || *p || !seconds || seconds > MSCG_WARN_MAX_S))
+		return mscg_error_set(error, -EINVAL, "invalid time in signal '%.60s': expected 1 to %u seconds behind the @", text, MSCG_WARN_MAX_S);
+	warn.before_s = (uint32_t)seconds;
+	*ret = warn;
+	return 0;
 }
 
 int parse_signal(const char *text, int *ret, struct mscg_error *error)

@@ -47,6 +47,8 @@ void mscg_spec_free(struct mscg_spec *spec)
 	free(spec->submit_line);
 	free(spec->isolate);
 	free(spec->allow);
+	free(spec->signal);
+	free(spec->lines);
 	free(spec->dependency);
 	free(spec->dependency_left);
 	free(spec->array);
@@ -74,6 +76,8 @@ struct mscg_spec *mscg_spec_copy(const struct mscg_spec *spec)
 	copy->submit_line = xstrdup(spec->submit_line);
 	copy->isolate     = xstrdup(spec->isolate);
 	copy->allow       = xstrdup(spec->allow);
+	copy->signal      = xstrdup(spec->signal);
+	copy->lines       = xstrdup(spec->lines);
 	copy->dependency  = xstrdup(spec->dependency);
 	copy->dependency_left = xstrdup(spec->dependency_left);
 	copy->user        = xstrdup(spec->user);
@@ -275,6 +279,11 @@ static int check_limits(const struct mscg_spec *spec, struct mscg_error *error)
 	if (spec->time_limit_s > TIME_LIMIT_MAX)
 		return mscg_error_set(error, -ERANGE, "time limit of %" PRIu32 " s is too long: expected ten years at most, or UNLIMITED",
 		                      spec->time_limit_s);
+	if (spec->time_min_s && !spec->time_limit_s)
+		return mscg_error_set(error, -EINVAL, "--time-min of %" PRIu32 " s without a time limit: expected --time too", spec->time_min_s);
+	if (spec->time_min_s > spec->time_limit_s)
+		return mscg_error_set(error, -EINVAL, "--time-min of %" PRIu32 " s is above --time of %" PRIu32 " s: expected that at most",
+		                      spec->time_min_s, spec->time_limit_s);
 	if (spec->grace_s > GRACE_MAX)
 		return mscg_error_set(error, -ERANGE, "grace time of %" PRIu32 " s is too long: expected %u at most", spec->grace_s,
 		                      GRACE_MAX);
@@ -319,10 +328,61 @@ static int check_isolation(const struct mscg_spec *spec, struct mscg_error *erro
 	return r == 0 && spec->allow ? mscg_allow_parse(spec->allow, &bits, error) : r;
 }
 
+static int check_signal(const struct mscg_spec *spec, struct mscg_error *error)
+{
+	struct mscg_warn warn;
+
+	return spec->signal ? mscg_warn_parse(spec->signal, &warn, error) : 0;
+}
+
 static int check_log(const struct mscg_spec *spec, struct mscg_error *error)
 {
 	if (spec->log_max && spec->attached)
 		return mscg_error_set(error, -EINVAL, "--log-max is for output files: an attached job has none");
+	return 0;
+}
+
+static uint64_t count_lines(const char *lines)
+{
+	uint64_t n = 1;
+
+	for (const char *p = lines; (p = strchr(p, '\n')); p++)
+		n++;
+	return n;
+}
+
+char *mscg_spec_line(const struct mscg_spec *spec, uint32_t task)
+{
+	const char *line = spec->lines;
+
+	for (; line && task; task--)
+		line = (line = strchr(line, '\n')) ? line + 1 : NULL;
+	return line ? xstrndup(line, strcspn(line, "\n")) : NULL;
+}
+
+/* A line for each task. */
+static int check_lines(const struct mscg_spec *spec, struct mscg_error *error)
+{
+	uint64_t n = 0;
+	uint32_t last = 0;
+
+	if (!spec->lines)
+		return 0;
+	if (!spec->array_n)
+		return mscg_error_set(error, -EINVAL, "lines without an array: expected one with a task for each line");
+	if (strlen(spec->lines) > MSCG_LINES_MAX)
+		return mscg_error_set(error, -E2BIG, "lines have %zu bytes: expected %u in all at most; give the tasks the names of files with the rest",
+		                      strlen(spec->lines), MSCG_LINES_MAX);
+	for (const char *p = spec->lines, *end; *p; p = *end ? end + 1 : end) {
+		n++;
+		end = p + strcspn(p, "\n");
+		if (end - p > (ptrdiff_t)MSCG_LINE_MAX)
+			return mscg_error_set(error, -E2BIG, "line %" PRIu64 ", '%.20s...', has %td bytes: expected %u at most", n, p, end - p, MSCG_LINE_MAX);
+	}
+	n = count_lines(spec->lines);
+	last = spec->array[spec->array_n - 1].last;
+	if (last >= n)
+		return mscg_error_set(error, -EINVAL, "task %" PRIu32 " of %" PRIu64 " lines: expected indices from 0 to %" PRIu64, last, n, n - 1);
 	return 0;
 }
 
@@ -331,6 +391,8 @@ static int check_array(const struct mscg_spec *spec, struct mscg_error *error)
 	uint64_t count;
 
 	if (!spec->array) {
+		if (spec->max_fails)
+			return mscg_error_set(error, -EINVAL, "--max-fails %" PRIu32 " without an array: expected --array too", spec->max_fails);
 		if (spec->array_n || spec->array_throttle)
 			return mscg_error_set(error, -EINVAL, "a limit of running tasks without an array: expected --array too");
 		return 0;
@@ -401,9 +463,13 @@ int mscg_spec_check(struct mscg_spec *spec, struct mscg_error *error)
 	if (r == 0)
 		r = check_array(spec, error);
 	if (r == 0)
+		r = check_lines(spec, error);
+	if (r == 0)
 		r = check_dependency(spec, error);
 	if (r == 0)
 		r = check_isolation(spec, error);
+	if (r == 0)
+		r = check_signal(spec, error);
 	if (r == 0)
 		r = check_log(spec, error);
 	if (r == 0 && spec->attached && spec->hold)

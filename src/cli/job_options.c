@@ -1,5 +1,6 @@
 /* From options to a specification. */
 #include "job_options.h"
+#include "script.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -35,6 +36,17 @@ int value_one_node(void *target, const char *value, const struct option_spec *op
 	if (streq(value, "1") || streq(value, "1-1"))
 		return 0;
 	return mscg_error_set(error, -EINVAL, "'%.60s' nodes: expected 1, this is a single machine", value);
+}
+
+int value_warn(void *target, const char *value, const struct option_spec *option, struct mscg_error *error)
+{
+	struct mscg_warn warn;
+	int r = mscg_warn_parse(value, &warn, error);
+
+	(void)option;
+	if (r == 0)
+		*(const char **)target = value;
+	return r;
 }
 
 int value_nice(void *target, const char *value, const struct option_spec *option, struct mscg_error *error)
@@ -125,6 +137,7 @@ static int set_limits(struct mscg_spec *spec, const struct job_options *o, struc
 		return mscg_error_set(error, -ERANGE, "--priority less --nice is %" PRId64 ": expected %d to %d", priority, INT32_MIN, INT32_MAX);
 	spec->priority = (int32_t)priority;
 	spec->time_limit_s = o->time_limit;
+	spec->time_min_s = o->time_min;
 	if (o->grace_ms > INT64_C(1000) * UINT32_MAX)
 		return mscg_error_set(error, -ERANGE, "--grace is too long: expected a day at most");
 	if (o->grace_ms >= 0)
@@ -168,15 +181,55 @@ static void set_texts(struct mscg_spec *spec, const struct job_options *o)
 	spec->dependency = xstrdup(o->dependency);
 	spec->isolate = xstrdup(o->isolate);
 	spec->allow = xstrdup(o->allow);
+	spec->signal = xstrdup(o->signal);
 	spec->begin_usec = o->begin;
 	spec->deadline_usec = o->deadline;
 	spec->truncate = streq(o->open_mode, "truncate");
 	spec->max_retries = o->max_retries;
+	spec->max_fails = o->max_fails;
 	spec->log_max = o->log_max;
 	spec->requeue = (o->requeue || o->max_retries) && !o->no_requeue;
 	spec->slurm_env = o->slurm_env;
 	spec->umask = umask(0);
 	umask(spec->umask);
+}
+
+/* One task for each line, unless it is said which. */
+static int set_lines(struct mscg_spec *spec, const char *path, struct mscg_error *error)
+{
+	size_t size;
+	int r = script_read_text(path, "the file of lines", &spec->lines, error);
+
+	if (r < 0)
+		return r;
+	size = strlen(spec->lines);
+	if (size && spec->lines[size - 1] == '\n')
+		spec->lines[--size] = '\0';
+	if (!size)
+		return mscg_error_set(error, -EINVAL, "'%.60s' has no lines: expected one for each task", path);
+	if (!utf8_valid(spec->lines, size))
+		return mscg_error_set(error, -EINVAL, "'%.60s' is not UTF-8: give the tasks the names of files", path);
+	if (!spec->array) {
+		spec->array = xcalloc(1, sizeof *spec->array);
+		spec->array_n = 1;
+		spec->array->step = 1;
+		for (const char *p = spec->lines; (p = strchr(p, '\n')); p++)
+			spec->array->last++;
+	}
+	return 0;
+}
+
+static int set_array(struct mscg_spec *spec, const struct job_options *o, struct mscg_error *error)
+{
+	int r = o->array ? mscg_array_parse(o->array, spec, error) : 0;
+
+	if (r == 0 && o->each_line)
+		r = set_lines(spec, o->each_line, error);
+	if (r == 0 && o->throttle && spec->array_throttle)
+		return mscg_error_set(error, -EINVAL, "--throttle %u beside %%%u in --array: expected one of them", o->throttle, spec->array_throttle);
+	if (o->throttle)
+		spec->array_throttle = o->throttle;
+	return r;
 }
 
 static void free_spec(struct mscg_spec **spec)
@@ -194,8 +247,8 @@ int job_spec(const struct cli *cli, const struct job_options *o, const struct jo
 		r = set_cpus(spec, o, error);
 	if (r == 0)
 		r = set_limits(spec, o, error);
-	if (r == 0 && o->array)
-		r = mscg_array_parse(o->array, spec, error);
+	if (r == 0)
+		r = set_array(spec, o, error);
 	if (r == 0)
 		r = set_workdir(spec, o->chdir, error);
 	if (r < 0)

@@ -7,13 +7,13 @@
 
 struct job_options {
 	const char *name, *array, *chdir, *account, *comment, *partition, *cpu_mode, *export_list;
-	const char *input, *output, *error_file, *open_mode, *dependency, *isolate, *allow;
+	const char *input, *output, *error_file, *open_mode, *dependency, *isolate, *allow, *signal, *each_line;
 	uint32_t cpus, min_cpus, max_cpus; /* thousandths; 0: not given */
 	uint32_t tasks, tasks_per_node;    /* 0: not given */
 	struct job_memory {
 		uint64_t total, per_cpu; /* at most one is given */
 	} memory;
-	uint32_t time_limit, max_retries;
+	uint32_t time_limit, time_min, max_retries, max_fails, throttle;
 	uint64_t log_max;
 	int64_t  grace_ms; /* -1: not given */
 	int32_t  priority, nice;
@@ -28,6 +28,8 @@ int value_memory_per_cpu(void *target, const char *value, const struct option_sp
 int value_one_node(void *target, const char *value, const struct option_spec *option, struct mscg_error *error);
 /* A point in time to come: a time of day that has passed is tomorrow's. int64_t, usec since the epoch. */
 int value_future(void *target, const char *value, const struct option_spec *option, struct mscg_error *error);
+/* "[B:]SIGNAL[@SECONDS]", as a text. */
+int value_warn(void *target, const char *value, const struct option_spec *option, struct mscg_error *error);
 int value_nice(void *target, const char *value, const struct option_spec *option, struct mscg_error *error);
 
 #define JOB_OPTION(field) offsetof(struct job_options, field)
@@ -38,6 +40,10 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 	{0, "mem", "SIZE", "memory: 8GB, 1024MB, 2g, 512m; a bare number is MiB", value_memory, JOB_OPTION(memory)}, \
 	{0, "mem-per-cpu", "SIZE", "memory for each CPU", value_memory_per_cpu, JOB_OPTION(memory)}, \
 	{'t', "time", "TIME", "time limit: D-HH:MM:SS, HH:MM:SS, 90s, 2h; a bare number is minutes", value_limit, JOB_OPTION(time_limit)}, \
+	{0, "time-min", "TIME", "be given less time than --time, but that at least, where the job can start before others only so", value_limit, \
+	 JOB_OPTION(time_min)}, \
+	{0, "signal", "[B:]SIGNAL[@SECONDS]", "send it so long (60 s) before the end; B: to the main process, else to those that catch it, or all", \
+	 value_warn, JOB_OPTION(signal)}, \
 	{0, "grace", "SECONDS", "between SIGTERM and the kill (default: 30)", value_seconds, JOB_OPTION(grace_ms)}, \
 	{0, "priority", "N", "higher is sooner (default: 0)", value_int32, JOB_OPTION(priority)}, \
 	{0, "nice", "N", "lowers the priority by N (100 if N is left out)", value_nice, JOB_OPTION(nice), OPTION_OPTIONAL}, \
@@ -62,6 +68,9 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 
 #define JOB_OPTIONS_BATCH \
 	{'a', "array", "RANGES", "an array of tasks: 0-15, 1,3,5-7, 0-99:2, and %4 at the end for 4 at a time", value_text, JOB_OPTION(array)}, \
+	{0, "each-line", "FILE", "an array with a task for each line of FILE ('-': standard input): $MSCG_LINE, and {} in the command", value_text, \
+	 JOB_OPTION(each_line), .values = VALUES_FILE}, \
+	{0, "throttle", "N", "so many tasks of the array at a time, as %N in --array", value_count, JOB_OPTION(throttle)}, \
 	{'i', "input", "FILE", "standard input (default: /dev/null)", value_text, JOB_OPTION(input), .values = VALUES_FILE}, \
 	{'o', "output", "FILE", "standard output; %j %A %a %x %u %N ... are replaced (default: ~/.mscg_logs/job_<id>.out)", value_text, \
 	 JOB_OPTION(output), .values = VALUES_FILE}, \
@@ -82,7 +91,9 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 	 JOB_OPTION(requeue)}, \
 	{0, "no-requeue", NULL, "do not (default, but with --max-retries)", value_true, JOB_OPTION(no_requeue)}, \
 	{0, "max-retries", "N", "run it again up to N times if it fails or runs out of memory; implies --requeue (default: 0)", value_count, \
-	 JOB_OPTION(max_retries)}
+	 JOB_OPTION(max_retries)}, \
+	{0, "max-fails", "N", "of an array: after N failed tasks cancel the rest, those that run too (default: never)", value_count, \
+	 JOB_OPTION(max_fails)}
 
 /* What Slurm has and this version has not: refused by name. */
 #define JOB_OPTIONS_LATER \
@@ -93,7 +104,6 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 	JOB_LATER(0, "gpus-per-task", "N", "GPUs"), \
 	JOB_LATER(0, "cpus-per-gpu", "N", "GPUs"), \
 	JOB_LATER(0, "mem-per-gpu", "SIZE", "GPUs"), \
-	JOB_LATER(0, "signal", "SIGNAL", "a signal before the time limit"), \
 	JOB_LATER(0, "reservation", "NAME", "reservations")
 
 /* What has no meaning here: warned about. */

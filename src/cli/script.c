@@ -100,7 +100,7 @@ int script_is_one(const char *word, bool chdir, struct mscg_error *error)
 	return chdir ? 0 : refuse_file(word, !memchr(start, '\0', (size_t)n), error);
 }
 
-static int read_all(int fd, const char *name, char **ret, struct mscg_error *error)
+static int read_all(int fd, const char *what, const char *name, char **ret, struct mscg_error *error)
 {
 	_cleanup_buf_ struct buf b = {0};
 	char part[32 * 1024];
@@ -109,31 +109,37 @@ static int read_all(int fd, const char *name, char **ret, struct mscg_error *err
 		ssize_t n = fd_read_all(fd, part, sizeof part);
 
 		if (n < 0)
-			return mscg_error_set(error, (int)n, "cannot read the script %.100s: %s", name, strerror((int)-n));
+			return mscg_error_set(error, (int)n, "cannot read %s %.100s: %s", what, name, strerror((int)-n));
 		if (n == 0)
 			break;
 		buf_add(&b, part, (size_t)n);
 		if (b.size > SCRIPT_MAX)
-			return mscg_error_set(error, -EFBIG, "the script %.100s has more than %d KiB: put data in files of their own", name,
+			return mscg_error_set(error, -EFBIG, "%s %.100s has more than %d KiB: put data in files of their own", what, name,
 			                      SCRIPT_MAX / 1024);
 	}
 	if (b.size && memchr(b.data, '\0', b.size))
-		return mscg_error_set(error, -EINVAL, "the script %.100s has a NUL byte: expected text; to run a program give it as a command", name);
+		return mscg_error_set(error, -EINVAL, "%s %.100s has a NUL byte: expected text; to run a program give it as a command", what, name);
+	buf_adds(&b, "");
 	*ret = buf_steal(&b);
 	return 0;
 }
 
-int script_read(const char *path, char **ret_text, struct mscg_error *error)
+int script_read_text(const char *path, const char *what, char **ret_text, struct mscg_error *error)
 {
 	bool is_stdin = streq(path, "-");
-	const char *name = is_stdin ? "on standard input" : path;
 	_cleanup_close_ int fd = is_stdin ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	_cleanup_free_ char *text = NULL;
-	int r;
 
 	if (!is_stdin && fd < 0)
-		return mscg_error_set(error, -errno == -ENOENT ? -EINVAL : -errno, "cannot open the script %.100s: %s", path, strerror(errno));
-	r = read_all(is_stdin ? STDIN_FILENO : fd, name, &text, error);
+		return mscg_error_set(error, -errno == -ENOENT ? -EINVAL : -errno, "cannot open %s %.100s: %s", what, path, strerror(errno));
+	return read_all(is_stdin ? STDIN_FILENO : fd, what, is_stdin ? "on standard input" : path, ret_text, error);
+}
+
+int script_read(const char *path, char **ret_text, struct mscg_error *error)
+{
+	const char *name = streq(path, "-") ? "on standard input" : path;
+	_cleanup_free_ char *text = NULL;
+	int r = script_read_text(path, "the script", &text, error);
+
 	if (r < 0)
 		return r;
 	if (strncmp(text, "#!", 2) != 0)

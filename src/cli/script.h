@@ -14,6 +14,8 @@
  * this directory and not in $PATH). 1, 0, or -EINVAL with text where it is a file that could be run in neither way;
  * `chdir`: the job runs in another directory, where the word may name something else. */
 int script_is_one(const char *word, bool chdir, struct mscg_error *error);
+/* Reads a file of text, `what` in the texts of errors; "-" is stdin. The caller frees it. */
+int script_read_text(const char *path, const char *what, char **ret_text, struct mscg_error *error);
 /* Reads a script: "-" is stdin. *ret_text is the caller's. Texts of errors name the file. */
 int script_read(const char *path, char **ret_text, struct mscg_error *error);
 /* Reads the options of its directives into the sets. */

@@ -122,6 +122,8 @@ static void print_array(const json_t *job)
 		line("Waiting:", "%s", pending);
 	if (jint(job, "array_throttle", 0))
 		line("At a time:", "%lld", (long long)jint(job, "array_throttle", 0));
+	if (jint(job, "array_max_fails", 0))
+		line("May fail:", "%lld, %lld have", (long long)jint(job, "array_max_fails", 0), (long long)jint(job, "array_fails", 0));
 }
 
 static void print_switches(const json_t *job)
@@ -156,6 +158,11 @@ static void print_ours(const json_t *job)
 	if (jhas(job, "deadline"))
 		line("Deadline:", "%s", text_time(jtime(job, "deadline"), text, sizeof text));
 	line("Time limit:", "%s", limit ? text_elapsed((double)limit, text, sizeof text) : "none");
+	if (jhas(job, "time_limit_asked"))
+		line("Asked for:", "%s, given less to start earlier", text_elapsed((double)jint(job, "time_limit_asked", 0), text, sizeof text));
+	if (jhas(job, "time_min"))
+		line("At least:", "%s", text_elapsed((double)jint(job, "time_min", 0), text, sizeof text));
+	known("Signal:", job, "signal_before_end");
 	known("Directory:", job, "workdir");
 	known("Stdin:", job, "stdin_path");
 	if (streq(jtext(job, "cpu_mode", ""), "quota"))

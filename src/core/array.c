@@ -19,6 +19,7 @@ struct array *array_new(struct entry *record, const struct mscg_spec *spec)
 	a->record = record;
 	if (spec) {
 		a->throttle = spec->array_throttle;
+		a->max_fails = spec->max_fails;
 		set_ranges(a, spec->array, spec->array_n);
 	}
 	return a;
@@ -38,6 +39,8 @@ int array_load(struct array *a, const struct mscg_row *row, struct mscg_error *e
 	a->ended = row->array_ended;
 	a->worst = row->array_worst;
 	a->failed = row->array_failed;
+	a->max_fails = row->array_max_fails;
+	a->fails = row->array_fails;
 	return 0;
 }
 
@@ -152,12 +155,18 @@ void array_consider(struct core *core, struct array *a)
 	gate_consider(core, a->record);
 }
 
+/* So many have failed that the rest is not to run. */
+static bool gave_up(const struct array *a)
+{
+	return a->max_fails && a->fails >= a->max_fails;
+}
+
 /* The whole is over when its last task is. */
 static void end_record(struct core *core, struct array *a)
 {
 	struct ending ending = {.state = MSCG_STATE_COMPLETED, .time_usec = core->now.real_usec};
 
-	if (a->waiting || a->active)
+	if (a->waiting || a->active || a->record->node.bits & ENTRY_ENDED)
 		return;
 	if (a->record->job.reason == MSCG_REASON_DEADLINE) {
 		ending.state = MSCG_STATE_DEADLINE;
@@ -168,7 +177,7 @@ static void end_record(struct core *core, struct array *a)
 		ending.reason = MSCG_REASON_CANCELLED;
 	} else if (a->failed) {
 		ending.state = MSCG_STATE_FAILED;
-		ending.reason = MSCG_REASON_NONZERO_EXIT;
+		ending.reason = gave_up(a) ? MSCG_REASON_MAX_FAILS : MSCG_REASON_NONZERO_EXIT;
 		ending.code = (int32_t)a->worst;
 	}
 	life_end(core, a->record, &ending);
@@ -192,9 +201,12 @@ void array_task_ended(struct core *core, struct entry *task)
 	a->active--;
 	a->ended++;
 	a->failed += task->job.state != MSCG_STATE_COMPLETED;
+	a->fails += task->job.state != MSCG_STATE_COMPLETED && task->job.state != MSCG_STATE_CANCELLED;
 	a->worst = MAX_OF(a->worst, status_of(&task->job));
 	out_touch(core, a->record);
 	array_consider(core, a);
+	if (gave_up(a) && !(a->record->job.flags & MSCG_JOB_CANCELLING) && (a->waiting || a->active))
+		array_cancel(core, a->record, MSCG_REASON_MAX_FAILS);
 	end_record(core, a);
 }
 
@@ -236,21 +248,24 @@ void array_expire(struct core *core, struct entry *record)
 	end_record(core, record->array);
 }
 
-void array_cancel(struct core *core, struct entry *record)
+/* Of those that run, too. */
+void array_cancel(struct core *core, struct entry *record, enum mscg_reason reason)
 {
 	struct array *a = record->array;
+	bool fails = reason == MSCG_REASON_MAX_FAILS;
 	struct mscg_event event;
 	struct entry *task;
 
 	if (!(record->job.flags & MSCG_JOB_CANCELLING)) {
 		event = out_new(core, record, MSCG_EVENT_CANCEL);
+		event.reason = (uint8_t)(fails ? reason : MSCG_REASON_NONE);
+		event.text = fails ? xasprintf("%u tasks have failed, of %u that may", a->fails, a->max_fails) : NULL;
 		out_event(core, record, &event);
 	}
 	if (a->waiting)
 		give_up(core, record, (enum mscg_reason)record->job.reason, "cancelled");
 	IDS_EACH(&a->tasks, key, task)
-		if (!(task->node.bits & ENTRY_ENDED))
-			life_cancel(core, task);
-	if (!(record->node.bits & ENTRY_ENDED))
-		end_record(core, a);
+		if (!(task->node.bits & ENTRY_ENDED) && !(fails && task->job.flags & (MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT)))
+			life_cancel_for(core, task, reason);
+	end_record(core, a);
 }

@@ -5,6 +5,7 @@
  *   easy          what does not make the head later than it could start by the time limits of what runs: it is over by
  *                 then, or uses what the head leaves
  *   conservative  the same for each of the first `backfill_depth` that wait
+ * A job with --time-min is given less time than it asked for where it can pass only so.
  * Where no time can be given, as what the head waits for has no time limits, whatever fits passes it, until it has waited
  * for `starvation_guard_s`: nothing passes it then. */
 #include "src/core/internal.h"
@@ -65,22 +66,32 @@ static bool leaves_head_alone(const struct backfill *b, const struct mscg_job *j
 	return pool_of(job) != pool_of(&b->head->job) && job->mem_bytes + mem_needed(&b->head->job) <= book_mem_free(b->core);
 }
 
-static bool may_pass(const struct backfill *b, const struct mscg_job *job)
+/* Its limit, or as much of it as there is before it would be in the way, --time-min at least. */
+static bool may_pass(const struct backfill *b, const struct mscg_job *job, uint32_t *ret_limit)
 {
+	const struct plan *plan = &b->core->plan;
 	struct plan_need need;
+	int64_t room;
 
+	*ret_limit = job->time_limit_s;
 	if (b->guarded && !leaves_head_alone(b, job))
 		return false;
 	if (!b->planned)
 		return true;
-	need = plan_need(b->core, &b->core->plan, job, false);
-	return plan_fits_now(&b->core->plan, &need);
+	need = plan_need(b->core, plan, job, false);
+	if (plan_fits_now(plan, &need))
+		return true;
+	room = (plan_obstacle(plan, &need) - plan->point[0].at) / USEC_PER_SEC - job->grace_s;
+	if (!job->time_min_s || room < job->time_min_s || room >= job->time_limit_s)
+		return false;
+	*ret_limit = (uint32_t)room;
+	return true;
 }
 
 /* Notes whether it could as soon as what is under way has come back. */
-static bool may_start(struct backfill *b, const struct mscg_job *job)
+static bool may_start(struct backfill *b, const struct mscg_job *job, uint32_t *ret_limit)
 {
-	if (!fits(b->core, job, true) || !may_pass(b, job))
+	if (!fits(b->core, job, true) || !may_pass(b, job, ret_limit))
 		return false;
 	if (fits(b->core, job, false))
 		return true;
@@ -88,16 +99,18 @@ static bool may_start(struct backfill *b, const struct mscg_job *job)
 	return false;
 }
 
-static void start(struct backfill *b, struct entry *e)
+static void start(struct backfill *b, struct entry *e, uint32_t limit_s)
 {
 	struct core *core = b->core;
+	struct mscg_job given = e->job;
 	struct plan_need need;
 
 	if (b->limits) {
-		need = plan_need(core, &core->plan, &e->job, false);
+		given.time_limit_s = limit_s;
+		need = plan_need(core, &core->plan, &given, false);
 		plan_promise(&core->plan, core->now.boot_usec, &need);
 	}
-	life_start(core, e, e->job.cpus_milli);
+	life_start(core, e, e->job.cpus_milli, limit_s);
 }
 
 /* -- promises ----------------------------------------------------------------------------------------------------- */
@@ -123,6 +136,7 @@ static struct mscg_job promise_all(struct backfill *b)
 	uint32_t n = MAX_OF(core->policy.backfill_depth, 1u);
 	_cleanup_free_ struct entry **first = xcalloc(n, sizeof *first);
 	struct mscg_job next;
+	uint32_t limit;
 
 	n = queue_front(core, first, n); /* the head is one of them, if it is one that waits to start */
 	next = behind(&first[n - 1]->job);
@@ -132,8 +146,8 @@ static struct mscg_job promise_all(struct backfill *b)
 		/* An array may have no more tasks at a time, or its user no more jobs. */
 		if (!first[i]->shape || !first[i]->shape->listed)
 			continue;
-		if (may_start(b, &first[i]->job))
-			start(b, first[i]);
+		if (may_start(b, &first[i]->job, &limit))
+			start(b, first[i], limit);
 		else
 			promise(b, &first[i]->job, false);
 	}
@@ -148,11 +162,12 @@ static void pass(struct backfill *b, struct mscg_job from)
 {
 	uint32_t looks = b->planned || b->guarded ? b->core->policy.backfill_depth : UINT32_MAX;
 	struct shape *s;
+	uint32_t limit;
 
 	while (looks && (s = queue_next(b->core, &from, !b->core->wanted))) {
 		from = s->head->job;
-		if (may_start(b, &s->head->job)) {
-			start(b, s->head);
+		if (may_start(b, &s->head->job, &limit)) {
+			start(b, s->head, limit);
 		} else {
 			looks--;
 			from = behind(&from);
@@ -200,7 +215,7 @@ void backfill(struct core *core)
 	if (core->drained)
 		return;
 	while (!e && (s = queue_first(core)) && (cpus = size_for_first(core, &s->head->job)) > 0)
-		life_start(core, s->head, cpus);
+		life_start(core, s->head, cpus, s->head->job.time_limit_s);
 	if (!queue_next(core, &everybody, true))
 		return;
 	if (e) {

@@ -46,7 +46,7 @@ struct shape {
 	struct entry *head; /* first of jobs */
 	uint64_t mem;
 	uint32_t cpus, min; /* thousandths */
-	uint32_t limit_s, grace_s;
+	uint32_t limit_s, grace_s, time_min_s;
 	bool     quota, elastic, feasible, listed;
 	struct user  *user; /* whose, where users have limits; NULL: anybody's */
 	struct shape *user_next, **user_link; /* all of this user */
@@ -144,7 +144,7 @@ struct array {
 	struct ids  tasks; /* that were split off and have not ended */
 	struct mscg_range *range; uint32_t first, n, cap; /* that wait; range[first..n) */
 	uint64_t waiting, active;
-	uint32_t throttle, ended, worst, failed;
+	uint32_t throttle, ended, worst, failed, max_fails, fails;
 	uint64_t excess; /* more than the throttle may run: it was higher when these were started */
 };
 
@@ -406,10 +406,12 @@ void update_job(struct core *core, const struct core_input *input);
 
 /* life.c */
 void life_submit(struct core *core, const struct core_input *input);
-void life_start(struct core *core, struct entry *e, uint32_t cpus);
+void life_start(struct core *core, struct entry *e, uint32_t cpus, uint32_t limit_s); /* limit_s: at most its own; 0: none */
 void life_find_cpus(struct core *core, struct entry *e, uint32_t cpus, struct mscg_cpuset *set); /* takes them */
 void life_await(const struct entry *e, struct mscg_action *action); /* the shrinks that it waits for */
 void life_cancel(struct core *core, struct entry *e);
+void life_cancel_for(struct core *core, struct entry *e, enum mscg_reason reason); /* not of the record of an array */
+void life_send_warning(struct core *core, const struct entry *e); /* the signal before its end */
 void life_kill(struct core *core, struct entry *e);
 void life_ask_to_end(struct core *core, struct entry *e); /* SIGTERM; the deadline is the caller's to set */
 void life_deadline(struct core *core, struct entry *e);
@@ -443,7 +445,7 @@ void          array_expire(struct core *core, struct entry *record); /* what wai
 void          array_consider(struct core *core, struct array *array); /* into or out of the index */
 void          array_task_ended(struct core *core, struct entry *task);
 bool          array_cancel_index(struct core *core, struct entry *record, uint32_t index); /* false: it does not wait */
-void          array_cancel(struct core *core, struct entry *record);
+void          array_cancel(struct core *core, struct entry *record, enum mscg_reason reason);
 /* change.c: machine and policy */
 void change_set_machine(struct core *core, const struct core_machine *machine);
 void change_machine(struct core *core, const struct core_machine *machine);

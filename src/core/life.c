@@ -27,21 +27,26 @@ void core_job_init(const struct core *core, const struct mscg_spec *spec, struct
 		.grace_s = spec->grace_s,
 		.begin_usec = spec->begin_usec,
 		.deadline_usec = spec->deadline_usec,
+		.time_min_s = spec->time_min_s,
 		.max_retries = spec->attached ? 0 : spec->max_retries,
 	};
-	unsigned flags = 0;
+	struct mscg_warn warn;
 
+	if (spec->signal && mscg_warn_parse(spec->signal, &warn, NULL) == 0) {
+		job.warn_signal = (uint32_t)warn.signal;
+		job.warn_s = (uint16_t)warn.before_s;
+		job.flags |= warn.main_only ? MSCG_JOB_WARN_MAIN : 0;
+	}
 	if (!job.min_cpus_milli)
 		job.min_cpus_milli = job.cpus_milli;
 	if (!job.max_cpus_milli)
 		job.max_cpus_milli = (uint32_t)MAX_OF(all, job.cpus_milli);
-	flags |= spec->elastic ? MSCG_JOB_ELASTIC : 0;
-	flags |= spec->cpu_mode == MSCG_CPUS_QUOTA ? MSCG_JOB_QUOTA : 0;
-	flags |= spec->hold ? MSCG_JOB_HELD_USER : 0;
-	flags |= spec->requeue && !spec->attached ? MSCG_JOB_REQUEUE : 0;
-	flags |= spec->attached ? MSCG_JOB_ATTACHED : 0;
-	flags |= spec->array ? MSCG_JOB_ARRAY : 0;
-	job.flags = (uint16_t)flags;
+	job.flags |= spec->elastic ? MSCG_JOB_ELASTIC : 0;
+	job.flags |= spec->cpu_mode == MSCG_CPUS_QUOTA ? MSCG_JOB_QUOTA : 0;
+	job.flags |= spec->hold ? MSCG_JOB_HELD_USER : 0;
+	job.flags |= spec->requeue && !spec->attached ? MSCG_JOB_REQUEUE : 0;
+	job.flags |= spec->attached ? MSCG_JOB_ATTACHED : 0;
+	job.flags |= spec->array ? MSCG_JOB_ARRAY : 0;
 	*ret = job;
 }
 
@@ -49,7 +54,7 @@ void core_job_split(const struct mscg_job *record, uint32_t task, struct mscg_jo
 {
 	*ret = *record;
 	ret->id.task = task;
-	ret->flags &= (uint16_t)~(MSCG_JOB_ARRAY | MSCG_JOB_CANCELLING);
+	ret->flags &= ~(uint32_t)(MSCG_JOB_ARRAY | MSCG_JOB_CANCELLING);
 	ret->run = NULL;
 }
 
@@ -165,7 +170,14 @@ void life_await(const struct entry *e, struct mscg_action *action)
 		action->after[i] = l->after[i].seq;
 }
 
-void life_start(struct core *core, struct entry *e, uint32_t cpus)
+static char *limit_text(uint32_t given_s, uint32_t asked_s)
+{
+	char a[32], b[32];
+
+	return xasprintf("for %s of %s, so that it starts now", format_elapsed(given_s, a, sizeof a), format_elapsed(asked_s, b, sizeof b));
+}
+
+void life_start(struct core *core, struct entry *e, uint32_t cpus, uint32_t limit_s)
 {
 	struct mscg_action *action;
 	struct mscg_event event;
@@ -190,11 +202,16 @@ void life_start(struct core *core, struct entry *e, uint32_t cpus)
 	event.cpus_milli = cpus;
 	event.mem_bytes = e->job.mem_bytes;
 	event.cpus = out_set(&set);
+	if (limit_s < e->job.time_limit_s) {
+		event.value = limit_s;
+		event.text = limit_text(limit_s, e->job.time_limit_s);
+	}
 	out_event(core, e, &event);
 	e->job.run->held_since_usec = core->now.boot_usec;
 	book_dress(core, e);
 	action = out_action(core, e, MSCG_ACTION_START);
 	action->restarts = e->job.restarts;
+	action->time_limit_s = e->job.time_limit_s;
 	action->grant = mscg_grant_copy(e->job.run->grant);
 	life_await(e, action);
 }
@@ -232,17 +249,13 @@ static void terminate(struct core *core, struct entry *e)
 	timer_set(core, &e->live->deadline, core->now.boot_usec + e->job.grace_s * USEC_PER_SEC);
 }
 
-void life_cancel(struct core *core, struct entry *e)
+void life_cancel_for(struct core *core, struct entry *e, enum mscg_reason reason)
 {
 	struct mscg_event event;
 	bool again = e->job.flags & JOB_ENDING, completing = e->job.state == MSCG_STATE_COMPLETING;
 
-	if (is_record(e)) {
-		array_cancel(core, e);
-		return;
-	}
 	if (e->job.state == MSCG_STATE_PENDING) {
-		life_end(core, e, &(struct ending){MSCG_STATE_CANCELLED, MSCG_REASON_CANCELLED, 0, 0, core->now.real_usec, NULL});
+		life_end(core, e, &(struct ending){MSCG_STATE_CANCELLED, reason, 0, 0, core->now.real_usec, NULL});
 		return;
 	}
 	/* It ends by itself, and how is known already; but it may be for another attempt. */
@@ -251,12 +264,49 @@ void life_cancel(struct core *core, struct entry *e)
 		return;
 	if (!(e->job.flags & MSCG_JOB_CANCELLING)) {
 		event = out_new(core, e, MSCG_EVENT_CANCEL);
+		event.reason = (uint8_t)(reason == MSCG_REASON_CANCELLED ? MSCG_REASON_NONE : reason);
 		out_event(core, e, &event);
 	}
 	if (again)
 		life_kill(core, e);
 	else if (!completing)
 		terminate(core, e);
+}
+
+void life_cancel(struct core *core, struct entry *e)
+{
+	if (is_record(e))
+		array_cancel(core, e, MSCG_REASON_CANCELLED);
+	else
+		life_cancel_for(core, e, MSCG_REASON_CANCELLED);
+}
+
+/* -- the time that it has ----------------------------------------------------------------------------------------- */
+
+/* By the boot clock, when its time limit is less than `before_s` away; USEC_NEVER: it has none that counts now. */
+static int64_t limit_in(const struct entry *e, uint32_t before_s)
+{
+	if (!e->job.time_limit_s || e->job.state == MSCG_STATE_SUSPENDED)
+		return USEC_NEVER;
+	return e->live->started_boot + ((int64_t)e->job.time_limit_s - before_s) * USEC_PER_SEC;
+}
+
+/* The same of the deadline, by the wall clock. */
+static int64_t deadline_in(const struct entry *e, uint32_t before_s)
+{
+	return e->job.deadline_usec ? e->job.deadline_usec - before_s * USEC_PER_SEC : USEC_NEVER;
+}
+
+static bool will_warn(const struct entry *e)
+{
+	return e->job.warn_signal && !(e->job.flags & MSCG_JOB_WARNED);
+}
+
+static int64_t next_look(const struct core *core, const struct entry *e, uint32_t before_s)
+{
+	int64_t deadline = deadline_in(e, before_s);
+
+	return MIN_OF(limit_in(e, before_s), deadline == USEC_NEVER ? USEC_NEVER : gate_boot_of(core, deadline));
 }
 
 void life_set_deadline(struct core *core, struct entry *e)
@@ -268,28 +318,44 @@ void life_set_deadline(struct core *core, struct entry *e)
 		at = USEC_NEVER;
 	else if (e->job.flags & JOB_ENDING)
 		at = core->now.boot_usec + e->job.grace_s * USEC_PER_SEC;
-	else if (e->job.flags & MSCG_JOB_STARTED && !l->restored) {
-		if (e->job.time_limit_s && e->job.state != MSCG_STATE_SUSPENDED)
-			at = l->started_boot + e->job.time_limit_s * USEC_PER_SEC;
-		if (e->job.deadline_usec)
-			at = MIN_OF(at, gate_boot_of(core, e->job.deadline_usec));
-	}
+	else if (e->job.flags & MSCG_JOB_STARTED && !l->restored)
+		at = next_look(core, e, will_warn(e) ? e->job.warn_s : 0);
 	timer_set(core, &l->deadline, at);
 }
 
-/* Which of its limits is reached; NONE: it was only time to look. */
-static enum mscg_reason limit_reached(const struct core *core, const struct entry *e)
+/* Which of its limits is less than `before_s` away; NONE: it was only time to look. */
+static enum mscg_reason limit_reached(const struct core *core, const struct entry *e, uint32_t before_s)
 {
-	if (e->job.time_limit_s && e->job.state != MSCG_STATE_SUSPENDED &&
-	    e->live->started_boot + e->job.time_limit_s * USEC_PER_SEC <= core->now.boot_usec)
+	if (limit_in(e, before_s) <= core->now.boot_usec)
 		return MSCG_REASON_TIME_LIMIT;
-	if (e->job.deadline_usec && e->job.deadline_usec <= core->now.real_usec)
+	if (deadline_in(e, before_s) <= core->now.real_usec)
 		return MSCG_REASON_DEADLINE;
 	return MSCG_REASON_NONE;
 }
 
+void life_send_warning(struct core *core, const struct entry *e)
+{
+	struct mscg_action *a = out_action(core, e, MSCG_ACTION_SIGNAL);
+
+	a->signal = (int)e->job.warn_signal;
+	a->warn = !(e->job.flags & MSCG_JOB_WARN_MAIN);
+	a->main_only = !a->warn;
+}
+
+static void warn(struct core *core, struct entry *e)
+{
+	struct mscg_event event = out_new(core, e, MSCG_EVENT_WARNED);
+
+	event.value = e->job.warn_signal;
+	event.text = xasprintf("%s, %u s before its end", signal_name((int)e->job.warn_signal), e->job.warn_s);
+	out_event(core, e, &event);
+	life_send_warning(core, e);
+}
+
 void life_deadline(struct core *core, struct entry *e)
 {
+	enum mscg_reason reason;
+
 	timer_set(core, &e->live->deadline, USEC_NEVER);
 	if (e->job.state == MSCG_STATE_PENDING) {
 		gate_consider(core, e);
@@ -297,14 +363,16 @@ void life_deadline(struct core *core, struct entry *e)
 		life_kill(core, e);
 	} else if (e->job.state != MSCG_STATE_RUNNING && e->job.state != MSCG_STATE_SUSPENDED) {
 		return;
-	} else if (limit_reached(core, e) == MSCG_REASON_NONE) {
-		life_set_deadline(core, e);
-	} else {
+	} else if ((reason = limit_reached(core, e, 0)) != MSCG_REASON_NONE) {
 		struct mscg_event event = out_new(core, e, MSCG_EVENT_TIMELIMIT);
 
-		event.reason = limit_reached(core, e);
+		event.reason = reason;
 		out_event(core, e, &event);
 		terminate(core, e);
+	} else {
+		if (will_warn(e) && limit_reached(core, e, e->job.warn_s) != MSCG_REASON_NONE)
+			warn(core, e);
+		life_set_deadline(core, e);
 	}
 }
 

@@ -43,6 +43,8 @@
 	X(SUSPENDED,  RESIZING,        SUSPENDED)  \
 	X(SUSPENDED,  RESUME,          SUSPENDED)  \
 	X(SUSPENDED,  RESUMED,         RUNNING)    \
+	X(RUNNING,    WARNED,          RUNNING)    \
+	X(SUSPENDED,  WARNED,          SUSPENDED)  \
 	X(COMPLETING, ENDED,           FINAL)      \
 	X(COMPLETING, CANCEL,          COMPLETING) \
 	X(COMPLETING, KILL,            COMPLETING) \
@@ -123,11 +125,19 @@ static void release(struct mscg_job *job)
 
 #define SUSPEND_FLAGS (MSCG_JOB_RESUMING | MSCG_JOB_SUSPENDED_ADMIN)
 #define ATTEMPT_FLAGS (MSCG_JOB_STARTED | MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT | MSCG_JOB_KILLED | MSCG_JOB_BY_HAND | \
-                       MSCG_JOB_REQUEUING | SUSPEND_FLAGS)
+                       MSCG_JOB_REQUEUING | MSCG_JOB_WARNED | SUSPEND_FLAGS)
 
-static uint16_t without(uint16_t flags, unsigned bits)
+static uint32_t without(uint32_t flags, uint32_t bits)
 {
-	return (uint16_t)(flags & ~bits);
+	return flags & ~bits;
+}
+
+/* The limit as it was asked for. */
+static void restore_limit(struct mscg_job *job)
+{
+	if (job->time_max_s)
+		job->time_limit_s = job->time_max_s;
+	job->time_max_s = 0;
 }
 
 static void submitted(struct mscg_job *job, const struct mscg_event *event)
@@ -170,6 +180,10 @@ static int granted(struct mscg_job *job, const struct mscg_event *event, struct 
 	job->mem_bytes = event->mem_bytes;
 	job->start_usec = job->suspended_usec = 0;
 	job->exit_code = job->exit_signal = 0;
+	if (event->value) {
+		job->time_max_s = job->time_limit_s;
+		job->time_limit_s = (uint32_t)event->value;
+	}
 	return 0;
 }
 
@@ -221,6 +235,7 @@ static void back_to_queue(struct mscg_job *job, const struct mscg_event *event)
 	job->reason = event->reason;
 	job->start_usec = job->end_usec = job->suspended_usec = 0;
 	job->exit_code = job->exit_signal = 0;
+	restore_limit(job);
 }
 
 static void requeued(struct mscg_job *job, const struct mscg_event *event)
@@ -246,12 +261,15 @@ static void set_field(struct mscg_job *job, const struct mscg_event *event)
 		break;
 	case MSCG_FIELD_TIME_LIMIT:
 		job->time_limit_s = (uint32_t)event->value;
+		job->time_max_s = 0;
+		job->flags = without(job->flags, MSCG_JOB_WARNED);
 		break;
 	case MSCG_FIELD_BEGIN:
 		job->begin_usec = event->value;
 		break;
 	case MSCG_FIELD_DEADLINE:
 		job->deadline_usec = event->value;
+		job->flags = without(job->flags, MSCG_JOB_WARNED);
 		break;
 	case MSCG_FIELD_ARRAY_THROTTLE: /* stands in the row of the array */
 	case MSCG_FIELD_NONE:
@@ -336,6 +354,8 @@ static int payload(struct mscg_job *job, const struct mscg_event *event, struct 
 		return 0;
 	case MSCG_EVENT_CANCEL:
 		job->flags |= MSCG_JOB_CANCELLING;
+		if (event->reason == MSCG_REASON_MAX_FAILS)
+			job->reason = event->reason;
 		return 0;
 	case MSCG_EVENT_TIMELIMIT:
 		job->flags |= MSCG_JOB_TIMED_OUT;
@@ -370,6 +390,9 @@ static int payload(struct mscg_job *job, const struct mscg_event *event, struct 
 		return 0;
 	case MSCG_EVENT_RESUMED:
 		resumed(job, event);
+		return 0;
+	case MSCG_EVENT_WARNED:
+		job->flags |= MSCG_JOB_WARNED;
 		return 0;
 	case MSCG_EVENT_COUNT:
 		break;

@@ -134,6 +134,8 @@ void out_fill_row(const struct entry *e, struct mscg_row *ret)
 		ret->array_ended = a->ended;
 		ret->array_worst = a->worst;
 		ret->array_failed = a->failed;
+		ret->array_max_fails = a->max_fails;
+		ret->array_fails = a->fails;
 	}
 }
 

@@ -104,7 +104,7 @@ static struct user *limited_user(struct core *core, const struct mscg_job *job)
 
 static bool has_shape(const struct shape *s, const struct user *user, const struct mscg_job *job)
 {
-	return s->user == user && s->limit_s == job->time_limit_s && s->grace_s == job->grace_s && s->cpus == job->cpus_milli && s->min == job->min_cpus_milli && s->mem == job->mem_bytes &&
+	return s->user == user && s->limit_s == job->time_limit_s && s->time_min_s == job->time_min_s && s->grace_s == job->grace_s && s->cpus == job->cpus_milli && s->min == job->min_cpus_milli && s->mem == job->mem_bytes &&
 	       s->quota == !!(job->flags & MSCG_JOB_QUOTA) && s->elastic == !!(job->flags & MSCG_JOB_ELASTIC);
 }
 
@@ -169,6 +169,7 @@ static struct shape *shape_for(struct core *core, const struct mscg_job *job)
 	s->min = job->min_cpus_milli;
 	s->mem = job->mem_bytes;
 	s->limit_s = job->time_limit_s;
+	s->time_min_s = job->time_min_s;
 	s->grace_s = job->grace_s;
 	s->quota = job->flags & MSCG_JOB_QUOTA;
 	s->elastic = job->flags & MSCG_JOB_ELASTIC;

@@ -18,7 +18,9 @@ static void adopted(struct core *core, struct entry *e)
 		out_action(core, e, MSCG_ACTION_KILL);
 	else if (e->job.flags & JOB_ENDING)
 		life_ask_to_end(core, e);
-	else if (e->live->unsure)
+	else if (e->job.flags & MSCG_JOB_WARNED)
+		life_send_warning(core, e);
+	if (!(e->job.flags & (MSCG_JOB_KILLED | JOB_ENDING)) && e->live->unsure)
 		resize_settle(core, e);
 }
 
@@ -61,6 +63,12 @@ static void started(struct core *core, struct entry *e, const struct mscg_report
 	suspend_go_on(core, e);
 }
 
+/* By whom, or as its array does not go on. */
+static enum mscg_reason cancel_reason(const struct mscg_job *job)
+{
+	return job->reason == MSCG_REASON_MAX_FAILS ? MSCG_REASON_MAX_FAILS : MSCG_REASON_CANCELLED;
+}
+
 static void start_deferred(struct core *core, struct entry *e, const struct mscg_report *r)
 {
 	struct live *l = e->live;
@@ -69,7 +77,7 @@ static void start_deferred(struct core *core, struct entry *e, const struct mscg
 	if (e->job.state != MSCG_STATE_RUNNING || e->job.flags & MSCG_JOB_STARTED)
 		return;
 	if (e->job.flags & MSCG_JOB_CANCELLING) {
-		life_end(core, e, &(struct ending){MSCG_STATE_CANCELLED, MSCG_REASON_CANCELLED, 0, 0, time_of(core, r), NULL});
+		life_end(core, e, &(struct ending){MSCG_STATE_CANCELLED, cancel_reason(&e->job), 0, 0, time_of(core, r), NULL});
 		return;
 	}
 	if (e->job.flags & MSCG_JOB_REQUEUING) {
@@ -98,7 +106,7 @@ static void start_failed(struct core *core, struct entry *e, const struct mscg_r
 
 	if (e->job.flags & MSCG_JOB_CANCELLING) {
 		ending.state = MSCG_STATE_CANCELLED;
-		ending.reason = MSCG_REASON_CANCELLED;
+		ending.reason = cancel_reason(&e->job);
 	} else if (r->reason) {
 		ending.reason = r->reason;
 	}
@@ -137,7 +145,7 @@ static void verdict(const struct mscg_job *job, const struct mscg_report *r, str
 		ret->reason = MSCG_REASON_OUT_OF_MEMORY;
 	} else if (job->flags & MSCG_JOB_CANCELLING) {
 		ret->state = MSCG_STATE_CANCELLED;
-		ret->reason = MSCG_REASON_CANCELLED;
+		ret->reason = cancel_reason(job);
 	} else if (r->reason == MSCG_REASON_SUPERVISOR_DIED || r->reason == MSCG_REASON_LAUNCH_FAILED) {
 		ret->state = MSCG_STATE_FAILED;
 		ret->reason = r->reason;

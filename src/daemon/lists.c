@@ -68,7 +68,7 @@ int list_read_one(struct store *store, struct mscg_id id, struct store_record *r
 		return -ENOENT;
 	}
 	ret->row.job.id = id;
-	ret->row.job.flags &= (uint16_t)~MSCG_JOB_ARRAY;
+	ret->row.job.flags &= ~(uint32_t)MSCG_JOB_ARRAY;
 	free(steal(&ret->row.pending));
 	return 0;
 }

@@ -72,9 +72,9 @@ static const char *value_of(enum variable v, const struct task *t, const struct 
 	case VAR_SUBMIT_DIR: return env_get(spec->env, "MSCG_SUBMIT_DIR") ? NULL : spec->workdir; /* with --chdir it is another */
 	case VAR_RESTART_COUNT: snprintf(text, size, "%u", t->restarts); return text;
 	case VAR_JOB_END_TIME:
-		if (!spec->time_limit_s)
+		if (!t->time_limit_s)
 			return NULL;
-		snprintf(text, size, "%lld", (long long)(time(NULL) + spec->time_limit_s));
+		snprintf(text, size, "%lld", (long long)(time(NULL) + t->time_limit_s));
 		return text;
 	case VAR_JOB_ACCOUNT: return spec->account;
 	case VAR_JOB_PARTITION: return spec->partition;
@@ -149,6 +149,11 @@ static void set_all(struct setting *s, const struct local *l, const struct task 
 		set(s, "MSCG_", variables[v].name, value);
 		if (spec->slurm_env)
 			set(s, "SLURM_", variables[v].name, value);
+	}
+	if (task && spec->lines) {
+		_cleanup_free_ char *line = mscg_spec_line(spec, t->id.task);
+
+		set(s, "MSCG_", "LINE", line ? line : "");
 	}
 	if (t->elastic)
 		set_elastic(s, l, t);

@@ -412,7 +412,7 @@ void finish_kill(struct engine *e, const struct mscg_action *a)
 
 /* To every process of the job, as a terminal would: a shell that dies alone takes its children's grace with it. Each is
  * held by a pidfd before it is looked at again, so that no stranger is hit. */
-static void signal_all(struct local *l, struct task *t, int sig)
+void finish_signal_all(struct local *l, struct task *t, int sig)
 {
 	_cleanup_free_ pid_t *pids = NULL, *again = NULL;
 	size_t n = 0, m = 0;
@@ -447,8 +447,10 @@ void finish_signal(struct engine *e, const struct mscg_action *a)
 	if (!t || t->attempt != a->attempt || (t->phase != TASK_RUNNING && t->phase != TASK_EMPTYING))
 		return;
 	t->has_grace |= a->grace;
-	if (a->signal < 64 && to_all & UINT64_C(1) << a->signal)
-		signal_all(l, t, a->signal);
+	if (a->warn)
+		resize_warn(l, t, a->signal);
+	else if (!a->main_only && a->signal < 64 && to_all & UINT64_C(1) << a->signal)
+		finish_signal_all(l, t, a->signal);
 	else if (t->has_slot)
 		runner_signal(l->runner, t->slot, a->signal);
 }

@@ -22,7 +22,7 @@ enum phase { TASK_WAITING, TASK_LAUNCHED, TASK_RUNNING, TASK_EMPTYING, TASK_ENDE
 
 struct task {
 	struct mscg_id id;
-	uint32_t attempt, restarts;
+	uint32_t attempt, restarts, time_limit_s;
 	enum phase phase;
 	char     name[40]; /* of the cgroup: "job_12", "job_12_3" */
 	struct mscg_cgroup cgroup;
@@ -179,7 +179,13 @@ void check_all(struct engine *e, void (*differs)(void *ctx, const char *where, s
 /* resize.c: kernel writes that may take long, in threads of their own */
 /* A resize is done or failed: what goes on with its CPUs does so now, or is given up. */
 void resize_awaited(struct local *l, uint64_t seq, bool taken);
+void finish_signal_all(struct local *l, struct task *t, int sig);
+/* words.c: the command of a task that has a line, with the line for each {}; for a shell quoted as need be. NULL: as it is. The
+ * caller frees. */
+char **line_words(const struct mscg_spec *spec, uint32_t task);
 void resize_start(struct engine *e, const struct mscg_action *action);
+/* A signal to those processes of the job that have a handler for it; to all of it where nobody has. In a thread. */
+void resize_warn(struct local *l, struct task *t, int sig);
 void resize_dispatch(struct local *l);
 void resizer_close(struct local *l);
 

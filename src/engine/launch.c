@@ -86,7 +86,9 @@ static uint64_t log_max(const struct local *l, const struct mscg_spec *spec)
 static int hand_over(struct local *l, struct task *t, const struct mscg_spec *spec, struct mscg_error *error)
 {
 	const char *node = t->grant->share[0].node;
-	char *shell[] = { (char *)"/bin/sh", (char *)"-c", spec->argv[0], NULL };
+	_cleanup_strv_ char **words = line_words(spec, t->id.task);
+	char **argv = words ? words : spec->argv;
+	char *shell[] = { (char *)"/bin/sh", (char *)"-c", argv[0], NULL };
 	_cleanup_(environment_free) struct environment env;
 	_cleanup_free_ char *in = jobfile_input(spec, t->id, node);
 	_cleanup_free_ char *out = jobfile_output(spec, t->id, node, 1);
@@ -96,8 +98,8 @@ static int hand_over(struct local *l, struct task *t, const struct mscg_spec *sp
 	_cleanup_free_ char *control = t->elastic ? control_path(l, t->id) : NULL;
 	struct runner_launch launch = {
 		.id = t->id, .attempt = t->attempt, .cgroup_fd = t->cgroup.fd, .cgroup_id = t->cgroup.id,
-		.exec_path = spec->shell ? "/bin/sh" : spec->argv[0],
-		.argv = spec->shell && !spec->script ? shell : spec->argv,
+		.exec_path = spec->shell ? "/bin/sh" : argv[0],
+		.argv = spec->shell && !spec->script ? shell : argv,
 		.workdir = spec->workdir ? spec->workdir : spec->home,
 		.stdin_path = in, .stdout_path = out, .stderr_path = err,
 		.make_dir = spec->attached && !link ? NULL : dir, .link_optional = true, .link_path = link, .link_target = control,
@@ -166,6 +168,7 @@ void launch_start(struct engine *e, const struct mscg_action *a, const struct ms
 		task_free(l, t);
 	t            = task_new(l, a->id, a->attempt);
 	t->restarts  = a->restarts;
+	t->time_limit_s = a->time_limit_s;
 	t->grant     = mscg_grant_copy(a->grant);
 	t->elastic   = spec->elastic;
 	t->min_milli = spec->min_cpus_milli;

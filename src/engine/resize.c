@@ -8,6 +8,7 @@
 #include <syslog.h>
 
 #include "internal.h"
+#include "src/base/parse.h"
 
 /* How long a job may stand still for its notification, and how often that is tried where it does not come to stand. */
 static const int64_t notify_usec = 10 * USEC_PER_MSEC;
@@ -25,11 +26,12 @@ struct order {
 	struct mscg_cgroup cgroup; /* a descriptor of its own */
 	struct mscg_grant *before, *target;
 	uint32_t controllers;
-	bool     memory, elastic, freeze, thaw;
+	bool     memory, elastic, freeze, thaw, warns;
 	uint64_t *after; uint32_t after_n; /* resizes to be taken first */
 	uint32_t min_milli, max_milli;
 	int      jobs_dir_fd;
 	int      notify_only; /* tries that are left; 0: a whole resize */
+	int      signal; /* of the notification: SIGUSR1, or the one before the end of the job */
 	/* result */
 	int      result;
 	int      notify_result;
@@ -91,7 +93,7 @@ static int set_memory(const struct order *o, uint64_t bytes, struct mscg_error *
 
 static void notify(struct order *o)
 {
-	o->notify_result = mscg_cgroup_notify(&o->cgroup, SIGUSR1, clock_boot_usec() + notify_usec, &o->notified, NULL);
+	o->notify_result = mscg_cgroup_notify(&o->cgroup, o->signal, clock_boot_usec() + notify_usec, &o->notified, NULL);
 }
 
 /* What sits in the kernel and does not come to stand goes on: half of a job frozen is no use to anybody. */
@@ -333,7 +335,7 @@ void resize_start(struct engine *e, const struct mscg_action *a)
 		.lane = lane, .id = a->id, .attempt = a->attempt, .seq = a->resize_seq, .cgroup = cgroup,
 		.before = mscg_grant_copy(t->grant), .target = mscg_grant_copy(a->grant), .controllers = l->controllers,
 		.memory = a->memory, .elastic = t->elastic, .min_milli = t->min_milli, .max_milli = t->max_milli,
-		.jobs_dir_fd = l->jobs_dir_fd, .freeze = a->freeze, .thaw = a->thaw, .after_n = a->after_n,
+		.signal = SIGUSR1, .jobs_dir_fd = l->jobs_dir_fd, .freeze = a->freeze, .thaw = a->thaw, .after_n = a->after_n,
 	};
 	o->after = xcalloc(a->after_n + 1, sizeof *o->after);
 	for (uint32_t i = 0; i < a->after_n; i++)
@@ -347,6 +349,31 @@ void resize_start(struct engine *e, const struct mscg_action *a)
 	}
 }
 
+void resize_warn(struct local *l, struct task *t, int sig)
+{
+	struct resizer *z = resizer_of(l);
+	struct mscg_cgroup cgroup;
+	struct mscg_error error;
+
+	if (start_lane(z, LANE_CPU) < 0 || mscg_cgroup_dup(&t->cgroup, &cgroup, &error) < 0) {
+		finish_signal_all(l, t, sig);
+		return;
+	}
+	struct order *o = xcalloc(1, sizeof *o);
+	*o = (struct order){ .lane = LANE_CPU, .id = t->id, .attempt = t->attempt, .cgroup = cgroup, .notify_only = NOTIFY_TRIES,
+	                     .signal = sig, .warns = true };
+	submit(z, t, o);
+}
+
+/* Nobody has a handler for it: whatever it does to those without, it was asked for. */
+static void warned(struct local *l, const struct order *o)
+{
+	struct task *t = task_of(l, o);
+
+	if (o->notify_result == 0 && !o->notified.signalled && !o->notified.blocking && t && t->phase == TASK_RUNNING)
+		finish_signal_all(l, t, o->signal);
+}
+
 /* It would not stand still in time: nobody was told. Others go first, then it is tried again. */
 static bool notify_again(struct local *l, struct order *o)
 {
@@ -355,7 +382,8 @@ static bool notify_again(struct local *l, struct order *o)
 	if (o->notify_result != -ETIMEDOUT || !t || t->phase != TASK_RUNNING || t->frozen)
 		return false;
 	if (o->notify_only == 1) {
-		local_log(l, LOG_WARNING, "job=%s could not be told of its resize by SIGUSR1: it does not come to stand", t->name + 4);
+		local_log(l, LOG_WARNING, "job=%s could not be told of its %s by %s: it does not come to stand", t->name + 4,
+		          o->warns ? "end" : "resize", signal_name(o->signal));
 		return false;
 	}
 	o->notify_only   = o->notify_only ? o->notify_only - 1 : NOTIFY_TRIES;
@@ -404,7 +432,9 @@ void resize_dispatch(struct local *l)
 		struct task *t = task_of(l, o);
 		if (t)
 			t->orders--;
-		if (!o->notify_only)
+		if (o->warns)
+			warned(l, o);
+		else if (!o->notify_only)
 			finished(l, o);
 		if (!notify_again(l, o))
 			order_free(o);

@@ -149,7 +149,10 @@ static void carry_out(struct sim *s, const struct mscg_action *a)
 		}
 		report(s, MSCG_REPORT_RESIZED, a->id, a->attempt)->resize_seq = a->resize_seq;
 		break;
-	case MSCG_ACTION_SIGNAL: /* the time limit */
+	case MSCG_ACTION_SIGNAL: /* the time limit, or before it */
+		if (a->warn || a->main_only)
+			break;
+		/* fallthrough */
 	case MSCG_ACTION_KILL:
 		end(s, job, a->signal ? a->signal : 9);
 		break;

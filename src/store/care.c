@@ -246,18 +246,18 @@ static int yes(struct store *store, sqlite3_stmt *borrowed, int64_t *ret, struct
 
 static int delete_spec(struct store *store, uint32_t job, struct mscg_error *error)
 {
-	int64_t text[2] = {0};
+	int64_t text[3] = {0};
 	int rc, r = 0;
 	{
 		_cleanup_reset_ sqlite3_stmt *st = store->st[ST_SPEC_DELETE];
 		sqlite3_bind_int64(st, 1, job);
 		while ((rc = sqlite3_step(st)) == SQLITE_ROW)
-			for (int i = 0; i < 2; i++)
+			for (int i = 0; i < (int)ARRAY_SIZE(text); i++)
 				text[i] = sqlite3_column_int64(st, i);
 		if (rc != SQLITE_DONE)
 			return sql_error(store, rc, error, "cannot delete a job");
 	}
-	for (int i = 0; i < 2 && r == 0; i++)
+	for (int i = 0; i < (int)ARRAY_SIZE(text) && r == 0; i++)
 		if (text[i])
 			r = text_drop(store, text[i], error);
 	return r;

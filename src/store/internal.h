@@ -56,7 +56,7 @@
 	X(JOB_DELETE,   "DELETE FROM job WHERE key = ?1") \
 	X(JOB_OTHERS,   "SELECT EXISTS (SELECT 1 FROM job WHERE key BETWEEN ?1 AND ?2)") \
 	X(JOB_RECORD,   "SELECT outcome FROM job WHERE key = ?1") \
-	X(SPEC_DELETE,  "DELETE FROM spec WHERE job = ?1 RETURNING env, script") \
+	X(SPEC_DELETE,  "DELETE FROM spec WHERE job = ?1 RETURNING env, script, json_extract(detail, '$.lines')") \
 	CURSORS(X)
 
 /* Lists walk these in order of key, between two keys; where there are several, merged. Each pair is upward, downward. */

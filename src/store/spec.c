@@ -43,20 +43,26 @@ static int note_user(struct store *store, uint32_t uid, const char *name, struct
 	return 0;
 }
 
-static int put_texts(struct store *store, const struct mscg_spec *spec, int64_t *ret_env, int64_t *ret_script,
-                     struct mscg_error *error)
+/* What is kept once for all who have the same. */
+struct texts {
+	int64_t env, script, lines;
+};
+
+static int put_texts(struct store *store, const struct mscg_spec *spec, struct texts *ret, struct mscg_error *error)
 {
 	int r = 0;
 	if (spec->env) {
 		pack_vector(spec->env, &store->pack);
-		r = text_put(store, store->pack.data, store->pack.size, ret_env, error);
+		r = text_put(store, store->pack.data, store->pack.size, &ret->env, error);
 	}
 	if (r == 0 && spec->script)
-		r = text_put(store, spec->script, strlen(spec->script), ret_script, error);
+		r = text_put(store, spec->script, strlen(spec->script), &ret->script, error);
+	if (r == 0 && spec->lines)
+		r = text_put(store, spec->lines, strlen(spec->lines), &ret->lines, error);
 	return r;
 }
 
-static void pack_detail(const struct mscg_spec *spec, struct buf *into)
+static void pack_detail(const struct mscg_spec *spec, int64_t lines, struct buf *into)
 {
 	buf_drop(into, into->size);
 	pack_open(into);
@@ -67,6 +73,8 @@ static void pack_detail(const struct mscg_spec *spec, struct buf *into)
 		ranges_format(spec->array, spec->array_n, into);
 		buf_addc(into, '"');
 	}
+	if (lines)
+		pack_int(into, "lines", lines);
 	pack_close(into);
 }
 
@@ -80,12 +88,12 @@ static void out_id(struct out *out, int64_t id)
 
 int spec_write(struct store *store, uint32_t job, const struct mscg_spec *spec, struct mscg_error *error)
 {
-	int64_t env = 0, script = 0;
+	struct texts texts = {0};
 	int r;
 
 	if (job == 0 || job > KEY_JOB_MAX)
 		return mscg_error_set(error, -EINVAL, "job %u cannot be stored: the id must be 1 to %u", job, KEY_JOB_MAX);
-	if ((r = put_texts(store, spec, &env, &script, error)) < 0 ||
+	if ((r = put_texts(store, spec, &texts, error)) < 0 ||
 	    (r = note_user(store, spec->uid, spec->user, error)) < 0)
 		return r;
 
@@ -98,10 +106,10 @@ int spec_write(struct store *store, uint32_t job, const struct mscg_spec *spec, 
 	} else {
 		out_null(&out);
 	}
-	pack_detail(spec, &store->pack_run);
+	pack_detail(spec, texts.lines, &store->pack_run);
 	out_text(&out, pack_result(&store->pack_run), store->pack_run.size);
-	out_id(&out, env);
-	out_id(&out, script);
+	out_id(&out, texts.env);
+	out_id(&out, texts.script);
 	out_sum(&out);
 	int rc = out.rc == SQLITE_OK ? sql_run(out.stmt) : out.rc;
 	if (rc == SQLITE_OK)
@@ -122,14 +130,16 @@ static int damaged(struct store *store, int64_t job, struct mscg_error *error)
 	                      (long long)job);
 }
 
-static int get_texts(struct store *store, struct mscg_spec *spec, int64_t env, int64_t script, struct mscg_error *error)
+static int get_texts(struct store *store, struct mscg_spec *spec, const struct texts *texts, struct mscg_error *error)
 {
 	_cleanup_buf_ struct buf text = {0};
 	int r = 0;
-	if (env && (r = text_get(store, env, &text, error)) == 0)
+	if (texts->env && (r = text_get(store, texts->env, &text, error)) == 0)
 		spec->env = unpack_vector(text.data, text.size);
-	if (r == 0 && script && (r = text_get(store, script, &text, error)) == 0)
+	if (r == 0 && texts->script && (r = text_get(store, texts->script, &text, error)) == 0)
 		spec->script = xstrndup(text.data ? text.data : "", text.size);
+	if (r == 0 && texts->lines && (r = text_get(store, texts->lines, &text, error)) == 0)
+		spec->lines = xstrndup(text.data ? text.data : "", text.size);
 	return r;
 }
 
@@ -149,6 +159,7 @@ int spec_read_row(struct store *store, sqlite3_stmt *st, bool with_texts, struct
 {
 	_cleanup_(free_spec) struct mscg_spec *spec = xcalloc(1, sizeof(*spec));
 	struct in in = {.stmt = st};
+	struct texts texts = {0};
 	size_t size;
 	int r;
 
@@ -160,12 +171,15 @@ int spec_read_row(struct store *store, sqlite3_stmt *st, bool with_texts, struct
 	if (unpack_open(&u, &in)) {
 		unpack_columns(&u, &spec_details, spec);
 		unpack_array(&u, spec);
+		if (unpack_name(&u, "lines", 5))
+			texts.lines = unpack_int(&u);
 		unpack_close(&u);
 	}
-	int64_t env = in_int(&in, 0), script = in_int(&in, 0);
+	texts.env = in_int(&in, 0);
+	texts.script = in_int(&in, 0);
 	if (!in_sum_matches(&in) || !unpack_done(&u))
 		return damaged(store, job, error);
-	if (with_texts && (r = get_texts(store, spec, env, script, error)) < 0)
+	if (with_texts && (r = get_texts(store, spec, &texts, error)) < 0)
 		return r;
 	*ret = steal(&spec);
 	return 0;

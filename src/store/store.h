@@ -3,8 +3,8 @@
  *
  * While it is open nobody else can read the file: a copy by store_backup is for that.
  *
- * Tables: meta (version, instance, counters), spec (what was asked, once for an array), text (environments and scripts,
- * once each, by hash), job (one row a job, plain columns that sqlite3 users can read), event (the journal).
+ * Tables: meta (version, instance, counters), spec (what was asked, once for an array), text (environments, scripts and
+ * lines of arrays, once each, by hash), job (one row a job, plain columns that sqlite3 users can read), event (the journal).
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -13,7 +13,7 @@
 
 struct store;
 
-#define STORE_VERSION 4
+#define STORE_VERSION 5
 
 struct store_info {
 	char     instance[40];   /* random UUID of this state directory */

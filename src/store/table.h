@@ -69,7 +69,7 @@ struct columns {
 	X(U32,   PLAIN, job.current_cpus_milli, current_cpus_milli) \
 	X(U64,   PLAIN, job.mem_bytes,          mem_bytes)
 #define JOB_DETAILS(X) \
-	X(U16,   PLAIN, job.flags,              flags) \
+	X(U32,   PLAIN, job.flags,              flags) \
 	X(U32,   PLAIN, job.min_cpus_milli,     min_cpus_milli) \
 	X(U32,   PLAIN, job.max_cpus_milli,     max_cpus_milli) \
 	X(U32,   PLAIN, job.time_limit_s,       time_limit_s) \
@@ -85,7 +85,13 @@ struct columns {
 	X(U32,   PLAIN, job.restarts,           restarts) \
 	X(U32,   PLAIN, job.max_retries,        max_retries) \
 	X(I64,   PLAIN, job.suspend_usec,       suspend_usec) \
-	X(I64,   PLAIN, job.suspended_usec,     suspended_usec)
+	X(I64,   PLAIN, job.suspended_usec,     suspended_usec) \
+	X(U32,   PLAIN, job.warn_signal,        warn_signal) \
+	X(U16,   PLAIN, job.warn_s,             warn_s) \
+	X(U32,   PLAIN, job.time_min_s,         time_min_s) \
+	X(U32,   PLAIN, job.time_max_s,         time_max_s) \
+	X(U32,   PLAIN, array_max_fails,        array_max_fails) \
+	X(U32,   PLAIN, array_fails,            array_fails)
 
 /* In a column `run` of its own, NULL while the job has none; then "usage", a list in the order of USAGES (left out
  * where nothing is known), and "grant". */
@@ -157,7 +163,10 @@ struct columns {
 	X(TEXT,  FIXED, allow,                  allow) \
 	X(BOOL,  FIXED, truncate,               truncate) \
 	X(U32,   FIXED, max_retries,            max_retries) \
-	X(U64,   FIXED, log_max,                log_max)
+	X(U64,   FIXED, log_max,                log_max) \
+	X(TEXT,  FIXED, signal,                 signal) \
+	X(U32,   FIXED, time_min_s,             time_min_s) \
+	X(U32,   FIXED, max_fails,              max_fails)
 
 #define EVENT_COLUMNS(X) \
 	X(I64,   FIXED, time_usec,              time_usec) \

@@ -1,4 +1,4 @@
-/* Environments and scripts, once each.
+/* Environments, scripts and lines of arrays, once each.
  *
  * A text is found by its hash and then compared whole, so two that collide are two texts. Someone who makes many that
  * collide is compared with the first few and after that merely shares with nobody.
@@ -82,7 +82,7 @@ static int insert(struct store *store, uint64_t hash, const char *content, size_
 			rc = sql_run(body);
 		sqlite3_clear_bindings(body);
 	}
-	return rc == SQLITE_OK ? 0 : sql_error(store, rc, error, "cannot write an environment or script");
+	return rc == SQLITE_OK ? 0 : sql_error(store, rc, error, "cannot write an environment, a script or lines");
 }
 
 int text_put(struct store *store, const char *content, size_t size, int64_t *ret_id, struct mscg_error *error)

@@ -157,6 +157,8 @@ static void set_identity(json_t *o, const struct mscg_row *row, const struct msc
 	set(o, "array_ended", array ? json_integer(row->array_ended) : json_null());
 	set(o, "array_failed", array ? json_integer(row->array_failed) : json_null());
 	set(o, "array_throttle", array ? positive_or_null(row->array_throttle) : json_null());
+	set(o, "array_max_fails", array ? positive_or_null(row->array_max_fails) : json_null());
+	set(o, "array_fails", array ? json_integer(row->array_fails) : json_null());
 	set_text(o, "name", spec->name);
 	set_text(o, "user", spec->user ? spec->user : "");
 	set(o, "uid", json_integer(job->uid));
@@ -236,6 +238,10 @@ static void set_resources(json_t *o, const struct mscg_job *job, const struct wi
 	set(o, "mem_bytes", known_or_null(job->mem_bytes));
 	set(o, "elastic", json_boolean(job->flags & MSCG_JOB_ELASTIC));
 	set(o, "time_limit", positive_or_null(job->time_limit_s));
+	set(o, "time_limit_asked", positive_or_null(job->time_max_s));
+	set(o, "time_min", positive_or_null(job->time_min_s));
+	set(o, "signal_before_end", job->warn_signal ? json_sprintf("%s%s@%u", job->flags & MSCG_JOB_WARN_MAIN ? "B:" : "",
+	                                                            signal_name((int)job->warn_signal), job->warn_s) : json_null());
 	set(o, "grace", json_integer(job->grace_s));
 }
 

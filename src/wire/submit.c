@@ -21,6 +21,8 @@ const struct spec_field wire_spec_fields[] = {
 	FIELD(dependency, TEXT, 0),
 	FIELD(isolate, TEXT, 0),
 	FIELD(allow, TEXT, 0),
+	FIELD(signal, TEXT, 0),
+	FIELD(lines, TEXT, 0),
 	FIELD(shell, BOOL, 0),
 	FIELD(append, BOOL, 0),
 	FIELD(truncate, BOOL, 0),
@@ -34,6 +36,7 @@ const struct spec_field wire_spec_fields[] = {
 	NAMED(max_cpus, MILLI, max_cpus_milli, 0),
 	FIELD(mem_bytes, U64, 0, INT64_MAX),
 	NAMED(time_limit, U32, time_limit_s, 0, UINT32_MAX),
+	NAMED(time_min, U32, time_min_s, 0, UINT32_MAX),
 	NAMED(grace, U32, grace_s, 0, UINT32_MAX),
 	FIELD(priority, I32, INT32_MIN, INT32_MAX),
 	FIELD(umask, U32, 0, 0777),
@@ -42,6 +45,7 @@ const struct spec_field wire_spec_fields[] = {
 	NAMED(deadline, TIME, deadline_usec, 0),
 	FIELD(max_retries, U32, 0, MSCG_RETRIES_MAX),
 	FIELD(log_max, U64, 0, INT64_MAX),
+	FIELD(max_fails, U32, 0, MSCG_ARRAY_TASKS_MAX),
 };
 _Static_assert(ARRAY_SIZE(wire_spec_fields) == SPEC_FIELDS_N, "SPEC_FIELDS_N counts the rows");
 

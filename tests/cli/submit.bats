@@ -271,8 +271,7 @@ print(" ".join(sorted(v for v in (e[i] if i is not None else []) if v.split("=")
 }
 
 @test "what this version does not have is refused by name" {
-    for option in --gres=gpu:1 --gpus=1 -G1 \
-        --signal=USR1@60 -Lfoo --reservation=x; do
+    for option in --gres=gpu:1 --gpus=1 -G1 -Lfoo --reservation=x; do
         fails 2 mscg submit $option true
         says "is not in this version"
     done

@@ -7,7 +7,7 @@
  *   policy elastic=no threshold=50 calm=1000 retries=3 reject scheduler=easy|conservative|firstfit|fcfs depth=100
  *          guard=SECONDS user-submit=N user-jobs=N user-cpus=N user-mem=SIZE    may follow
  *   submit NAME cpus=2 [elastic=MIN:MAX] [mem=1G] [priority=5] [time=60] [grace=30] [array=0-9%2] [quota] [requeue]
- *                  [retries=N] [hold] [begin=SECONDS] [deadline=SECONDS] [uid=N]     seconds from now on
+ *                  [retries=N] [signal=B:USR1@60] [time-min=SECONDS] [max-fails=N] [hold] [begin=SECONDS] [deadline=SECONDS] [uid=N]     seconds from now on
  *                  [after=DEPENDENCY]      jobs by number: afterok:1,afterany:2
  *   started | exited CODE | ended CODE | deferred | failed CODE | resized | refused | lost | stuck   NAME [signal=9] [oom=1]
  *                                                        [supervisor] [node-down] [attempt=N] [ago=SECONDS] [#text...]: a report of the engine
@@ -266,7 +266,7 @@ static void print_action(struct replay *r, const struct mscg_action *a)
 	if (a->freeze || a->thaw)
 		buf_adds(&r->out, a->freeze ? " freeze" : " thaw");
 	if (a->kind == MSCG_ACTION_SIGNAL)
-		buf_addf(&r->out, " %s", signal_name(a->signal));
+		buf_addf(&r->out, " %s%s", signal_name(a->signal), a->warn ? " to those that catch it" : a->main_only ? " to its main process" : "");
 	for (uint32_t i = 0; i < a->after_n; i++)
 		for (uint32_t k = 0; k < r->resizes_n; k++)
 			if (r->resizes[k].seq == a->after[i])
@@ -464,6 +464,12 @@ static void spec_word(struct replay *r, struct mscg_spec *s, char *w)
 		s->cpu_mode = MSCG_CPUS_QUOTA;
 	} else if ((v = value(w, "retries"))) {
 		s->max_retries = number(r, v);
+	} else if ((v = value(w, "signal"))) {
+		s->signal = xstrdup(v);
+	} else if ((v = value(w, "time-min"))) {
+		s->time_min_s = number(r, v);
+	} else if ((v = value(w, "max-fails"))) {
+		s->max_fails = number(r, v);
 	} else if (streq(w, "requeue")) {
 		s->requeue = true;
 	} else {
@@ -770,6 +776,7 @@ static void replay_free(struct replay *r)
 		free(r->names[i].name);
 		free(r->names[i].spec.array);
 		free(r->names[i].spec.dependency_left);
+		free(r->names[i].spec.signal);
 	}
 	for (uint32_t i = 0; i < r->folds_n; i++) {
 		mscg_run_free(r->folds[i].job.run);

@@ -20,6 +20,7 @@ static uint32_t below(uint32_t n)
 
 struct job {
 	uint32_t submit, cpus, limit, run; /* seconds; limit 0: none */
+	uint32_t least, given; /* --time-min, 0: none; the limit that it started with */
 	int32_t  priority;
 	int64_t  start, end, promised; /* seconds; -1: not yet */
 	bool     head;                 /* it was the head, and promised a time as such */
@@ -33,6 +34,7 @@ struct world {
 	uint32_t depth;
 	int64_t  now;
 	uint64_t passed; /* starts before somebody who came first */
+	uint64_t cut;    /* with less time than asked */
 };
 
 /* -- the plain scheduler ------------------------------------------------------------------------------------------ */
@@ -59,6 +61,16 @@ static int64_t earliest(const struct profile *p, const struct job *j)
 		t = u;
 	}
 	return -1;
+}
+
+/* So long it fits from now on. */
+static uint32_t room(const struct profile *p, const struct job *j)
+{
+	uint32_t t = 0;
+
+	while (t < HORIZON && p->free[t] >= (int32_t)j->cpus)
+		t++;
+	return t;
 }
 
 static bool before(const struct world *w, uint32_t a, uint32_t b)
@@ -95,14 +107,20 @@ static void plan(struct world *w, bool start[JOBS])
 		p.free[t] = (int32_t)w->cpus;
 	for (uint32_t i = 0; i < w->n; i++)
 		if (w->job[i].start >= 0 && w->job[i].end < 0)
-			take(&p, 0, w->job[i].limit ? MAX_OF(w->job[i].start + w->job[i].limit - w->now, 1) : 0, (int32_t)w->job[i].cpus);
+			take(&p, 0, w->job[i].limit ? MAX_OF(w->job[i].start + w->job[i].given - w->now, 1) : 0, (int32_t)w->job[i].cpus);
 	for (uint32_t k = 0; k < n; k++) {
 		struct job *j = &w->job[list[k]];
 		int64_t at = earliest(&p, j);
 
+		j->given = j->limit;
+		if (at != 0 && j->least && w->scheduler != CORE_FCFS && room(&p, j) >= j->least) {
+			j->given = room(&p, j);
+			at = 0;
+			w->cut++;
+		}
 		start[list[k]] = at == 0;
 		if (at == 0) {
-			take(&p, 0, j->limit, (int32_t)j->cpus);
+			take(&p, 0, j->given, (int32_t)j->cpus);
 			w->passed += blocked;
 			continue;
 		}
@@ -156,7 +174,7 @@ static void collect(struct world *w, struct inputs *x)
 	for (uint32_t i = 0; i < w->n; i++) {
 		struct job *j = &w->job[i];
 
-		if (j->start >= 0 && j->end < 0 && w->now >= j->start + j->run) {
+		if (j->start >= 0 && j->end < 0 && w->now >= j->start + (j->limit ? MIN_OF(j->run, j->given) : j->run)) {
 			j->end = w->now;
 			x->report[i] = (struct mscg_report){.kind = MSCG_REPORT_ENDED, .id = id_of(i + 1), .attempt = 1, .time_usec = w->rig.now.real_usec};
 			mscg_usage_init(&x->report[i].usage);
@@ -167,6 +185,7 @@ static void collect(struct world *w, struct inputs *x)
 		if (w->job[i].submit == w->now) {
 			x->spec[i] = job_spec(w->job[i].cpus, 4 * MIB, w->job[i].priority);
 			x->spec[i].time_limit_s = w->job[i].limit;
+			x->spec[i].time_min_s = w->job[i].least;
 			x->spec[i].grace_s = 0;
 			x->in[x->n++] = (struct core_input){.kind = CORE_SUBMIT, .token = i + 1, .spec = &x->spec[i]};
 		}
@@ -182,8 +201,11 @@ static void second(struct world *w)
 	plan(w, expected);
 	rig_step(&w->rig, x.in, x.n);
 	for (uint32_t i = 0; i < w->rig.out.actions_n; i++)
-		if (w->rig.out.actions[i].kind == MSCG_ACTION_START)
-			started[n++] = w->rig.out.actions[i].id.job - 1;
+		if (w->rig.out.actions[i].kind == MSCG_ACTION_START) {
+			started[n] = w->rig.out.actions[i].id.job - 1;
+			assert_int_equal(w->rig.out.actions[i].time_limit_s, w->job[started[n]].given);
+			n++;
+		}
 	for (uint32_t i = 0; i < n; i++) {
 		if (!expected[started[i]])
 			fail_msg("second %" PRId64 ": job %u was started, the plain scheduler does not", w->now, started[i] + 1);
@@ -330,9 +352,10 @@ static void never_later(const struct world *w)
 			fail_msg("job %u was promised %" PRId64 " and started at %" PRId64, i + 1, w->job[i].promised, w->job[i].start);
 }
 
-static uint64_t many(enum core_scheduler scheduler, bool exact, bool limits, bool promises)
+/* less: half of those with a limit may be given less; counts these then. */
+static uint64_t many_with(enum core_scheduler scheduler, bool exact, bool limits, bool promises, bool less)
 {
-	uint64_t passed = 0;
+	uint64_t passed = 0, cut = 0;
 
 	for (uint32_t round = 0; round < ROUNDS; round++) {
 		struct world w = {0};
@@ -340,12 +363,20 @@ static uint64_t many(enum core_scheduler scheduler, bool exact, bool limits, boo
 		rng = 88172645463325252u + round * 7919 + scheduler;
 		open_world(&w, scheduler, CPUS);
 		draw_jobs(&w, exact, limits);
+		for (uint32_t i = 0; less && i < w.n; i++)
+			w.job[i].least = w.job[i].limit && below(2) ? 1 + below(w.job[i].limit) : 0;
 		run_world(&w);
 		if (promises)
 			never_later(&w);
 		passed += w.passed;
+		cut += w.cut;
 	}
-	return passed;
+	return less ? cut : passed;
+}
+
+static uint64_t many(enum core_scheduler scheduler, bool exact, bool limits, bool promises)
+{
+	return many_with(scheduler, exact, limits, promises, false);
 }
 
 /* The head gets its promise also where others end early, or have no limits at all. */
@@ -355,6 +386,8 @@ static void easy_never_delays_the_head(void **state)
 	assert_true(many(CORE_EASY, true, true, true) > 100);
 	assert_true(many(CORE_EASY, false, true, true) > 100);
 	assert_true(many(CORE_EASY, false, false, true) > 100);
+	assert_true(many_with(CORE_EASY, false, true, true, true) > 50);
+	assert_true(many_with(CORE_EASY, false, false, true, true) > 50);
 }
 
 /* What was promised when it came, it gets, if jobs take the time that they said. */
@@ -364,6 +397,8 @@ static void conservative_never_delays_anyone(void **state)
 	assert_true(many(CORE_CONSERVATIVE, true, true, true) > 100);
 	assert_true(many(CORE_CONSERVATIVE, false, true, false) > 100);
 	assert_true(many(CORE_CONSERVATIVE, false, false, false) > 100);
+	assert_true(many_with(CORE_CONSERVATIVE, false, true, false, true) > 50);
+	assert_int_equal(many_with(CORE_FIRSTFIT, false, true, false, true), 0);
 }
 
 static void the_others(void **state)

@@ -34,6 +34,7 @@ static const struct row {
 	{MSCG_EVENT_SUSPENDED,       NO, NO,    S,     S,     NO, NO},
 	{MSCG_EVENT_RESUME,          NO, NO,    NO,    S,     NO, NO},
 	{MSCG_EVENT_RESUMED,         NO, NO,    NO,    R,     NO, NO},
+	{MSCG_EVENT_WARNED,          NO, NO,    R,     S,     NO, NO},
 };
 _Static_assert(ARRAY_SIZE(rows) == MSCG_EVENT_COUNT, "a row for every event");
 
@@ -112,7 +113,7 @@ static void test_every_cell(void **unused)
 			}
 			mscg_run_free(job.run);
 		}
-	assert_int_equal(listed, 35 + 3 + 9 + 5);
+	assert_int_equal(listed, 36 + 3 + 10 + 5);
 	assert_int_equal(listed + empty, MSCG_EVENT_COUNT * (MSCG_STATE_COUNT + 1));
 }
 

@@ -72,7 +72,7 @@ struct world {
 	char depends[8][64];
 	struct mscg_range range[8][3];
 	uint64_t tokens; /* open: asked and not answered for the last time */
-	uint64_t steps, started, resized, suspended, resumed, restarts, deferred, plans, named, seq;
+	uint64_t steps, started, resized, suspended, resumed, restarts, deferred, plans, named, warned, cut, seq;
 	struct test_machine all; /* with every CPU plugged in */
 	struct mscg_cpuset online;
 	bool unplugged, tame; /* tame: the engine does what it is told, and jobs run on */
@@ -270,12 +270,26 @@ static void drop_proc(struct world *w, struct mscg_id id, uint32_t attempt)
 	*p = w->proc[--w->procs];
 }
 
+/* What it was told of its time is what the core will hold it to. */
+static void check_limit(struct world *w, const struct mscg_action *a)
+{
+	const struct mscg_job *job = core_find(w->rig.core, a->id);
+
+	if (!job || !mscg_id_equal(job->id, a->id))
+		return;
+	w->cut += job->time_max_s > 0;
+	assert_int_equal(a->time_limit_s, job->time_limit_s);
+	if (job->time_max_s)
+		assert_in_range(job->time_limit_s, job->time_min_s, job->time_max_s - 1);
+}
+
 static void perform(struct world *w, const struct mscg_action *a)
 {
 	struct proc *p = proc_of(w, a->id, a->attempt);
 
 	switch (a->kind) {
 	case MSCG_ACTION_START:
+		check_limit(w, a);
 		assert_null(p);
 		GROW(w->proc, w->procs, w->procs_cap);
 		p = &w->proc[w->procs++];
@@ -312,6 +326,12 @@ static void perform(struct world *w, const struct mscg_action *a)
 		check_kernel(w);
 		break;
 	case MSCG_ACTION_SIGNAL:
+		w->warned += a->warn || a->main_only;
+		if (a->warn || a->main_only) {
+			assert_int_equal(a->signal, a->warn ? SIGUSR2 : SIGUSR1);
+			assert_true(!p || p->stage != WAITS);
+			break;
+		}
 		if (p && p->stage == RUNS && chance(40))
 			p->killed = true;
 		break;
@@ -406,6 +426,8 @@ static void random_spec(struct world *w, struct mscg_spec *s, struct mscg_range 
 	*s = job_spec(cpus, mem[below(chance(95) ? 4 : 5)], (int32_t)below(4) * 5 - 5);
 	s->grace_s = chance(80) ? 30 : 0;
 	s->time_limit_s = chance(25) ? 1 + below(40) : 0;
+	s->time_min_s = s->time_limit_s && chance(50) ? 1 + below(s->time_limit_s) : 0;
+	s->signal = chance(30) ? (char *)(uintptr_t)(chance(50) ? "B:USR1@3" : "USR2@10") : NULL;
 	s->requeue = chance(30);
 	s->hold = chance(8);
 	s->begin_usec = chance(8) ? w->rig.now.real_usec + below(20) * USEC_PER_SEC : 0;
@@ -433,6 +455,7 @@ static void random_spec(struct world *w, struct mscg_spec *s, struct mscg_range 
 		}
 		s->array = range;
 		s->array_throttle = below(4);
+		s->max_fails = below(4);
 	}
 }
 
@@ -934,7 +957,7 @@ static uint64_t env_number(const char *env, uint64_t otherwise)
 static void test_random_walks(void **state)
 {
 	uint64_t steps = env_number("CORE_PROPERTY_STEPS", 200000), seed = env_number("CORE_PROPERTY_SEED", 1), done = 0;
-	uint64_t started = 0, resized = 0, suspended = 0, resumed = 0, restarts = 0, deferred = 0, plans = 0, named = 0;
+	uint64_t started = 0, resized = 0, suspended = 0, resumed = 0, restarts = 0, deferred = 0, plans = 0, named = 0, warned = 0, cut = 0;
 
 	(void)state;
 	for (; done < steps; seed++) {
@@ -953,12 +976,14 @@ static void test_random_walks(void **state)
 		deferred += w->deferred;
 		plans += w->plans;
 		named += w->named;
+		warned += w->warned;
+		cut += w->cut;
 		world_free(w);
 	}
 	print_message("# %" PRIu64 " steps, %" PRIu64 " starts, %" PRIu64 " resizes, %" PRIu64 " suspended, %" PRIu64 " resumed, %" PRIu64 " starts put off by a refused resize, "
-	              "%" PRIu64 " restarts, %" PRIu64 " plans compared, %" PRIu64 " tasks named by range\n", done, started, resized, suspended, resumed, deferred, restarts, plans,
-	              named);
-	assert_true(steps < 100000 || (started > 1000 && resized > 1000 && suspended > 100 && resumed > 100 && deferred > 10 && restarts > 100 && plans > 50 && named > 1000));
+	              "%" PRIu64 " restarts, %" PRIu64 " plans compared, %" PRIu64 " tasks named by range, %" PRIu64 " warned, %" PRIu64 " limits cut\n", done, started, resized, suspended, resumed, deferred, restarts, plans,
+	              named, warned, cut);
+	assert_true(steps < 100000 || (started > 1000 && resized > 1000 && suspended > 100 && resumed > 100 && deferred > 10 && restarts > 100 && plans > 50 && named > 1000 && warned > 100 && cut > 10));
 }
 
 int main(void)

@@ -98,6 +98,7 @@ static inline struct mscg_spec *rnd_spec(void)
 	s->partition = rnd_maybe(20, false);
 	s->submit_line = rnd_maybe(200, true);
 	s->isolate = rnd_one_in(2) ? NULL : xstrdup(rnd_one_in(2) ? "strict" : "ipc,seccomp");
+	s->signal = rnd_one_in(2) ? NULL : xstrdup(rnd_one_in(2) ? "B:USR1@60" : "TERM");
 	s->allow = rnd_one_in(2) ? NULL : xstrdup("perf,userns");
 	s->append = rnd_one_in(2);
 	s->elastic = rnd_one_in(2);
@@ -113,6 +114,7 @@ static inline struct mscg_spec *rnd_spec(void)
 	s->max_cpus_milli = rnd_one_in(2) ? s->cpus_milli + unit * rnd_below(1000) : 0;
 	s->mem_bytes = rnd_one_in(3) ? 0 : (UINT64_C(4) << 20) + rnd() % (UINT64_C(1) << 50);
 	s->time_limit_s = rnd_one_in(2) ? 0 : rnd_below(1000000);
+	s->time_min_s = rnd_one_in(2) ? 0 : rnd_below(s->time_limit_s + 1);
 	s->grace_s = rnd_one_in(2) ? 30 : rnd_below(86400);
 	s->priority = (int32_t)rnd();
 	s->hold = rnd_one_in(3);
@@ -123,6 +125,9 @@ static inline struct mscg_spec *rnd_spec(void)
 		static const char *const arrays[] = {"0-15:4%4", "1,3,5-7", "0-999999", "7", "0-4,10-20:5%1"};
 
 		mscg_array_parse(arrays[rnd_below(ARRAY_SIZE(arrays))], s, NULL);
+		s->max_fails = rnd_below(3);
+		if (s->array->last == 7 && s->array_n == 1)
+			s->lines = xstrdup("a\nb\n\n\"d\"\n\u00e9\nf\ng\nh i");
 	} else if (rnd_one_in(3)) {
 		s->hold = false;
 		s->attached = true;
