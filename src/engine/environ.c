@@ -150,7 +150,7 @@ static void set_all(struct setting *s, const struct local *l, const struct task 
 		if (spec->slurm_env)
 			set(s, "SLURM_", variables[v].name, value);
 	}
-	if (task && spec->lines) {
+	if (!left_out[ARRAYS] && spec->lines) {
 		_cleanup_free_ char *line = mscg_spec_line(spec, t->id.task);
 
 		set(s, "MSCG_", "LINE", line ? line : "");
