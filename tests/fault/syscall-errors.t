@@ -49,7 +49,7 @@ TABLE = {
     "setresuid": (117, "EAGAIN EPERM ENOMEM"), "getresuid": (118, ""), "setresgid": (119, "EPERM"), "getresgid": (120, ""), "setuid": (105, ""),
     "capget": (125, "EPERM"), "capset": (126, "EPERM"), "execve": (59, "E2BIG EACCES EIO ENFILE ENOENT ENOMEM ETXTBSY EAGAIN"), "execveat": (322, "E2BIG EACCES EIO ENFILE ENOENT ENOMEM ETXTBSY"),
     "fchown": (93, "EPERM EROFS EIO"), "fstatfs": (138, "EIO EINTR ENOMEM"), "sched_setaffinity": (203, "EINVAL"), "sched_getaffinity": (204, "EINVAL"),
-    "set_robust_list": (273, ""), "rseq": (334, ""),
+    "clone": (56, "EAGAIN ENOMEM"), "unshare": (272, "EPERM ENOSPC EUSERS ENOMEM"), "set_robust_list": (273, ""), "rseq": (334, ""),
     "setitimer": (38, ""), "fchmodat": (268, "EIO EROFS"), "symlinkat": (266, "ENOSPC EDQUOT EROFS ENOMEM"), "getgroups": (115, ""), "getegid": (108, ""), "getgid": (104, ""),
     "geteuid": (107, ""), "getuid": (102, ""), "getppid": (110, ""), "uname": (63, ""), "sysinfo": (99, ""),
     "fsetxattr": (190, "ENOSPC EDQUOT EPERM"), "fgetxattr": (193, "ENODATA EOPNOTSUPP"), "setsid": (112, "EPERM"),
