@@ -286,7 +286,8 @@ CHILD_CODE void enclose(const struct child_plan *p, const char *cwd)
 	note(p, RUNNER_STAGE_MOUNTS);
 	if (own_tmp) {
 		make_tmpfs(p, "/tmp", p->tmpfs_options, 0);
-		make_tmpfs(p, "/var/tmp", p->tmpfs_options, 0);
+		if (sys(faccessat, AT_FDCWD, "/var/tmp", F_OK) == 0) /* small systems have none */
+			make_tmpfs(p, "/var/tmp", p->tmpfs_options, 0);
 	}
 	cover_services(p, cwd, false);
 	put_back(p, work, cwd);

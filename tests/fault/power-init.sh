@@ -33,7 +33,7 @@ if [ -e /state/s/mscg.db ]; then
 fi
 echo "PC told"
 if [ -e /preload ]; then export MSCG_LD="LD_PRELOAD=/lib/no-sync.so"; fi
-env $MSCG_LD mscgd --allow-root-jobs --state-dir /state/s --runtime-dir /run/mscg --socket /run/sock --shared-cpus 1 --missing-controllers=warn >/tmp/log 2>&1 &
+env $MSCG_LD mscgd --allow-root-jobs --state-dir /state/s --runtime-dir /run/mscg --socket /run/sock --shared-cpus 1 --isolate none --missing-controllers=warn >/tmp/log 2>&1 &
 export MSCG_SOCKET=/run/sock
 n=0
 until [ -S /run/sock ] && mscg ping >/dev/null 2>&1; do
