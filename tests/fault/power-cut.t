@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 # timeout: 300
 # plain: a virtual machine without KVM
-# slow: a machine without KVM boots four times
 """The power goes at a random moment: QEMU is killed, and booted again with the same disks. What was said to be kept is there."""
 import os, sys
 
