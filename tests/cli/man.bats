@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# timeout: 300
 # The manual: every verb, option, setting and key of JSON has its entry, and roff has nothing to complain about.
 
 load helper

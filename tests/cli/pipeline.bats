@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# timeout: 300
 # mscg submit --file: jobs of a pipeline, all or none.
 
 load helper

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# timeout: 300
 # mscg queue: Mini-SLURM's columns, squeue's formats, what is left out and what is not.
 
 load helper

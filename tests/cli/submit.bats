@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# timeout: 300
 # mscg submit: what is asked, what is printed, what is refused.
 
 load helper

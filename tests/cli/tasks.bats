@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# timeout: 300
 # The sample workloads, without a daemon: small sizes, with NumPy and without, and elastic training led by hand.
 
 setup() {

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# timeout: 300
 # also: 6.1
 # What people say about when a job runs, on real processes: hold, begin, deadline, and what is changed while it runs.
 
