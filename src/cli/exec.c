@@ -67,19 +67,6 @@ static int tell_gone(const struct session *s)
 
 /* -- while it runs ------------------------------------------------------------------------------------------------ */
 
-static const int forwarded[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH};
-
-static int open_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++)
-		sigaddset(&set, forwarded[i]);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
 static void pass_signals(const struct session *s)
 {
 	struct signalfd_siginfo info;
@@ -140,7 +127,7 @@ static int start(struct session *s, json_t *parameters)
 		return cli_fail(&error);
 	}
 	json_decref(reply);
-	s->signals = open_signals(); /* until now they end us, and the command hears of that */
+	s->signals = forward_open(); /* until now they end us, and the command hears of that */
 	s->channel = mscg_take_fd(m);
 	mscg_close(m);
 	if (s->channel < 0) {

@@ -15,6 +15,9 @@ struct pty {
 	size_t pending_n;
 };
 
+/* Signals to us that are for a command elsewhere: blocked from now on, and read from the signalfd(2) that is returned. -1 with errno. */
+int  forward_open(void);
+
 int  pty_open(struct pty *p, struct mscg_error *error);
 void pty_close_slave(struct pty *p); /* once it was handed over */
 /* The job has started: keys are its own from now on. The terminal is put back at the end of the process, however it ends. */

@@ -33,19 +33,6 @@ struct run {
 
 /* -- signals ------------------------------------------------------------------------------------------------------ */
 
-static const int forwarded[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGWINCH};
-
-static int open_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_SIZE(forwarded); i++)
-		sigaddset(&set, forwarded[i]);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
 /* Sends a signal, or (0) cancels. A connection of its own: the other one is waiting. False: that did not work. */
 static bool cancel(struct run *r, int signal)
 {
@@ -300,7 +287,7 @@ static int run_run(struct cli *cli, void *options, char **words)
 		run.pty = &pty;
 	}
 	if (r == 0) {
-		run.signals = open_signals();
+		run.signals = forward_open();
 		r = run_attached(&run, m, spec, o->quiet);
 		cleanup_close(&run.signals);
 	}

@@ -50,7 +50,7 @@ struct replay {
 	struct folded *folds; uint32_t folds_n, folds_cap;
 	struct { uint64_t seq; struct mscg_id id; } *resizes; uint32_t resizes_n, resizes_cap;
 	struct core_input *in; uint32_t in_n, in_cap;
-	struct mscg_spec *specs[64]; uint32_t specs_n;
+	struct mscg_spec **specs; uint32_t specs_n, specs_cap;
 	struct mscg_report *reports[64]; uint32_t reports_n;
 	struct core_update updates[16]; uint32_t updates_n;
 	uint32_t pending_names; /* submitted in this step */
@@ -489,7 +489,7 @@ static void do_submit(struct replay *r, char *args)
 	for (char *w; (w = word(&args));)
 		spec_word(r, &n->spec, w);
 	in->token = 100 + r->names_n;
-	assert_true(r->specs_n < ARRAY_SIZE(r->specs));
+	GROW(r->specs, r->specs_n, r->specs_cap);
 	r->specs[r->specs_n] = xmalloc(sizeof(struct mscg_spec));
 	*r->specs[r->specs_n] = n->spec;
 	in->spec = r->specs[r->specs_n++];
@@ -784,6 +784,7 @@ static void replay_free(struct replay *r)
 	}
 	for (uint32_t i = 0; i < r->specs_n; i++)
 		free(r->specs[i]);
+	free(r->specs);
 	free(r->names);
 	free(r->folds);
 	free(r->resizes);
