@@ -1,7 +1,5 @@
 #!/usr/bin/python3
-# also: 6.1
-# as: both
-# timeout: 600
+# timeout: 200
 """What tests/escape/attempts.py tries is refused inside the sandbox, default and strict, to an ordinary user's job and to one of
 root. An attempt counts if it works outside: as it is here, or as a job with --isolate=none."""
 import collections, ctypes, os, shutil, signal, socket, sys, tempfile
