@@ -16,7 +16,7 @@ trap 'echo child >>got; exit 0' USR1
 : >ready
 while :; do sleep 0.05; done
 END
-    mscg submit -t 4s --signal USR1@3 'sh child; echo after >>got'
+    mscg submit -t 30s --signal USR1@22 'sh child; echo after >>got'
     within 30 is 1 COMPLETED
     same "child after" "$(echo $(<got))"
     # nobody catches it

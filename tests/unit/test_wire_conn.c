@@ -21,9 +21,6 @@
 
 static int open_fds(void)
 {
-	while (fd_closing() > 0)
-		usleep(100);
-
 	DIR *d = opendir("/proc/self/fd");
 	int n = 0;
 
