@@ -124,7 +124,14 @@ for i in range(30):
         jobs.append(d.submit(probe + "/sleep_s", "1", cpus=random.randint(1, 3), priority=random.randint(0, 3)))
 live, ended, looks, clashes = {spin}, set(), 0, []
 while len(ended) < len(jobs):
-    e = watch.receive()["event"]
+    try:
+        e = watch.receive()["event"]
+    except TimeoutError:
+        for job in sorted(set(jobs) - ended) + [spin]:
+            diag("job %s: %s" % (job, {k: d.show(job)[k] for k in ("state", "reason", "pid", "current_cpus", "cpuset")}))
+        for e in list(d.events())[-40:]:
+            diag(str(e))
+        raise
     if e["kind"] == "started":
         live.add(e["id"])
     if e["kind"] in ("ended", "exited"):

@@ -137,7 +137,11 @@ class Daemon:
             yield event
 
     def output(self, job):
-        return open("%s/%s.out" % (self.out, job)).read()
+        """What it has printed; nothing yet where it is only being started."""
+        try:
+            return open("%s/%s.out" % (self.out, job)).read()
+        except FileNotFoundError:
+            return ""
 
     def stop(self, cancel=True):
         if cancel and self.process.poll() is None:

@@ -156,7 +156,7 @@ def prepare():
         f.write("[daemon]\ncgroup-root = %s/jobs\n" % root)
     os.makedirs(work + "/bin")
     os.symlink("/usr/bin/python3", work + "/bin/python")
-    os.symlink(tree + "/tasks", work + "/tasks")
+    shutil.copytree(tree + "/tasks", work + "/tasks")
     for name, text in PROGRAMS.items():
         with open(work + "/" + name, "w") as f:
             f.write(text)
