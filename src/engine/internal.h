@@ -72,6 +72,8 @@ struct local {
 	struct runner *runner;
 	int      epoll_fd, timer_fd, event_fd;
 	struct task *tasks[TASK_BUCKETS];
+	/* Resizes that were refused as they came: what was to wait for one comes behind it, before anything is dispatched. */
+	uint64_t *refused; uint32_t refused_n, refused_cap;
 	struct task *timed; /* unordered: few at a time */
 	int64_t  timer_usec; /* what timer_fd is set to; 0: off */
 	struct mscg_report *reports; uint32_t reports_n, reports_cap; /* delivered by dispatch */
@@ -184,6 +186,8 @@ void finish_signal_all(struct local *l, struct task *t, int sig);
  * caller frees. */
 char **line_words(const struct mscg_spec *spec, uint32_t task);
 void resize_start(struct engine *e, const struct mscg_action *action);
+/* One that `action` is to wait for was refused already. */
+bool resize_is_refused(const struct local *l, const struct mscg_action *action);
 /* A signal to those processes of the job that have a handler for it; to all of it where nobody has. In a thread. */
 void resize_warn(struct local *l, struct task *t, int sig);
 void resize_dispatch(struct local *l);

@@ -182,6 +182,10 @@ void launch_start(struct engine *e, const struct mscg_action *a, const struct ms
 		launch(l, t, spec);
 		return;
 	}
+	if (resize_is_refused(l, a)) {
+		launch_give_up(l, t, EAGAIN, "the CPUs that were to be freed for it were not");
+		return;
+	}
 	t->spec           = mscg_spec_copy(spec);
 	t->action         = (struct mscg_action){ .kind = MSCG_ACTION_START, .after_n = a->after_n };
 	t->action.after   = xreallocarray(NULL, a->after_n, sizeof *a->after);

@@ -182,6 +182,7 @@ static void local_dispatch(struct engine *e)
 	eventfd_t count;
 	int n = epoll_wait(l->epoll_fd, events, ARRAY_SIZE(events), 0);
 
+	l->refused_n = 0;
 	for (int i = 0; i < n; i++) {
 		void *who = events[i].data.ptr;
 
@@ -288,6 +289,7 @@ static void local_close(struct engine *e)
 	struct local *l = local_of(e);
 
 	resizer_close(l);
+	free(l->refused);
 	isolate_close(l);
 	for (size_t i = 0; i < TASK_BUCKETS; i++)
 		while (l->tasks[i])
