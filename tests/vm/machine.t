@@ -35,7 +35,7 @@ os.chmod(disk, 0o1777)
 stuck = d.submit("exec dd if=/dev/zero of=%s/stuck bs=4k count=100000 oflag=sync" % disk, cpus=3)
 d.started(stuck)
 subprocess.check_call(["fsfreeze", "-f", disk])
-pid = d.show(stuck)["pid"]
+pid = next(int(p) for p in cgroup_file(stuck, "cgroup.procs").split() if open("/proc/%s/comm" % p).read() == "dd\n")
 end = time.monotonic() + 20
 while " D " not in open("/proc/%d/stat" % pid).read() and time.monotonic() < end:
     time.sleep(0.05)
