@@ -13,7 +13,7 @@ setup() {
     make_cgroup
     mkdir "$room/run"
     export MSCG_SOCKET=$room/run/sock
-    start_real --socket "$MSCG_SOCKET"
+    start_real --socket "$MSCG_SOCKET" --isolate default
 }
 teardown() { stop_real; }
 
@@ -35,7 +35,7 @@ seccomp_of() { mscg run "$@" grep -E '^(Seccomp|NoNewPrivs|CapPrm|CapBnd):' /pro
     done
 }
 
-@test "what jobs have that do not say is the default; a mscgd whose kernel does not permit it does not start" {
+@test "what jobs have that do not say is what mscgd is told, the default; a mscgd whose kernel does not permit it does not start" {
     mscg run sh -c 'readlink /proc/self/ns/pid; tail -1 /proc/self/cgroup' >with
     ! grep -qxF "$(own pid)" with
     grep -qx '0::/' with
