@@ -1,5 +1,4 @@
 #!/usr/bin/env bats
-# also: 6.1
 # Jobs that are real processes, through the CLI: mscg run with its own descriptors and with a terminal, signals, output
 # that is followed, batch scripts.
 
