@@ -184,6 +184,7 @@ struct mscg_spec {
 	char  *account, *comment, *partition;
 	char  *dependency;  /* "afterok:12,afterany:13": what it waits for */
 	char  *isolate;     /* "default", "strict", "none" or parts; NULL: as mscgd is configured */
+	char  *binds;       /* "SOURCE:TARGET[:ro]", '\n' between them: where else in the job's file system SOURCE is; NULL: none */
 	char  *allow;       /* "perf,userns": what its system call filter lets through all the same */
 	char  *lines;       /* of an array: the first for its task 0, and so on; '\n' between them. NULL: none */
 	char  *signal;      /* "B:USR1@60": sent before its end (mscg_warn_parse) */

@@ -1,4 +1,5 @@
 /* What was asked: defaults, and every check that needs no machine. */
+#include "src/base/bind.h"
 #include "src/base/base.h"
 #include "src/base/depend.h"
 #include "src/base/parse.h"
@@ -47,6 +48,7 @@ void mscg_spec_free(struct mscg_spec *spec)
 	free(spec->submit_line);
 	free(spec->isolate);
 	free(spec->allow);
+	free(spec->binds);
 	free(spec->signal);
 	free(spec->lines);
 	free(spec->dependency);
@@ -76,6 +78,7 @@ struct mscg_spec *mscg_spec_copy(const struct mscg_spec *spec)
 	copy->submit_line = xstrdup(spec->submit_line);
 	copy->isolate     = xstrdup(spec->isolate);
 	copy->allow       = xstrdup(spec->allow);
+	copy->binds       = xstrdup(spec->binds);
 	copy->signal      = xstrdup(spec->signal);
 	copy->lines       = xstrdup(spec->lines);
 	copy->dependency  = xstrdup(spec->dependency);
@@ -328,6 +331,27 @@ static int check_isolation(const struct mscg_spec *spec, struct mscg_error *erro
 	return r == 0 && spec->allow ? mscg_allow_parse(spec->allow, &bits, error) : r;
 }
 
+/* As mscgd is configured is its business. */
+static int check_binds(struct mscg_spec *spec, struct mscg_error *error)
+{
+	uint32_t parts = MSCG_PART_MOUNT;
+	char *plain;
+
+	if (!spec->binds)
+		return 0;
+	int r = binds_plain(spec->binds, NULL, &plain, error);
+	if (r < 0)
+		return r;
+	free(spec->binds);
+	spec->binds = plain;
+	if (spec->isolate)
+		mscg_isolate_parse(spec->isolate, &parts, NULL);
+	if (!(parts & MSCG_PART_MOUNT))
+		return mscg_error_set(error, -EINVAL, "--bind with isolation '%.60s', which has no mounts of the job's own: expected default, strict, or parts with mount",
+		                      spec->isolate);
+	return 0;
+}
+
 static int check_signal(const struct mscg_spec *spec, struct mscg_error *error)
 {
 	struct mscg_warn warn;
@@ -468,6 +492,8 @@ int mscg_spec_check(struct mscg_spec *spec, struct mscg_error *error)
 		r = check_dependency(spec, error);
 	if (r == 0)
 		r = check_isolation(spec, error);
+	if (r == 0)
+		r = check_binds(spec, error);
 	if (r == 0)
 		r = check_signal(spec, error);
 	if (r == 0)

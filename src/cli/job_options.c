@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <sys/stat.h>
 
+#include "src/base/bind.h"
 #include "src/base/clock.h"
 #include "src/base/parse.h"
 #include "src/base/utf8.h"
@@ -47,6 +48,20 @@ int value_warn(void *target, const char *value, const struct option_spec *option
 	if (r == 0)
 		*(const char **)target = value;
 	return r;
+}
+
+int value_bind(void *target, const char *value, const struct option_spec *option, struct mscg_error *error)
+{
+	const char **list = target;
+	struct bind b = {0};
+	int r = bind_parse(value, "/-", &b, error); /* whatever it will be relative to */
+
+	(void)option;
+	if (r < 0)
+		return r;
+	bind_clear(&b);
+	*list = *list ? cli_keep(xasprintf("%s\n%s", *list, value)) : value;
+	return 0;
 }
 
 int value_nice(void *target, const char *value, const struct option_spec *option, struct mscg_error *error)
@@ -251,6 +266,8 @@ int job_spec(const struct cli *cli, const struct job_options *o, const struct jo
 		r = set_array(spec, o, error);
 	if (r == 0)
 		r = set_workdir(spec, o->chdir, error);
+	if (r == 0 && o->binds)
+		r = binds_plain(o->binds, spec->workdir, &spec->binds, error);
 	if (r < 0)
 		return r;
 	set_texts(spec, o);

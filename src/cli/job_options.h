@@ -7,7 +7,7 @@
 
 struct job_options {
 	const char *name, *array, *chdir, *account, *comment, *partition, *cpu_mode, *export_list;
-	const char *input, *output, *error_file, *open_mode, *dependency, *isolate, *allow, *signal, *each_line;
+	const char *input, *output, *error_file, *open_mode, *dependency, *isolate, *allow, *signal, *each_line, *binds;
 	uint32_t cpus, min_cpus, max_cpus; /* thousandths; 0: not given */
 	uint32_t tasks, tasks_per_node;    /* 0: not given */
 	struct job_memory {
@@ -30,6 +30,8 @@ int value_one_node(void *target, const char *value, const struct option_spec *op
 int value_future(void *target, const char *value, const struct option_spec *option, struct mscg_error *error);
 /* "[B:]SIGNAL[@SECONDS]", as a text. */
 int value_warn(void *target, const char *value, const struct option_spec *option, struct mscg_error *error);
+/* One more line of a list of binds, as a text. */
+int value_bind(void *target, const char *value, const struct option_spec *option, struct mscg_error *error);
 int value_nice(void *target, const char *value, const struct option_spec *option, struct mscg_error *error);
 
 #define JOB_OPTION(field) offsetof(struct job_options, field)
@@ -54,6 +56,8 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 	 JOB_OPTION(cpu_mode), .words = "exclusive|quota"}, \
 	{0, "isolate", "HOW", "default, strict, none, or parts: pid,mount,ipc,... (default: as mscgd is told)", value_text, JOB_OPTION(isolate)}, \
 	{0, "allow", "NAMES", "past the system call filter: io_uring, perf, userfaultfd, userns", value_text, JOB_OPTION(allow)}, \
+	{0, "bind", "SOURCE[:TARGET][:ro]", "have SOURCE at TARGET too, in the job's own mounts; may be given again", value_bind, \
+	 JOB_OPTION(binds)}, \
 	{'J', "job-name", "NAME", "name (default: that of the program)", value_text, JOB_OPTION(name)}, \
 	{'D', "chdir", "DIR", "working directory (default: this one)", value_text, JOB_OPTION(chdir), .values = VALUES_DIRECTORY}, \
 	{0, "export", "LIST", "environment: ALL (default), NONE, or NAME, NAME=value, ... ; ALL,NAME=value adds", value_text, \

@@ -108,16 +108,30 @@ void access_entered(const struct client *c, const char *verb, const struct mscg_
 	audit(c, "allowed", verb, job);
 }
 
+/* A job that does not say how it is isolated, and asks for what needs mounts of its own. */
+static int check_mounts(const struct config *c, const struct mscg_spec *spec, struct mscg_error *error)
+{
+	uint32_t parts = 0;
+
+	if (spec->isolate || !spec->binds)
+		return 0;
+	int code = mscg_isolate_parse(c->isolate, &parts, error);
+	if (code < 0 || parts & MSCG_PART_MOUNT)
+		return code;
+	return mscg_error_set(error, -EINVAL, "--bind: jobs here have isolation '%.60s', without mounts of their own; expected --isolate with mount too", c->isolate);
+}
+
 int access_isolation(const struct client *client, const char *verb, struct mscg_spec *spec, struct mscg_error *error)
 {
 	const struct config *c = &client->d->config;
 	uint32_t parts = 0, least = 0;
+	int code = check_mounts(c, spec, error);
 
-	if (!c->isolate_min)
-		return 0;
+	if (code < 0 || !c->isolate_min)
+		return code;
 	if (!spec->isolate)
 		spec->isolate = xstrdup(c->isolate);
-	int code = mscg_isolate_parse(c->isolate_min, &least, error);
+	code = mscg_isolate_parse(c->isolate_min, &least, error);
 	if (code == 0)
 		code = mscg_isolate_parse(spec->isolate, &parts, error);
 	if (code < 0)

@@ -96,7 +96,7 @@ bool client_knows(const struct client *client, uint32_t uid);   /* whose it is, 
 /* A verb of operators: refused, or used. */
 int  access_refuse(const struct client *client, const char *verb, struct mscg_error *error);
 void access_used(const struct client *client, const char *verb);
-/* Where there is an isolate-min: -EPERM with text for a job that is below it; one that does not say is given what is
+/* -EINVAL with text for one that asks for what mounts of its own are needed for, and has none. Where there is an isolate-min: -EPERM with text for a job that is below it; one that does not say is given what is
  * configured now. */
 int  access_isolation(const struct client *client, const char *verb, struct mscg_spec *spec, struct mscg_error *error);
 /* Before an act on a job, named `id` by the client: 0, or the code and text of the refusal. */

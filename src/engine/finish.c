@@ -317,11 +317,14 @@ static size_t pick_place(const char **places, int i)
 /* "cannot start: standard output '/x/y': Permission denied"; of a long path its beginning, in whole characters. */
 static void say_failed(const struct task *t, const struct runner_slot_info *info, char *text, size_t size)
 {
+	static const bool of_several[RUNNER_STAGE_COUNT] = {
+		[RUNNER_STAGE_COVER] = true, [RUNNER_STAGE_SERVICES] = true, [RUNNER_STAGE_BIND] = true, [RUNNER_STAGE_BIND_TARGET] = true,
+	};
 	const char *why = info->errno_value ? strerror(info->errno_value) : "killed before exec";
 	const char *path = info->stage < RUNNER_STAGE_COUNT ? t->path[info->stage] : NULL;
 	size_t n = 0, length = path ? strlen(path) : 0;
 
-	if (path && (info->stage == RUNNER_STAGE_COVER || info->stage == RUNNER_STAGE_SERVICES)) /* one of several: its exit status says which */
+	if (path && of_several[info->stage]) /* its exit status says which */
 		length = pick_place(&path, info->wait_status);
 
 	for (size_t c; n < length && n < 80 && (c = utf8_char(path + n, length - n)) > 0;)

@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 
 #include "internal.h"
+#include "src/base/bind.h"
+#include "src/base/buf.h"
 #include "src/base/fd.h"
 #include "src/sandbox/sandbox.h"
 
@@ -137,6 +139,23 @@ static int find_services(struct local *l, const struct mscg_spec *spec, struct m
 	return 0;
 }
 
+/* As struct runner_launch has them. */
+static int find_binds(struct local *l, const struct mscg_spec *spec, struct mscg_error *error)
+{
+	const char *at = spec->binds;
+	_cleanup_buf_ struct buf list = {0};
+	struct bind b;
+	int r;
+
+	while ((r = bind_next(&at, NULL, &b, error)) > 0) {
+		buf_addf(&list, "%s%s/%s//%s", list.size ? "/" : "", b.source, b.target, b.read_only ? "ro" : "rw");
+		bind_clear(&b);
+	}
+	free(l->binds);
+	l->binds = buf_steal(&list);
+	return r;
+}
+
 static int set_mounts(struct local *l, const struct task *t, const struct mscg_spec *spec, uint32_t parts, struct runner_launch *launch, struct mscg_error *error)
 {
 	uint64_t mem = t->grant->share[0].mem_bytes;
@@ -157,6 +176,11 @@ static int set_mounts(struct local *l, const struct task *t, const struct mscg_s
 		if ((r = find_services(l, spec, error)) < 0)
 			return r;
 		launch->services = l->services;
+	}
+	if (spec->binds) {
+		if ((r = find_binds(l, spec, error)) < 0)
+			return r;
+		launch->binds = l->binds;
 	}
 	if (t->elastic) {
 		free(l->keep);
@@ -218,6 +242,8 @@ int isolate_launch(struct local *l, const struct task *t, const struct mscg_spec
 		r = mscg_allow_parse(spec->allow, &allow, error);
 	if (r < 0)
 		return r;
+	if (spec->binds && !(parts & MSCG_PART_MOUNT)) /* mscgd is configured otherwise since it was taken */
+		return mscg_error_set(error, -EINVAL, "--bind, and jobs have no mounts of their own here: expected --isolate with mount");
 	if (parts & MSCG_PART_MOUNT && (r = set_mounts(l, t, spec, parts, launch, error)) < 0)
 		return r;
 	launch->namespaces |= namespaces_of(parts);
@@ -237,5 +263,6 @@ void isolate_close(struct local *l)
 	free(l->cover);
 	free(l->keep);
 	free(l->services);
+	free(l->binds);
 	free(l->socket);
 }

@@ -36,7 +36,7 @@ static void fail_for_good(struct local *l, struct task *t, const char *text)
 	t->exit_code = 126;
 	t->reason    = MSCG_REASON_LAUNCH_FAILED;
 	report       = task_report(t, MSCG_REPORT_START_FAILED);
-	snprintf(report.text, sizeof report.text, "%s", text);
+	snprintf(report.text, sizeof report.text, "%.*s", (int)sizeof report.text - 1, text);
 	local_report(l, &report);
 }
 
@@ -69,6 +69,7 @@ static void note_paths(struct task *t, const struct runner_launch *launch)
 		[RUNNER_STAGE_WORKDIR] = launch->workdir, [RUNNER_STAGE_STDIN] = launch->stdin_path, [RUNNER_STAGE_STDOUT] = launch->stdout_path,
 		[RUNNER_STAGE_STDERR] = launch->stderr_path, [RUNNER_STAGE_EXEC] = launch->exec_path,
 		[RUNNER_STAGE_COVER] = launch->cover, [RUNNER_STAGE_SERVICES] = launch->services,
+		[RUNNER_STAGE_BIND] = launch->binds, [RUNNER_STAGE_BIND_TARGET] = launch->binds,
 	};
 
 	for (int i = 0; i < RUNNER_STAGE_COUNT; i++)
@@ -150,6 +151,11 @@ static void launch(struct local *l, struct task *t, const struct mscg_spec *spec
 	if (r >= 0) {
 		task_set_deadline(l, t, clock_boot_usec() + launch_deadline_usec);
 		r = hand_over(l, t, spec, &error);
+		if (r == -EINVAL) { /* and always will be */
+			task_set_deadline(l, t, 0);
+			fail_for_good(l, t, error.text);
+			return;
+		}
 	}
 	if (r < 0)
 		launch_give_up(l, t, -r, error.text);

@@ -36,7 +36,7 @@ struct child_plan {
 	/* A mount namespace of its own (enclose.c): what stays reachable beside its working directory, what is covered (runner.h), and
 	 * how the job's tmpfs are mounted. */
 	bool         mounts, strict, own_ipc;
-	const char  *keep, *cover, *services, *tmpfs_options;
+	const char  *keep, *cover, *services, *binds, *tmpfs_options;
 	/* A pid namespace of its own (init.c) */
 	bool         own_pid;
 	int          report_fd, door_fd; /* what the init says; where it is handed commands (exec.h) */

@@ -47,6 +47,19 @@ CHILD_INLINE void copy(char *to, const char *from, size_t n)
 		to[i] = from[i];
 }
 
+/* In decimal, without an end; its length. */
+CHILD_CODE static inline size_t put_number(char *to, unsigned number)
+{
+	char digits[16];
+	size_t n = 0, at = 0;
+	do
+		digits[n++] = (char)('0' + number % 10);
+	while (number /= 10);
+	while (n > 0)
+		to[at++] = digits[--n];
+	return at;
+}
+
 CHILD_INLINE bool same(const char *a, const char *b)
 {
 	while (*a && *a == *b)

@@ -8,10 +8,13 @@
 #include "src/runner/child_code.h"
 #include "src/runner/cover.h"
 
-#define PATH_SIZE 4096
-
 /* Of the job's own, sized to it. */
 static const char *const own_dirs[] = { "/tmp", "/var/tmp", "/dev/shm" };
+
+CHILD_CODE bool is_kernels(const char *path)
+{
+	return is_in(path, "/proc") || is_in(path, "/sys") || (is_in(path, "/dev") && !below(path, "/dev/shm"));
+}
 
 CHILD_CODE bool is_hidden(const char *path)
 {
@@ -21,13 +24,12 @@ CHILD_CODE bool is_hidden(const char *path)
 	return false;
 }
 
-/* The next of the places at `at`, as struct runner_launch has them; where the one after it begins. */
-CHILD_CODE static const char *take_place(const struct child_plan *p, const char *at, char place[PATH_SIZE], int index)
+CHILD_CODE const char *take_place(const struct child_plan *p, const char *at, char place[CHILD_PATH_SIZE], int index)
 {
 	size_t n = 0;
 	while (at[n] && !(at[n] == '/' && at[n + 1] == '/'))
 		n++;
-	if (n >= PATH_SIZE)
+	if (n >= CHILD_PATH_SIZE)
 		fail_at(p, -ENAMETOOLONG, index);
 	copy(place, at, n);
 	place[n] = 0;
@@ -44,13 +46,14 @@ CHILD_CODE static long cover_place(const char *path)
 
 CHILD_CODE void cover_places(const struct child_plan *p, const char *cwd, bool own_tmp)
 {
-	char place[PATH_SIZE];
+	char place[CHILD_PATH_SIZE];
 	int index = 0;
+	bool brought = p->binds; /* from anywhere */
 
 	note(p, RUNNER_STAGE_COVER);
 	for (const char *at = p->cover; *at; index++) {
 		at = take_place(p, at, place, index);
-		bool hidden = below(place, "/dev/shm") || (own_tmp && is_hidden(place));
+		bool hidden = !brought && (below(place, "/dev/shm") || (own_tmp && is_hidden(place)));
 		bool kept   = is_in(place, cwd) || is_in(cwd, place) || (p->keep && is_in(place, p->keep));
 		long r      = hidden && !kept ? 0 : cover_place(place);
 		if (r < 0)
@@ -62,7 +65,7 @@ CHILD_CODE void cover_places(const struct child_plan *p, const char *cwd, bool o
 
 CHILD_CODE bool is_among_services(const struct child_plan *p, const char *path)
 {
-	char place[PATH_SIZE];
+	char place[CHILD_PATH_SIZE];
 	for (const char *at = p->services; at && *at;) {
 		at = take_place(p, at, place, 0);
 		if (below(path, place))
@@ -73,7 +76,7 @@ CHILD_CODE bool is_among_services(const struct child_plan *p, const char *path)
 
 CHILD_CODE void cover_services(const struct child_plan *p, const char *cwd, bool inside)
 {
-	char place[PATH_SIZE];
+	char place[CHILD_PATH_SIZE];
 	int index = 0;
 
 	note(p, RUNNER_STAGE_SERVICES);
@@ -92,7 +95,7 @@ CHILD_CODE void cover_services(const struct child_plan *p, const char *cwd, bool
 CHILD_CODE void finish_services(const struct child_plan *p)
 {
 	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
-	char place[PATH_SIZE];
+	char place[CHILD_PATH_SIZE];
 	int index = 0;
 
 	note(p, RUNNER_STAGE_SERVICES);

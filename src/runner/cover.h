@@ -4,6 +4,10 @@
 
 #include "src/runner/child.h"
 
+/* What is the kernel's: as the job has it, never as the machine has it. */
+bool is_kernels(const char *path);
+/* The next of the places at `at`, as struct runner_launch has them; where the one after it begins. */
+const char *take_place(const struct child_plan *p, const char *at, char place[CHILD_PATH_SIZE], int index);
 /* What the job's own directories would hide. */
 bool is_hidden(const char *path);
 /* Second mounts of kernel file systems. Before anything is held: what is kept for the job is kept with its covers. Enters

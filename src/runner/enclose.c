@@ -9,6 +9,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include "src/runner/bind.h"
 #include "src/runner/child_code.h"
 #include "src/runner/cover.h"
 
@@ -86,19 +87,6 @@ CHILD_CODE static void make_way(const struct child_plan *p, const char *path)
 		if (r < 0 && r != -EEXIST && r != -EROFS && r != -EACCES)
 			fail(p, r);
 	}
-}
-
-/* In decimal, without an end; its length. */
-CHILD_CODE static size_t put_number(char *to, unsigned number)
-{
-	char digits[16];
-	size_t n = 0, at = 0;
-	do
-		digits[n++] = (char)('0' + number % 10);
-	while (number /= 10);
-	while (n > 0)
-		to[at++] = digits[--n];
-	return at;
 }
 
 /* The terminal that it was given, as its own /dev/console: it has a name then. -1: it is none of this machine's that we see. */
@@ -231,12 +219,6 @@ CHILD_CODE static void make_cgroup(const struct child_plan *p)
 	put(p, fd, "/sys/fs/cgroup");
 }
 
-/* What is the kernel's: as the job has it, never as the machine has it. */
-CHILD_CODE static bool is_kernels(const char *path)
-{
-	return is_in(path, "/proc") || is_in(path, "/sys") || (is_in(path, "/dev") && !below(path, "/dev/shm"));
-}
-
 CHILD_CODE static void put_back(const struct child_plan *p, long fd, const char *path)
 {
 	note(p, RUNNER_STAGE_KEEP);
@@ -261,7 +243,7 @@ CHILD_CODE static void change_root(const struct child_plan *p)
 
 CHILD_CODE void enclose(const struct child_plan *p, const char *cwd)
 {
-	long work = -1, keep = -1;
+	long work = -1, keep = -1, binds[BINDS_MAX];
 	bool own_tmp = !same(cwd, "/tmp") && !same(cwd, "/var/tmp");
 
 	note(p, RUNNER_STAGE_MOUNTS);
@@ -275,6 +257,7 @@ CHILD_CODE void enclose(const struct child_plan *p, const char *cwd)
 		work = must(p, hold("."));
 	if (p->keep && (is_hidden(p->keep) || is_among_services(p, p->keep)))
 		keep = must(p, hold(p->keep));
+	hold_binds(p, binds);
 	note(p, RUNNER_STAGE_MOUNTS);
 	if (p->strict)
 		change_root(p);
@@ -294,5 +277,6 @@ CHILD_CODE void enclose(const struct child_plan *p, const char *cwd)
 	cover_services(p, cwd, true);
 	put_back(p, keep, p->keep);
 	finish_services(p);
+	put_binds(p, binds, own_tmp);
 	sys(umask, p->umask_);
 }

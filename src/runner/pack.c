@@ -144,6 +144,7 @@ int start_pack(struct start_pack *pack, const struct runner_launch *launch, uint
 		[START_STRING_COVER]       = launch->cover,
 		[START_STRING_SERVICES]    = launch->services,
 		[START_STRING_TMPFS]       = launch->tmpfs_options,
+		[START_STRING_BINDS]       = launch->binds,
 	};
 	if (launch->script &&
 	    (r = read_interpreter(launch->script, line, sizeof line, &text[START_STRING_EXEC],

@@ -42,7 +42,8 @@ enum runner_slot_state { RUNNER_FREE, RUNNER_ARMED, RUNNER_CLONING, RUNNER_RUNNI
 	X(MOUNTS, "mounts") X(KEEP, "directory to keep") X(DEV, "/dev") X(PROC, "/proc") X(CGROUP, "/sys/fs/cgroup") X(INIT, "job init") \
 	X(SETGROUPS, "setgroups of its user namespace") X(UID_MAP, "uid_map of its user namespace") \
 	X(GID_MAP, "gid_map of its user namespace") X(COVER, "other places of kernel file systems") \
-	X(SERVICES, "sockets that a job with net and mount does not reach")
+	X(SERVICES, "sockets that a job with net and mount does not reach") \
+	X(BIND, "source of a bind") X(BIND_TARGET, "target of a bind")
 enum runner_stage {
 #define X(name, text) RUNNER_STAGE_##name,
 	RUNNER_STAGES(X)
@@ -105,6 +106,7 @@ struct runner_launch {
 	                            * so that "//" is between two; NULL: none */
 	const char *services;      /* in the same way: directories of sockets, in which only what is kept of the job's own is left. -EBUSY where one
 	                            * is its working directory; NULL: none */
+	const char *binds;         /* in the same way, three for each: the source, the target, "/ro" or "/rw"; NULL: none. BINDS_MAX at most */
 	const char *tmpfs_options; /* for mount(2), of each of its tmpfs */
 	int         seccomp_fd; /* memfd, sealed, with a program for seccomp(2) that is loaded just before exec; -1: none */
 	/* Bytes in each output file that is given by path. What is more is dropped and counted by the log writer, a process

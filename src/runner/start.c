@@ -202,6 +202,7 @@ static int make_plan(struct supervisor *s, struct brought *b, const struct start
 		.cover         = v->text[START_STRING_COVER],
 		.services      = v->text[START_STRING_SERVICES],
 		.tmpfs_options = v->text[START_STRING_TMPFS],
+		.binds         = v->text[START_STRING_BINDS],
 		.report_fd     = -1,
 		.door_fd       = -1,
 		.execs         = &s->execs,

@@ -166,7 +166,8 @@ struct columns {
 	X(U64,   FIXED, log_max,                log_max) \
 	X(TEXT,  FIXED, signal,                 signal) \
 	X(U32,   FIXED, time_min_s,             time_min_s) \
-	X(U32,   FIXED, max_fails,              max_fails)
+	X(U32,   FIXED, max_fails,              max_fails) \
+	X(TEXT,  FIXED, binds,                  binds)
 
 #define EVENT_COLUMNS(X) \
 	X(I64,   FIXED, time_usec,              time_usec) \

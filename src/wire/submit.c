@@ -46,6 +46,7 @@ const struct spec_field wire_spec_fields[] = {
 	FIELD(max_retries, U32, 0, MSCG_RETRIES_MAX),
 	FIELD(log_max, U64, 0, INT64_MAX),
 	FIELD(max_fails, U32, 0, MSCG_ARRAY_TASKS_MAX),
+	FIELD(binds, TEXT, 0),
 };
 _Static_assert(ARRAY_SIZE(wire_spec_fields) == SPEC_FIELDS_N, "SPEC_FIELDS_N counts the rows");
 

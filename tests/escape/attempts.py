@@ -354,6 +354,23 @@ def shared_memory():
         raise OSError(errno.EPERM, "")
 
 
+# -- 17: what is bound, read-only
+bound = places["bound"]
+opens("binds", bound + "/file", name="write a file")
+if os.path.lexists(bound + "/node"):
+    opens("binds", bound + "/node", os.O_RDONLY, name="a device's node")
+@attempt("binds", "make a file")
+def makes_bound():
+    fd, path = tempfile.mkstemp(dir=bound)
+    os.close(fd)
+    os.unlink(path)
+@attempt("binds", "change a mode")
+def changes_bound():
+    os.chmod(bound + "/mine", 0o644)
+for name, flags in (("written again", MS_REMOUNT | MS_BIND), ("shared", 1 << 20)):
+    reaches("binds", name, 165, b"none", bound.encode(), 0, flags, 0)
+
+
 def what_came_of(function):
     try:
         function()

@@ -65,6 +65,19 @@ def mount_elsewhere():
     return found
 
 
+# A directory that jobs have bound, read-only: with a file that anybody may write, one of the user's own, and a device.
+bound = tempfile.mkdtemp(prefix="mscg-bound.", dir="/tmp")
+os.chmod(bound, 0o777)
+for f in ("file", "mine"):
+    open(bound + "/" + f, "w").close()
+    os.chmod(bound + "/" + f, 0o666)
+os.chown(bound + "/mine", d.uid, -1)
+if is_root:
+    os.mknod(bound + "/node", 0o020666, os.makedev(1, 5))
+    os.chmod(bound + "/node", 0o666)
+places["bound"] = bound
+
+
 def read(text):
     return {(group, attempt): result for group, attempt, result in map(json.loads, text.splitlines())}
 
@@ -98,7 +111,8 @@ def outside():
 
 def inside(isolate, uid, **more):
     c = Connection(d.socket, uid) if uid else Connection(d.socket)
-    spec = {"argv": [sys.executable, program, json.dumps(dict(places, **more))], "workdir": d.out, "mem_bytes": 128 << 20,
+    binds = {"binds": bound + ":/tmp/bound:ro"} if isolate != "none" else {}
+    spec = {**binds, "argv": [sys.executable, program, json.dumps(dict(places, **more, **({"bound": "/tmp/bound"} if binds else {})))], "workdir": d.out, "mem_bytes": 128 << 20,
             "stdout_path": "%s/%%j.out" % (d.out if uid else d.dir), "env": 0, "isolate": isolate}
     job = c.call("Submit", jobs=[spec], environments=[["PATH=/usr/bin:/bin"]])["jobs"][0]["id"]
     state = d.wait(job)[job]
@@ -110,11 +124,11 @@ def inside(isolate, uid, **more):
 
 def by_exec(isolate):
     """As a command in a job of the ordinary user, with a descriptor of the machine's file system beside the three."""
-    job = d.submit("exec sleep 300", isolate=isolate, workdir=d.out, mem_bytes=128 << 20)
+    job = d.submit("exec sleep 300", isolate=isolate, workdir=d.out, mem_bytes=128 << 20, binds=bound + ":/tmp/bound:ro")
     d.started(job)
     leak = os.open("/", os.O_PATH)
     os.set_inheritable(leak, True)
-    p = subprocess.run([os.path.join(build, "mscg"), "exec", "--socket", d.socket, job, sys.executable, program, json.dumps(dict(places, above=1, victim=1))],
+    p = subprocess.run([os.path.join(build, "mscg"), "exec", "--socket", d.socket, job, sys.executable, program, json.dumps(dict(places, above=1, victim=1, bound="/tmp/bound"))],
                        user=d.uid, group=pwd.getpwuid(d.uid).pw_gid, extra_groups=[], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=80, close_fds=False)
     os.close(leak)
     d.call("Cancel", ids=[job])
@@ -178,4 +192,5 @@ d.stop()
 for path, _ in places.get("elsewhere", {}).values():
     subprocess.run(["umount", path], check=True)
 shutil.rmtree(d.dir)
+shutil.rmtree(bound)
 done()

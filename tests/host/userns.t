@@ -32,8 +32,8 @@ class Own(Daemon):
             self.command = ["unshare", "--mount", "sh", "-c", self.moves, self.cgroup, *mscgd]
         super().start()
 
-    def run(self, text, isolate):
-        job = self.submit(text, isolate=isolate)
+    def run(self, text, isolate, **more):
+        job = self.submit(text, isolate=isolate, **more)
         outcome = self.wait(job)[job]
         return outcome["state"], self.output(job).strip() if outcome["state"] == "COMPLETED" else self.show(job)["reason_text"]
 
@@ -77,6 +77,16 @@ for isolate in ("none", "pid", "default", "strict"):
     d.wait(job)
     deaf.communicate(timeout=30)
     ok(len(inside) >= 1 and deaf.returncode == 137, "%s: it is in the job's cgroup, and is killed with the job" % isolate, inside, deaf.returncode)
+
+# Binds: what its user gets to, and no more.
+os.makedirs(d.out + "/data/closed/in")
+open(d.out + "/data/file", "w").close()
+for path, mode in (("/data", 0o777), ("/data/file", 0o666), ("/data/closed", 0o700)):
+    os.chmod(d.out + path, mode)
+said = d.run("touch /tmp/a/new && ls /tmp/a && touch /tmp/b/no 2>/dev/null || ls /tmp/b", "default", workdir=d.out, binds="%s/data:/tmp/a\n%s/data:/tmp/b:ro" % (d.out, d.out))
+ok(said == ("COMPLETED", "closed\nfile\nnew\nclosed\nfile\nnew"), "binds: written where it may be, and not with ro", said)
+said = d.run("true", "default", binds=d.out + "/data/closed/in:/tmp/a")
+ok(said[0] == "FAILED" and "source of a bind '%s/data/closed/in': Permission denied" % d.out in said[1], "binds: not what its user does not get to", said)
 
 # A supervisor that a later daemon finds.
 job = d.submit("while [ ! -e %s/go ]; do sleep 0.05; done" % d.out, isolate="ipc")

@@ -207,6 +207,7 @@ static inline struct mscg_spec *rnd_spec(void)
 	free(s->dependency), s->dependency = rnd_maybe(40);
 	free(s->isolate), s->isolate = rnd_maybe(20);
 	free(s->allow), s->allow = rnd_maybe(20);
+	free(s->binds), s->binds = rnd_maybe(40);
 	s->hold = rnd_one_in(2);
 	s->begin_usec = (int64_t)(rnd() >> 12);
 	s->deadline_usec = (int64_t)(rnd() >> 12);
@@ -292,6 +293,7 @@ static inline void assert_spec_equal(const struct mscg_spec *a, const struct msc
 	SAME_TEXT(dependency);
 	SAME_TEXT(isolate);
 	SAME_TEXT(allow);
+	SAME_TEXT(binds);
 	SAME(hold);
 	SAME(begin_usec);
 	SAME(deadline_usec);
