@@ -59,10 +59,10 @@ check-build:
 	+@$(MAKE) --no-print-directory $(JOBS) all tests
 	+@$(MAKE) --no-print-directory $(JOBS) BUILD=$(BUILD)/check SAN=1 WERROR=1 all tests
 
-check: ## install what is missing, build, run all tests (SUITES="unit cli …" for some)
+check: ## install what is missing, build, run all tests (SUITES="unit cli …" for some; AGAIN=1: what failed once more)
 	packaging/deps.sh build test vm
 	+@$(MAKE) --no-print-directory check-build
-	tests/suite --build $(BUILD) $(SUITES)
+	tests/suite --build $(BUILD) $(if $(AGAIN),--again) $(SUITES)
 
 check-full: ## check, and the tests that take longer
 	packaging/deps.sh build test vm full
