@@ -6,7 +6,7 @@
 static void warn(const char *option, const char *path, const char *what)
 {
 	static char *last; /* many jobs of a pipeline have the same */
-	char *text = xasprintf("warning: %s: %.200s %s", option, path, what);
+	char *text = xasprintf("warning: %s: %.200s%s%s", option, path, path[0] ? " " : "", what);
 
 	if (!last || !streq(last, text))
 		cli_error("%s", text);
@@ -53,6 +53,42 @@ static void look_at_file(const char *option, const struct mscg_spec *spec, const
 		warn(option, path, said(code));
 }
 
+/* Places that each job has for itself: of the machine's it sees there where it was submitted from, and nothing else. */
+static const char *const own_places[] = {"/tmp/", "/var/tmp/", "/dev/shm/"};
+
+static bool is_hidden(const struct mscg_spec *spec, const char *path)
+{
+	size_t n = strlen(spec->workdir);
+
+	if (strncmp(path, spec->workdir, n) == 0 && (path[n] == '/' || path[n] == '\0'))
+		return false;
+	for (size_t i = 0; i < sizeof own_places / sizeof own_places[0]; i++)
+		if (strncmp(path, own_places[i], strlen(own_places[i])) == 0)
+			return access(path, F_OK) == 0;
+	return false;
+}
+
+/* Words of a command line that name a file which is there now and will not be for the job. */
+static void look_at_words(const struct mscg_spec *spec)
+{
+	static const char between[] = " \t\n'\"=;|&<>()";
+	uint32_t parts = MSCG_ISOLATE_DEFAULT;
+
+	if (spec->isolate && (mscg_isolate_parse(spec->isolate, &parts, NULL) < 0 || !(parts & MSCG_PART_MOUNT)))
+		return;
+	for (char **arg = spec->argv; *arg; arg++) {
+		_cleanup_free_ char *line = xstrdup(*arg);
+		char *left = NULL;
+
+		for (char *word = strtok_r(line, between, &left); word; word = strtok_r(NULL, between, &left)) {
+			if (!is_hidden(spec, word))
+				continue;
+			warn(word, "", "is not seen by the job, which has a directory of its own there: submit from where it lies, copy it, or say --isolate=none");
+			return;
+		}
+	}
+}
+
 void job_warn_places(const struct mscg_spec *spec)
 {
 	int code = look(spec->workdir);
@@ -63,4 +99,5 @@ void job_warn_places(const struct mscg_spec *spec)
 		look_at_file("--output", spec, spec->stdout_path);
 	if (!code || (spec->stderr_path && spec->stderr_path[0] == '/'))
 		look_at_file("--error", spec, spec->stderr_path);
+	look_at_words(spec);
 }

@@ -110,6 +110,18 @@ assert (j["id"], j["job_id"], j["cpus"], j["mem_bytes"], j["priority"]) == ("2",
     same 1 "$(grep -c warning: <<<"$output")"
 }
 
+@test "files that the job will not see, as it has a /tmp of its own, are warned of" {
+    warned() { run mscg submit "$@"; [ "$status" -eq 0 ]; grep -c "^mscg: warning: .* is not seen by the job" <<<"$output" || true; }
+    mkdir here there
+    : >there/x
+    for bad in "python3 $room/there/x" "cat <$room/there/x" "A='$room/there/x' true"; do same "1 $bad" "$(warned -D here "$bad") $bad"; done
+    same 1 "$(warned -D here cat "$room/there/x" "$room/there/x")"
+    for good in "cat $room/there/y" "cat /etc/passwd" "cat $room/here/x" "cat ../there/x"; do same "0 $good" "$(warned -D here "$good") $good"; done
+    same 0 "$(warned cat "$room/there/x")"
+    same 0 "$(warned --isolate none -D here cat "$room/there/x")"
+    same 0 "$(warned --isolate ipc,seccomp -D here cat "$room/there/x")"
+}
+
 @test "the working directory is this one" {
     mscg submit true
     same "$room" "$(field 1 workdir)"
