@@ -72,7 +72,7 @@ struct local {
 	struct runner *runner;
 	int      epoll_fd, timer_fd, event_fd;
 	struct task *tasks[TASK_BUCKETS];
-	/* Resizes that were refused as they came: what was to wait for one comes behind it, before anything is dispatched. */
+	/* Resizes that were refused: what was to wait for one may come behind it, and is told by the next dispatch. */
 	uint64_t *refused; uint32_t refused_n, refused_cap;
 	struct task *timed; /* unordered: few at a time */
 	int64_t  timer_usec; /* what timer_fd is set to; 0: off */
@@ -121,6 +121,10 @@ struct environment {
 void job_environ(const struct local *l, const struct task *t, const struct mscg_spec *spec, struct environment *ret);
 void environment_free(struct environment *e);
 
+/* words.c: the command of a task that has a line, with the line for each {}; for a shell quoted as need be. NULL: as it is. The
+ * caller frees. */
+char **line_words(const struct mscg_spec *spec, uint32_t task);
+
 /* isolate.c: what stands between a job and the rest */
 /* What jobs have that do not say: -errno with text where this kernel does not permit it. */
 int  isolate_open(struct local *l, const char *isolate, struct mscg_error *error);
@@ -147,6 +151,7 @@ void launch_start(struct engine *e, const struct mscg_action *action, const stru
 /* Resizes are done or failed: starts that waited for them go on or are given up. */
 void launch_resized(struct local *l, uint64_t seq, bool taken);
 void launch_give_up(struct local *l, struct task *t, int error, const char *text); /* START_DEFERRED */
+#define NOT_FREED "the CPUs that were to be freed for it were not"
 
 /* finish.c: from the end of the main process to the removed cgroup */
 void finish_event(const struct runner_slot_info *info, void *ctx);
@@ -158,6 +163,7 @@ void finish_late(struct local *l, struct task *t);      /* its deadline passed *
 void finish_forget_log(struct local *l, struct task *t);
 void finish_kill(struct engine *e, const struct mscg_action *action);
 void finish_signal(struct engine *e, const struct mscg_action *action);
+void finish_signal_all(struct local *l, struct task *t, int sig);
 void finish_remove(struct engine *e, const struct mscg_action *action);
 void finish_each_stuck(struct engine *e, void (*each)(struct mscg_id id, const char *processes, void *ctx), void *ctx);
 
@@ -181,13 +187,7 @@ void check_all(struct engine *e, void (*differs)(void *ctx, const char *where, s
 /* resize.c: kernel writes that may take long, in threads of their own */
 /* A resize is done or failed: what goes on with its CPUs does so now, or is given up. */
 void resize_awaited(struct local *l, uint64_t seq, bool taken);
-void finish_signal_all(struct local *l, struct task *t, int sig);
-/* words.c: the command of a task that has a line, with the line for each {}; for a shell quoted as need be. NULL: as it is. The
- * caller frees. */
-char **line_words(const struct mscg_spec *spec, uint32_t task);
 void resize_start(struct engine *e, const struct mscg_action *action);
-/* One that `action` is to wait for was refused already. */
-bool resize_is_refused(const struct local *l, const struct mscg_action *action);
 /* A signal to those processes of the job that have a handler for it; to all of it where nobody has. In a thread. */
 void resize_warn(struct local *l, struct task *t, int sig);
 void resize_dispatch(struct local *l);

@@ -188,10 +188,6 @@ void launch_start(struct engine *e, const struct mscg_action *a, const struct ms
 		launch(l, t, spec);
 		return;
 	}
-	if (resize_is_refused(l, a)) {
-		launch_give_up(l, t, EAGAIN, "the CPUs that were to be freed for it were not");
-		return;
-	}
 	t->spec           = mscg_spec_copy(spec);
 	t->action         = (struct mscg_action){ .kind = MSCG_ACTION_START, .after_n = a->after_n };
 	t->action.after   = xreallocarray(NULL, a->after_n, sizeof *a->after);
@@ -216,7 +212,7 @@ void launch_resized(struct local *l, uint64_t seq, bool taken)
 			}
 			t->action.after_n = left;
 			if (mine && !taken) {
-				launch_give_up(l, t, EAGAIN, "the CPUs that were to be freed for it were not");
+				launch_give_up(l, t, EAGAIN, NOT_FREED);
 			} else if (mine && left == 0) {
 				struct mscg_spec *spec = steal(&t->spec);
 

@@ -182,7 +182,6 @@ static void local_dispatch(struct engine *e)
 	eventfd_t count;
 	int n = epoll_wait(l->epoll_fd, events, ARRAY_SIZE(events), 0);
 
-	l->refused_n = 0;
 	for (int i = 0; i < n; i++) {
 		void *who = events[i].data.ptr;
 
@@ -196,6 +195,9 @@ static void local_dispatch(struct engine *e)
 			finish_look(l, who);
 	}
 	resize_dispatch(l);
+	for (uint32_t i = 0; i < l->refused_n; i++) /* each may refuse others */
+		launch_resized(l, l->refused[i], false);
+	l->refused_n = 0;
 	deliver(l);
 }
 

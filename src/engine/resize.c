@@ -228,16 +228,6 @@ static void refuse(struct local *l, struct mscg_id id, uint32_t attempt, uint64_
 	local_report(l, &report);
 	GROW(l->refused, l->refused_n, l->refused_cap);
 	l->refused[l->refused_n++] = seq;
-	launch_resized(l, seq, false);
-}
-
-bool resize_is_refused(const struct local *l, const struct mscg_action *a)
-{
-	for (uint32_t i = 0; i < a->after_n; i++)
-		for (uint32_t k = 0; k < l->refused_n; k++)
-			if (a->after[i] == l->refused[k])
-				return true;
-	return false;
 }
 
 /* -- those that wait ---------------------------------------------------------------------------------------------- */
@@ -248,8 +238,6 @@ static struct task *task_of(struct local *l, const struct order *o)
 
 	return t && t->attempt == o->attempt ? t : NULL;
 }
-
-static const char not_freed[] = "the CPUs that were to be freed for it were not";
 
 static void give_up(struct local *l, struct order *o, const char *text)
 {
@@ -322,7 +310,7 @@ void resize_awaited(struct local *l, uint64_t seq, bool taken)
 	if (!l->resizer || !l->resizer->waiting)
 		return;
 	while ((o = note_awaited(l->resizer, seq, taken)))
-		give_up(l, o, not_freed);
+		give_up(l, o, NOT_FREED);
 	go_on(l);
 }
 
@@ -334,10 +322,6 @@ void resize_start(struct engine *e, const struct mscg_action *a)
 
 	if (!t || t->attempt != a->attempt || t->phase != TASK_RUNNING) {
 		refuse(l, a->id, a->attempt, a->resize_seq, "the job is not running any more");
-		return;
-	}
-	if (resize_is_refused(l, a)) {
-		refuse(l, a->id, a->attempt, a->resize_seq, not_freed);
 		return;
 	}
 	enum lane lane = a->memory || a->freeze ? LANE_MEMORY : LANE_CPU;
