@@ -1,8 +1,12 @@
-/* mscg backup: a copy of the database. The file is made here, as the user; mscgd writes into it and never sees its name. */
+/* mscg backup: a copy of the database. The file is made here, as the user; mscgd gives the copy, and sees neither it nor its name. */
 #include "cli.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
+
+#include "src/base/fd.h"
+
+enum { COPY_BYTES = 1 << 20 };
 
 struct backup_options {
 	bool force;
@@ -14,17 +18,42 @@ static int failed(const char *what, const char *path)
 	return CLI_FAILED;
 }
 
-static int fill(const struct cli *cli, int fd, json_t **ret)
+static int copy(int from, int to, uint64_t *ret_bytes)
+{
+	_cleanup_free_ char *part = xmalloc(COPY_BYTES);
+	ssize_t n;
+	int r = 0;
+
+	while (r == 0 && (n = fd_read_all(from, part, COPY_BYTES)) != 0) {
+		r = n < 0 ? (int)n : fd_write_all(to, part, (size_t)n);
+		*ret_bytes += n > 0 ? (uint64_t)n : 0;
+	}
+	if (r < 0)
+		cli_error("cannot write the backup: %s", strerror(-r));
+	return r < 0 ? CLI_FAILED : 0;
+}
+
+static int fill(const struct cli *cli, int fd, uint64_t *ret_bytes)
 {
 	struct mscg_error error;
 	struct mscg *m;
+	json_t *reply;
 	int r = cli_connect(cli, CONNECT_ONCE, &m);
 
 	if (r)
 		return r;
-	r = mscg_call_fds(m, "Backup", NULL, &fd, 1, ret, &error);
+	r = mscg_call_json(m, "Backup", NULL, &reply, &error);
+	_cleanup_close_ int from = mscg_take_fd(m);
+
 	mscg_close(m);
-	return r < 0 ? cli_fail(&error) : 0;
+	if (r < 0)
+		return cli_fail(&error);
+	json_decref(reply);
+	if (from < 0) {
+		cli_error("mscgd gave no copy of the database");
+		return CLI_FAILED;
+	}
+	return copy(from, fd, ret_bytes);
 }
 
 /* Its name comes last, when it is on the disk. */
@@ -55,7 +84,7 @@ static int backup_run(struct cli *cli, void *options, char **words)
 	_cleanup_close_ int fd = -1;
 	char size[32];
 	struct stat st;
-	json_t *reply = NULL;
+	uint64_t bytes = 0;
 	int r;
 
 	if (!o->force && lstat(words[0], &st) == 0) {
@@ -65,15 +94,18 @@ static int backup_run(struct cli *cli, void *options, char **words)
 	fd = mkostemp(temporary, O_CLOEXEC); /* mode 0600: environments hold secrets */
 	if (fd < 0)
 		return failed("make", words[0]);
-	r = fill(cli, fd, &reply);
+	r = fill(cli, fd, &bytes);
 	if (!r)
 		r = give_name(fd, temporary, words[0], o->force);
 	unlink(temporary);
-	if (!r && cli->json)
-		print_json(reply);
-	else if (!r)
-		printf("Wrote %s (%s)\n", words[0], text_bytes((uint64_t)jint(reply, "bytes", 0), size, sizeof size));
-	json_decref(reply);
+	if (!r && cli->json) {
+		json_t *said = json_pack("{s:I}", "bytes", (json_int_t)bytes);
+
+		print_json(said);
+		json_decref(said);
+	}
+	if (!r && !cli->json)
+		printf("Wrote %s (%s)\n", words[0], text_bytes(bytes, size, sizeof size));
 	return r;
 }
 

@@ -122,7 +122,7 @@ static int start(struct session *s, json_t *parameters)
 	}
 	if (s->pty)
 		fds[0] = fds[1] = fds[2] = s->pty->slave;
-	if (mscg_call_fds(m, "Exec", parameters, fds, 3, &reply, &error) < 0) {
+	if (mscg_call_stdio(m, "Exec", parameters, fds, &reply, &error) < 0) {
 		mscg_close(m);
 		return cli_fail(&error);
 	}

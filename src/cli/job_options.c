@@ -299,7 +299,7 @@ int job_submit(struct mscg *m, const struct mscg_spec *spec, const int *fds, jso
 {
 	struct mscg_spec *const specs[] = {(struct mscg_spec *)spec};
 	json_t *reply;
-	int r = mscg_submit_json(m, specs, 1, fds, fds ? 3 : 0, &reply, error);
+	int r = mscg_submit_json(m, specs, 1, fds, &reply, error);
 
 	if (r < 0)
 		return r;

@@ -136,7 +136,7 @@ static int submit(const struct cli *cli, const struct submit_options *o, const s
 
 	if (r)
 		return r;
-	if (mscg_submit_json(m, specs, p->n, NULL, 0, &reply, &error) < 0) {
+	if (mscg_submit_json(m, specs, p->n, NULL, &reply, &error) < 0) {
 		mscg_close(m);
 		name_job(p, &error);
 		return cli_fail(&error);

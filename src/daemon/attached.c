@@ -1,53 +1,94 @@
-/* Attached jobs: their descriptors wait here between submission and start. */
+/* Attached jobs and commands: stdin, stdout and stderr of a client. They are never received here, since to close a file one
+ * asks its server (FUSE, NFS), which may not answer, and everybody would wait for it. A client puts them into a socket that
+ * it is given (PassStdio), and the other end of that, with them in it, goes on to the supervisor: the job itself takes them out
+ * (src/runner/child.c). Until then that end waits here. */
+#include <sys/resource.h>
+#include <sys/socket.h>
+
 #include "daemon.h"
 
 struct attached {
 	struct mscg_id   id;
-	int              fds[3];
+	uint32_t         uid;
+	int              fd;
 	struct attached *next;
 };
 
-static void attached_add(struct daemon *d, struct mscg_id id, int fds[3])
+/* Each takes a descriptor of ours: half of a quarter of what there is, for one user, all of it for root. */
+static bool has_room(const struct client *c)
 {
-	struct attached *a = xmalloc(sizeof *a);
+	struct rlimit files = { .rlim_cur = 1024 };
+	uint32_t n = 0, own = 0, max;
 
-	*a = (struct attached){ .id = id, .next = d->attached };
-	for (int i = 0; i < 3; i++)
-		a->fds[i] = steal_fd(&fds[i]);
-	d->attached = a;
+	getrlimit(RLIMIT_NOFILE, &files);
+	max = (uint32_t)MIN_OF(files.rlim_cur / 4, (rlim_t)INT32_MAX);
+	for (const struct attached *a = c->d->attached; a; a = a->next, n++)
+		own += a->uid == c->peer.uid;
+	return n < max && (own < max / 2 || c->peer.uid == 0 || c->peer.uid == geteuid());
 }
 
-bool attached_take(struct daemon *d, struct mscg_id id, int fds[3])
+void stdio_start(struct request *r)
+{
+	int pair[2];
+
+	if (!has_room(r->client)) {
+		request_failf(r, -EUSERS, "too many attached jobs wait to be started: submit without a terminal (mscg submit), or later");
+		return;
+	}
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0) {
+		request_failf(r, -errno, "cannot make a socket for descriptors: %s", strerror(errno));
+		return;
+	}
+	cleanup_close(&r->client->stdio_fd);
+	r->client->stdio_fd = pair[0];
+	request_reply_fd(r, json_object(), pair[1]);
+	close(pair[1]);
+}
+
+/* That something is in there is seen without taking it. */
+int stdio_take(struct request *r, struct mscg_error *error)
+{
+	struct msghdr msg = { 0 };
+	int fd = r->client->stdio_fd;
+
+	if (fd < 0 || recvmsg(fd, &msg, MSG_DONTWAIT | MSG_PEEK) < 0 || !(msg.msg_flags & MSG_CTRUNC))
+		return mscg_error_set(error, -EINVAL, "standard input, output and error are to be passed before (PassStdio)");
+	r->stdio_fd = steal_fd(&r->client->stdio_fd);
+	return 0;
+}
+
+int attached_take(struct daemon *d, struct mscg_id id)
 {
 	for (struct attached **p = &d->attached; *p; p = &(*p)->next) {
 		struct attached *a = *p;
+		int fd = a->fd;
 
 		if (!mscg_id_equal(a->id, id))
 			continue;
-		memcpy(fds, a->fds, sizeof a->fds);
 		*p = a->next;
 		free(a);
-		return true;
+		return fd;
 	}
-	return false;
+	return -1;
 }
 
 void attached_keep(struct request *r, struct mscg_id id)
 {
 	struct client *c = r->client;
 
-	if (!c || r->fds[0] < 0)
+	if (!c || r->stdio_fd < 0)
 		return;
-	attached_add(r->d, id, r->fds);
+	struct attached *a = xmalloc(sizeof *a);
+
+	*a = (struct attached){ .id = id, .uid = c->peer.uid, .fd = steal_fd(&r->stdio_fd), .next = c->d->attached };
+	c->d->attached = a;
 	GROW(c->attached, c->attached_n, c->attached_cap);
 	c->attached[c->attached_n++] = id;
 }
 
 void attached_drop(struct daemon *d, struct mscg_id id)
 {
-	int fds[3];
+	int fd = attached_take(d, id);
 
-	if (attached_take(d, id, fds))
-		for (int i = 0; i < 3; i++)
-			close(fds[i]);
+	cleanup_close(&fd);
 }

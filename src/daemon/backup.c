@@ -1,6 +1,6 @@
 /* Backup: SQLite's own copy, some pages between two commits, into a file of the state directory that has no name any more
- * when it is whole; then into the descriptor that the client sent. So nothing is ever opened by a name that the client
- * chose, and who owns the file is the client's to say. */
+ * when it is whole; and that is what the client is given, to read. So nothing is ever opened by a name that the client
+ * chose, nor written to a file of a server (FUSE, NFS) that does not answer. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -10,7 +10,7 @@
 #include "daemon.h"
 #include "src/base/fd.h"
 
-enum { PAGES_A_STEP = 256, BYTES_A_STEP = 1 << 20 };
+enum { PAGES_A_STEP = 256 };
 #define COPY_NAME "backup.copy"
 static const uint64_t room_to_leave = 16 << 20;
 
@@ -20,9 +20,8 @@ struct backup {
 	struct request *request;
 	struct store_copy *copy;
 	char    *path;
-	int      from, to;
-	uint64_t bytes;
-	bool     over, give_up;
+	int      from; /* the copy, when it is whole */
+	bool     give_up;
 	int      result;
 	struct mscg_error error;
 };
@@ -88,31 +87,12 @@ static int step_copy(struct backup *b)
 	return r;
 }
 
-static int step_send(struct backup *b)
-{
-	_cleanup_free_ char *part = xmalloc(BYTES_A_STEP);
-	ssize_t n = pread(b->from, part, BYTES_A_STEP, (off_t)b->bytes);
-
-	for (ssize_t at = 0, one; n > 0 && at < n; at += one) {
-		one = pwrite(b->to, part + at, (size_t)(n - at), (off_t)b->bytes + at);
-		if (one <= 0)
-			return mscg_error_set(&b->error, one < 0 ? -errno : -EIO, "cannot write the backup: %s", strerror(one < 0 ? errno : EIO));
-	}
-	if (n < 0)
-		return mscg_error_set(&b->error, -errno, "cannot read the copy: %s", strerror(errno));
-	b->bytes += (uint64_t)n;
-	b->over = n == 0;
-	return 0;
-}
-
 static void backup_run(struct work *work, struct store *store)
 {
 	struct backup *b = container_of(work, struct backup, work);
 
 	if (b->give_up)
 		b->result = -ECANCELED;
-	else if (b->from >= 0)
-		b->result = step_send(b);
 	else if (b->copy)
 		b->result = step_copy(b);
 	else
@@ -125,7 +105,6 @@ static void backup_free(struct backup *b)
 {
 	store_copy_free(b->copy);
 	cleanup_close(&b->from);
-	cleanup_close(&b->to);
 	free(b->path);
 	free(b);
 }
@@ -136,50 +115,26 @@ static void backup_done(struct work *work, void *ctx)
 	struct request *r = b->request;
 
 	(void)ctx;
-	if (b->result == 0 && !b->over && !committer_is_stopping(b->d->committer)) {
+	if (b->result == 0 && b->from < 0 && !committer_is_stopping(b->d->committer)) {
 		b->give_up = !r->client;
 		committer_submit(b->d->committer, &b->work);
 		return;
 	}
-	if (b->result == 0 && !b->over)
+	if (b->result == 0 && b->from < 0)
 		b->result = mscg_error_set(&b->error, -ECONNREFUSED, "mscgd is leaving");
 	if (b->result < 0 && r->client)
 		log_line(LOG_WARNING, "no backup: %s", b->error.text);
 	if (b->result < 0)
 		request_fail(r, b->result, &b->error);
 	else
-		request_reply(r, json_pack("{s:I}", "bytes", (json_int_t)b->bytes));
+		request_reply_fd(r, json_object(), b->from);
 	backup_free(b);
-}
-
-/* A pipe could keep the committer waiting for ever. */
-static int take_file(struct request *r, struct mscg_error *error)
-{
-	int fds[WIRE_FDS_MAX], n = wire_conn_take_fds(r->client->conn, fds);
-	struct stat st;
-
-	for (int i = 1; i < n; i++)
-		close(fds[i]);
-	if (n < 1)
-		return mscg_error_set(error, -EINVAL, "a file to write to is to come with the request, as a descriptor");
-	if (n > 1 || fstat(fds[0], &st) < 0 || !S_ISREG(st.st_mode) || st.st_size || (fcntl(fds[0], F_GETFL) & O_ACCMODE) == O_RDONLY) {
-		close(fds[0]);
-		return mscg_error_set(error, -EINVAL, "the descriptor of a backup must be of one empty regular file, open for writing");
-	}
-	return fds[0];
 }
 
 void backup_start(struct request *r)
 {
-	struct mscg_error error;
-	int fd = take_file(r, &error);
-
-	if (fd < 0) {
-		request_fail(r, fd, &error);
-		return;
-	}
 	struct backup *b = xcalloc(1, sizeof *b);
 
-	*b = (struct backup){ .work = { .run = backup_run, .done = backup_done }, .d = r->d, .request = r, .from = -1, .to = fd };
+	*b = (struct backup){ .work = { .run = backup_run, .done = backup_done }, .d = r->d, .request = r, .from = -1 };
 	committer_submit(r->d->committer, &b->work);
 }

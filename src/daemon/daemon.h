@@ -68,6 +68,7 @@ struct client {
 	struct request   *current;  /* answered in order: one at a time */
 	struct mscg_id   *attached; /* jobs that end with this connection */
 	uint32_t          attached_n, attached_cap;
+	int               stdio_fd; /* what it passed for its next job or command; -1: nothing */
 	bool              hangup;   /* after the output is out */
 	bool              eof;      /* --once: sends nothing any more */
 	struct client    *next, **prev;
@@ -135,7 +136,7 @@ struct request {
 	bool           watching;   /* streams.c: Events: gets them as they are committed */
 	bool           ends;       /* streams.c: Events: at the present */
 	struct request *next_watcher;
-	int            fds[3];     /* Submit of an attached job, Exec */
+	int            stdio_fd;   /* Submit of an attached job, Exec; -1: none */
 	int            failed_code;
 	struct mscg_error failure;
 	struct request *next, **prev;
@@ -157,10 +158,13 @@ bool request_store_is_well(struct request *r);
 /* The job that `id` names, if it is there and the client may touch it. Answers otherwise, and NULL. */
 const struct mscg_job *request_job(struct request *r);
 
-/* -- attached.c: descriptors of attached jobs, from submission to start -- */
+/* -- attached.c: descriptors of attached jobs, from submission to start: in a socket, out of which only the job takes them -- */
 struct attached;
-void attached_keep(struct request *r, struct mscg_id id); /* those of a Submit, when its job has an id */
-bool attached_take(struct daemon *d, struct mscg_id id, int fds[3]);
+void stdio_start(struct request *r); /* PassStdio */
+/* What the client has passed is the request's now. -EINVAL with text: nothing. */
+int  stdio_take(struct request *r, struct mscg_error *error);
+void attached_keep(struct request *r, struct mscg_id id); /* that of a Submit, when its job has an id */
+int  attached_take(struct daemon *d, struct mscg_id id);  /* -1: there is none */
 void attached_drop(struct daemon *d, struct mscg_id id);
 
 /* -- many.c: requests about several jobs, each of which may be refused by itself -- */

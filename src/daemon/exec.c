@@ -63,7 +63,7 @@ void exec_start(struct request *r)
 	_cleanup_strv_ char **argv = NULL;
 	_cleanup_free_ char *term = NULL;
 	char *env[] = { NULL, NULL };
-	struct engine_exec exec = { .channel_fd = -1 };
+	struct engine_exec exec = { .stdio_fd = -1, .channel_fd = -1 };
 	const char *text = NULL;
 	struct mscg_error error;
 	int code;
@@ -78,8 +78,8 @@ void exec_start(struct request *r)
 	const struct mscg_job *job = find_job(r);
 	if (!job)
 		return;
-	if (wire_conn_take_fds(r->client->conn, r->fds) != 3) {
-		request_failf(r, -EINVAL, "a command comes with three descriptors");
+	if ((code = stdio_take(r, &error)) < 0) {
+		request_fail(r, code, &error);
 		return;
 	}
 	if (!r->d->engine->ops->exec) {
@@ -89,6 +89,6 @@ void exec_start(struct request *r)
 	env[0] = term = text && *text ? xasprintf("TERM=%s", text) : NULL;
 	exec.argv = argv;
 	exec.env  = env;
-	memcpy(exec.stdio, r->fds, sizeof exec.stdio);
+	exec.stdio_fd = r->stdio_fd;
 	hand_over(r, job, &exec);
 }

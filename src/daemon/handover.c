@@ -49,7 +49,7 @@ void handover_keep(struct daemon *d, const struct client *c)
 
 	if (upgrade_asked(d, c)) {
 		keep(&h->asker_fd, wire_conn_fd(c->conn));
-	} else if (!c->current && !c->attached_n && !c->hangup && wire_conn_is_between(c->conn) && !wire_conn_queued(c->conn)) {
+	} else if (!c->current && !c->attached_n && c->stdio_fd < 0 && !c->hangup && wire_conn_is_between(c->conn) && !wire_conn_queued(c->conn)) {
 		keep(&fd, wire_conn_fd(c->conn));
 		if (fd < 0)
 			return;

@@ -27,8 +27,7 @@ void request_free(struct request *r)
 	json_decref(r->parameters);
 	json_decref(r->result);
 	strv_free(r->vain);
-	for (int i = 0; i < 3; i++)
-		cleanup_close(&r->fds[i]);
+	cleanup_close(&r->stdio_fd);
 	free(r);
 }
 
@@ -288,9 +287,8 @@ static void submit_start(struct request *r)
 	}
 	for (; code >= 0 && admitted < n; admitted++) {
 		code = submit_admit(r, specs[admitted], &error);
-		if (code >= 0 && specs[admitted]->attached &&
-		    (n != 1 || specs[admitted]->array || wire_conn_take_fds(r->client->conn, r->fds) != 3))
-			code = mscg_error_set(&error, -EINVAL, "an attached job comes alone, with three descriptors");
+		if (code >= 0 && specs[admitted]->attached)
+			code = n != 1 || specs[admitted]->array ? mscg_error_set(&error, -EINVAL, "an attached job comes alone") : stdio_take(r, &error);
 		if (code < 0 && n > 1)
 			mscg_error_prefix(&error, code, "jobs[%u]: ", admitted);
 	}
@@ -317,6 +315,7 @@ static const struct method methods[] = {
 	{ "io.mscg.Cancel", cancel_start, KEYS("ids", "mine", "user", "states", "signal"), ACCESS_OWNER, false },
 	{ "io.mscg.Wait", wait_start, KEYS("ids"), ACCESS_VIEWER, true },
 	{ "io.mscg.Requeue", requeue_start, KEYS("ids"), ACCESS_OWNER, true },
+	{ "io.mscg.PassStdio", stdio_start, KEYS(), ACCESS_ANYONE, true },
 	{ "io.mscg.Exec", exec_start, KEYS("id", "argv", "pty", "term"), ACCESS_USER, true },
 	{ "io.mscg.Resize", resize_by_hand_start, KEYS("id", "cpus", "mem_bytes"), ACCESS_OWNER, true },
 	{ "io.mscg.Suspend", list_change_start, KEYS("ids"), ACCESS_OWNER, true },
@@ -362,7 +361,7 @@ void requests_handle(struct client *client, json_t *message)
 	const char *name = NULL;
 	int code;
 
-	*r = (struct request){ .d = d, .client = client, .fds = { -1, -1, -1 }, .next = d->requests, .prev = &d->requests };
+	*r = (struct request){ .d = d, .client = client, .stdio_fd = -1, .next = d->requests, .prev = &d->requests };
 	if (r->next)
 		r->next->prev = &r->next;
 	d->requests     = r;

@@ -32,6 +32,7 @@ static void client_free(struct client *c)
 		c->next->prev = c->prev;
 	d->clients_n--;
 	sd_event_source_unref(c->io);
+	cleanup_close(&c->stdio_fd);
 	wire_conn_free(c->conn);
 	free(c->attached);
 	free(c);
@@ -103,6 +104,17 @@ void client_kick(struct client *c)
 	sd_event_source_set_enabled(c->io, SD_EVENT_ON);
 }
 
+static void refuse_descriptors(struct client *c)
+{
+	struct mscg_error error;
+
+	mscg_error_set(&error, -EPERM, "mscgd takes no descriptors with a message (PassStdio instead): is this mscg of another version than mscgd %s?", MSCG_VERSION);
+	log_line(LOG_WARNING, "client uid=%u pid=%d: sent descriptors, which nobody asked for", c->peer.uid, c->peer.pid);
+	json_t *reply = wire_error_reply("InvalidArgument", &error, NULL);
+	wire_conn_send(c->conn, reply, NULL, 0, NULL);
+	json_decref(reply);
+}
+
 /* False: the client is gone. */
 static bool read_client(struct client *c)
 {
@@ -119,6 +131,8 @@ static bool read_client(struct client *c)
 	}
 	while (take_messages(c))
 		;
+	if (r == -EPERM)
+		refuse_descriptors(c);
 	flush_client(c, false);
 	return false;
 }
@@ -141,6 +155,7 @@ struct client *server_adopt(struct daemon *d, int fd, struct mscg_error *error)
 	struct client *c = xcalloc(1, sizeof *c);
 
 	c->d    = d;
+	c->stdio_fd = -1;
 	c->conn = wire_conn_new(fd);
 	int r = wire_conn_peer(c->conn, &c->peer);
 	if (r >= 0)

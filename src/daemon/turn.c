@@ -41,15 +41,15 @@ static void refuse_start(struct daemon *d, const struct mscg_action *a)
 static void start(struct daemon *d, struct planned *p)
 {
 	const struct mscg_action *a = &p->action;
-	int stdio[3] = { -1, -1, -1 };
 	bool attached = p->spec->spec->attached;
+	int stdio_fd = attached ? attached_take(d, a->id) : -1;
 
-	if (attached && !attached_take(d, a->id, stdio)) {
+	if (attached && stdio_fd < 0) {
 		refuse_start(d, a);
 		return;
 	}
 	spec_cache_add(d, a->id.job, p->spec);
-	d->engine->ops->start(d->engine, a, p->spec->spec, attached ? stdio : NULL);
+	d->engine->ops->start(d->engine, a, p->spec->spec, stdio_fd);
 }
 
 static void act(struct daemon *d, struct planned *p)

@@ -25,16 +25,16 @@ struct engine_live {
 struct engine_exec {
 	char *const *argv;
 	char *const *env;       /* NULL, or one entry that takes the place of the job's */
-	int          stdio[3];
+	int          stdio_fd;   /* a socket in which its standard input, output and error are */
 	int          channel_fd; /* to its client (src/base/exec.h) */
 	bool         pty;        /* stdin is a terminal: it becomes the controlling one */
 };
 
 struct engine_ops {
 	const char *name;
-	/* `action` and `spec` are borrowed; the engine copies what it needs later. stdio: three fds of an attached client,
-	 * now the engine's, or NULL. */
-	void (*start)(struct engine *e, const struct mscg_action *action, const struct mscg_spec *spec, const int *stdio);
+	/* `action` and `spec` are borrowed; the engine copies what it needs later. stdio_fd: of an attached job, a
+	 * socket in which its standard input, output and error are, now the engine's; -1: none. */
+	void (*start)(struct engine *e, const struct mscg_action *action, const struct mscg_spec *spec, int stdio_fd);
 	void (*resize)(struct engine *e, const struct mscg_action *action);
 	void (*signal)(struct engine *e, const struct mscg_action *action);
 	void (*kill)(struct engine *e, const struct mscg_action *action);

@@ -13,7 +13,7 @@ int exec_in(struct engine *e, struct mscg_id id, const struct engine_exec *x, st
 	if (t->frozen)
 		return mscg_error_set(error, -EBUSY, "it is being suspended");
 	struct runner_exec exec = {
-		.cgroup_fd = t->cgroup.fd, .argv = x->argv, .env = x->env, .stdio = { x->stdio[0], x->stdio[1], x->stdio[2] },
+		.cgroup_fd = t->cgroup.fd, .argv = x->argv, .env = x->env, .stdio_fd = x->stdio_fd,
 		.channel_fd = x->channel_fd, .pty = x->pty,
 	};
 	return runner_exec(l->runner, t->slot, &exec, error);

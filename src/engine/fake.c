@@ -76,15 +76,13 @@ static struct fake_job **find(struct fake *f, struct mscg_id id)
 	return p;
 }
 
-static void fake_start(struct engine *e, const struct mscg_action *a, const struct mscg_spec *spec, const int *stdio)
+static void fake_start(struct engine *e, const struct mscg_action *a, const struct mscg_spec *spec, int stdio_fd)
 {
 	struct fake *f = (struct fake *)e;
 	struct fake_job *j = xcalloc(1, sizeof *j);
 	struct mscg_report started = { .kind = MSCG_REPORT_STARTED, .id = a->id, .attempt = a->attempt, .pid = 1, .cgroup_id = 1 };
 
-	for (int i = 0; stdio && i < 3; i++)
-		if (stdio[i] >= 0)
-			close(stdio[i]);
+	cleanup_close(&stdio_fd);
 	*j = (struct fake_job){ .id = a->id, .attempt = a->attempt, .end_boot_usec = clock_boot_usec(), .next = f->jobs };
 	understand(spec, j);
 	f->jobs = j;

@@ -45,7 +45,7 @@ struct task {
 	/* WAITING: the rest of its start */
 	struct mscg_action action;
 	struct mscg_spec  *spec;  /* a copy */
-	int      stdio[3];
+	int      stdio_fd;
 	char    *path[RUNNER_STAGE_COUNT]; /* what a stage of its launch is about, until it has started */
 	/* how it ended, kept until it is removed */
 	int32_t  pid;
@@ -147,7 +147,7 @@ int  limits_cpus(uint32_t controllers, const struct mscg_cgroup *cgroup, const s
 int  limits_rest(uint32_t controllers, const struct mscg_cgroup *cgroup, const struct mscg_grant *grant, struct mscg_error *error);
 
 /* launch.c */
-void launch_start(struct engine *e, const struct mscg_action *action, const struct mscg_spec *spec, const int *stdio);
+void launch_start(struct engine *e, const struct mscg_action *action, const struct mscg_spec *spec, int stdio_fd);
 /* Resizes are done or failed: starts that waited for them go on or are given up. */
 void launch_resized(struct local *l, uint64_t seq, bool taken);
 void launch_give_up(struct local *l, struct task *t, int error, const char *text); /* START_DEFERRED */

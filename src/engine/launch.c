@@ -104,7 +104,7 @@ static int hand_over(struct local *l, struct task *t, const struct mscg_spec *sp
 		.workdir = spec->workdir ? spec->workdir : spec->home,
 		.stdin_path = in, .stdout_path = out, .stderr_path = err,
 		.make_dir = spec->attached && !link ? NULL : dir, .link_optional = true, .link_path = link, .link_target = control,
-		.seccomp_fd = -1, .log_max = log_max(l, spec), .script = spec->script, .stdio = { t->stdio[0], t->stdio[1], t->stdio[2] },
+		.seccomp_fd = -1, .log_max = log_max(l, spec), .script = spec->script, .stdio_fd = t->stdio_fd,
 		.append = spec->append || (t->restarts && !spec->truncate), .pty = spec->pty, .uid = spec->uid, .gid = spec->gid, .drop = geteuid() == 0,
 		.umask_ = spec->umask, .deadline_usec = t->deadline_usec,
 	};
@@ -115,9 +115,8 @@ static int hand_over(struct local *l, struct task *t, const struct mscg_spec *sp
 	note_paths(t, &launch);
 	if (r >= 0)
 		r = runner_launch(l->runner, &launch, &t->slot, error);
-	for (int i = 0; i < 3; i++)
-		if (t->stdio[i] >= 0)
-			close(steal_fd(&t->stdio[i]));
+	if (t->stdio_fd >= 0)
+		close(steal_fd(&t->stdio_fd));
 	t->has_slot = r >= 0;
 	return r;
 }
@@ -163,7 +162,7 @@ static void launch(struct local *l, struct task *t, const struct mscg_spec *spec
 		t->phase = TASK_LAUNCHED;
 }
 
-void launch_start(struct engine *e, const struct mscg_action *a, const struct mscg_spec *spec, const int *stdio)
+void launch_start(struct engine *e, const struct mscg_action *a, const struct mscg_spec *spec, int stdio_fd)
 {
 	struct local *l = local_of(e);
 	struct task *t = task_find(l, a->id);
@@ -179,8 +178,7 @@ void launch_start(struct engine *e, const struct mscg_action *a, const struct ms
 	t->elastic   = spec->elastic;
 	t->min_milli = spec->min_cpus_milli;
 	t->max_milli = spec->max_cpus_milli ? spec->max_cpus_milli : l->engine.machine_cpus * 1000;
-	for (int i = 0; stdio && i < 3; i++)
-		t->stdio[i] = stdio[i];
+	t->stdio_fd  = stdio_fd;
 	t->phase = TASK_WAITING;
 	if (!prepare(l, t))
 		return;

@@ -22,8 +22,7 @@ struct task *task_new(struct local *l, struct mscg_id id, uint32_t attempt)
 	char text[MSCG_ID_TEXT];
 
 	*t = (struct task){ .id = id, .attempt = attempt, .cgroup = MSCG_CGROUP_NONE, .events_fd = -1, .log_fd = -1, .log_watch_fd = -1,
-		            .stdio = { -1, -1, -1 },
-		            .exit_code = -1 };
+		            .stdio_fd = -1, .exit_code = -1 };
 	mscg_usage_init(&t->usage);
 	snprintf(t->name, sizeof t->name, "job_%s", mscg_id_format(id, text));
 	t->next = *b;
@@ -88,9 +87,7 @@ void task_free(struct local *l, struct task *t)
 	if (t->next)
 		t->next->prev = t->prev;
 	finish_forget_log(l, t);
-	for (int i = 0; i < 3; i++)
-		if (t->stdio[i] >= 0)
-			close(t->stdio[i]);
+	cleanup_close(&t->stdio_fd);
 	mscg_cgroup_close(&t->cgroup);
 	mscg_grant_free(t->grant);
 	mscg_action_clear(&t->action);

@@ -23,6 +23,7 @@ void mscg_close(struct mscg *m)
 	if (!m)
 		return;
 	drop(m);
+	cleanup_close(&m->fd);
 	free(m->socket);
 	free(m->state_dir);
 	free(m->program);
@@ -71,6 +72,7 @@ static int fresh_connection(struct mscg *m, struct mscg_error *error)
 	if (r < 0)
 		return mscg_error_set(error, r, "%s", why.text);
 	m->conn = wire_conn_new(fd);
+	wire_conn_expect_fds(m->conn);
 	return 0;
 }
 
@@ -150,8 +152,7 @@ static int send_all(struct mscg *m, int64_t deadline, struct mscg_error *error)
 
 /* -- calls ------------------------------------------------------------------------------------------------------ */
 
-static int send_call(struct mscg *m, const char *method, json_t *parameters, bool more, const int *fds, int nfds,
-                     struct mscg_error *error)
+static int send_call(struct mscg *m, const char *method, json_t *parameters, bool more, struct mscg_error *error)
 {
 	json_t *message = wire_call(method, parameters, more);
 	int r;
@@ -161,7 +162,7 @@ static int send_call(struct mscg *m, const char *method, json_t *parameters, boo
 	else
 		r = fresh_connection(m, error);
 	if (r == 0) {
-		r = wire_conn_send(m->conn, message, fds, nfds, error);
+		r = wire_conn_send(m->conn, message, NULL, 0, error);
 		if (r == -EMSGSIZE)
 			mscg_error_prefix(error, r, "the request is too large: ");
 	}
@@ -188,6 +189,17 @@ static int error_of(const struct wire_response *response, struct mscg_error *err
 	return mscg_error_set(error, known->code, "%s", text && *text ? text : response->error);
 }
 
+/* At most one comes with a reply. */
+static void keep_fd(struct mscg *m)
+{
+	int fds[WIRE_FDS_MAX], n = wire_conn_take_fds(m->conn, fds);
+
+	cleanup_close(&m->fd);
+	m->fd = n > 0 ? fds[0] : -1;
+	while (n > 1)
+		close(fds[--n]);
+}
+
 /* Takes a message apart: 0 and a new reference to its parameters, or what it says is wrong. */
 static int open_reply(struct mscg *m, json_t *message, bool more, json_t **ret, bool *ret_continues, struct mscg_error *error)
 {
@@ -202,6 +214,7 @@ static int open_reply(struct mscg *m, json_t *message, bool more, json_t **ret, 
 		return mscg_error_set(error, -EIO, "what the daemon on %s answers makes no sense: %s", m->socket, why.text);
 	}
 	*ret_continues = response.continues;
+	keep_fd(m);
 	if (!response.continues) {
 		m->busy = false;
 		if (m->child)
@@ -215,7 +228,7 @@ static int open_reply(struct mscg *m, json_t *message, bool more, json_t **ret, 
 
 int mscg_send_call(struct mscg *m, const char *method, json_t *parameters, bool more, struct mscg_error *error)
 {
-	return send_call(m, method, parameters, more, NULL, 0, error);
+	return send_call(m, method, parameters, more, error);
 }
 
 /* As mscg_next_reply, for a call that may or may not have asked for more. */
@@ -257,35 +270,25 @@ static int await_reply(struct mscg *m, bool more, int64_t deadline, json_t **ret
 	}
 }
 
-int mscg_call_fds(struct mscg *m, const char *method, json_t *parameters, const int *fds, int nfds, json_t **ret,
-                  struct mscg_error *error)
+int mscg_call_json(struct mscg *m, const char *method, json_t *parameters, json_t **ret, struct mscg_error *error)
 {
 	int64_t deadline = deadline_in(m->timeout_ms);
 	bool continues;
-	int r = send_call(m, method, parameters, false, fds, nfds, error);
+	int r = send_call(m, method, parameters, false, error);
 
 	return r < 0 ? r : await_reply(m, false, deadline, ret, &continues, error);
 }
 
 int mscg_take_fd(struct mscg *m)
 {
-	int fds[WIRE_FDS_MAX], n = m->conn ? wire_conn_take_fds(m->conn, fds) : 0;
-
-	while (n > 1)
-		close(fds[--n]);
-	return n == 1 ? fds[0] : -1;
-}
-
-int mscg_call_json(struct mscg *m, const char *method, json_t *parameters, json_t **ret, struct mscg_error *error)
-{
-	return mscg_call_fds(m, method, parameters, NULL, 0, ret, error);
+	return steal_fd(&m->fd);
 }
 
 static int stream(struct mscg *m, const char *method, json_t *parameters, int64_t deadline, int answer_ms,
                   bool (*each)(json_t *parameters, void *ctx), void *ctx, struct mscg_error *error)
 {
 	bool continues = true;
-	int r = send_call(m, method, parameters, true, NULL, 0, error);
+	int r = send_call(m, method, parameters, true, error);
 
 	while (r == 0 && continues) {
 		json_t *reply;

@@ -16,13 +16,14 @@ int mscg_call_more(struct mscg *m, const char *method, json_t *parameters, bool 
  * of mscg_set_timeout is for answers that are due. */
 int mscg_call_until(struct mscg *m, const char *method, json_t *parameters, int64_t deadline_boot_usec,
                     bool (*each)(json_t *parameters, void *ctx), void *ctx, struct mscg_error *error);
-/* As mscg_call_json with descriptors that travel along (Submit with attached). */
-int mscg_call_fds(struct mscg *m, const char *method, json_t *parameters, const int *fds, int nfds, json_t **ret, struct mscg_error *error);
-/* A descriptor that came with the reply last returned (Exec), now the caller's; -1: none. */
+/* As mscg_call_json, after stdin, stdout and stderr for it were passed (Submit with attached, Exec): three descriptors, which stay
+ * the caller's; NULL: none. */
+int mscg_call_stdio(struct mscg *m, const char *method, json_t *parameters, const int *stdio, json_t **ret, struct mscg_error *error);
+/* A descriptor that came with the reply last returned (Exec, Backup), now the caller's; -1: none. */
 int mscg_take_fd(struct mscg *m);
 /* Submit, checked first by mscg_spec_check: *ret is the reply ({"jobs": [{"id", "warning", ...}]}), with as many jobs as
- * specs. Descriptors as for mscg_call_fds. */
-int mscg_submit_json(struct mscg *m, struct mscg_spec *const *specs, uint32_t n, const int *fds, int nfds, json_t **ret,
+ * specs. stdio as for mscg_call_stdio. */
+int mscg_submit_json(struct mscg *m, struct mscg_spec *const *specs, uint32_t n, const int *stdio, json_t **ret,
                      struct mscg_error *error);
 /* The parameters of that Submit, to print or to change before they are sent; NULL with text. */
 json_t *mscg_submit_parameters(struct mscg_spec *const *specs, uint32_t n, struct mscg_error *error);

@@ -92,6 +92,7 @@ static struct mscg *handle_new(const char *socket)
 {
 	struct mscg *m = xcalloc(1, sizeof *m);
 
+	m->fd = -1;
 	m->socket = xstrdup(socket);
 	m->timeout_ms = -1;
 	return m;
@@ -109,6 +110,7 @@ static int try_all(char *const *list, struct mscg **ret, struct mscg_error *erro
 		if (r == 0) {
 			*ret = handle_new(*list);
 			(*ret)->conn = wire_conn_new(fd);
+			wire_conn_expect_fds((*ret)->conn);
 		}
 	}
 	return r;

@@ -13,6 +13,7 @@ struct mscg {
 	char *socket;
 	int   timeout_ms;
 	bool  busy; /* replies to a call are still to come */
+	int   fd;   /* that came with the last reply; -1: none */
 
 	/* Without a daemon: a child for each request. */
 	bool  once;

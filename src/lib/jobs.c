@@ -47,7 +47,7 @@ int mscg_exit_status_named(const char *error_name)
 
 /* -- submit ----------------------------------------------------------------------------------------------------- */
 
-int mscg_submit_json(struct mscg *m, struct mscg_spec *const *specs, uint32_t n, const int *fds, int nfds, json_t **ret,
+int mscg_submit_json(struct mscg *m, struct mscg_spec *const *specs, uint32_t n, const int *stdio, json_t **ret,
                      struct mscg_error *error)
 {
 	struct mscg_error why = {0};
@@ -62,7 +62,7 @@ int mscg_submit_json(struct mscg *m, struct mscg_spec *const *specs, uint32_t n,
 	parameters = wire_submit_build(specs, n, error);
 	if (!parameters)
 		return -EINVAL;
-	r = mscg_call_fds(m, "Submit", parameters, fds, nfds, &reply, error);
+	r = mscg_call_stdio(m, "Submit", parameters, stdio, &reply, error);
 	if (r < 0)
 		return r;
 	jobs = json_object_get(reply, "jobs");
@@ -80,7 +80,7 @@ int mscg_submit(struct mscg *m, struct mscg_spec *const *specs, uint32_t n, stru
 	_cleanup_free_ struct mscg_id *got = xcalloc(n, sizeof *got);
 	struct mscg_error why = {0};
 	json_t *reply;
-	int r = mscg_submit_json(m, specs, n, NULL, 0, &reply, error);
+	int r = mscg_submit_json(m, specs, n, NULL, &reply, error);
 
 	if (r < 0)
 		return r;

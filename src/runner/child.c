@@ -8,6 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "src/runner/child_code.h"
@@ -144,17 +145,45 @@ CHILD_CODE static void check_stdio(const struct child_plan *p, int fd)
 
 CHILD_CODE static void open_files(struct child_plan *p)
 {
+	for (int i = 0; i < 3 && p->stdio_fd < 0; i++) {
+		note(p, stdio_stage[i]);
+		p->opened[i] = p->output[i] >= 0 ? p->output[i] : i == 2 && p->share_stderr ? -1 : (int)open_stdio(p, i);
+	}
+}
+
+/* Out of the socket and onto their own numbers, which are the lowest that are free: so no other descriptor of them is ever
+ * closed, in nobody's process, and nobody waits for their server. */
+CHILD_CODE static void take_stdio(const struct child_plan *p)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int) * 3)];
+	} control;
+	char byte;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+
+	note(p, RUNNER_STAGE_STDIN);
+	must(p, sys(close_range, 0, 2, 0));
+	long n = sys(recvmsg, p->stdio_fd, &msg, MSG_DONTWAIT);
+	const struct cmsghdr *c = &control.align;
+	if (n < 0 || msg.msg_flags & MSG_CTRUNC || msg.msg_controllen < sizeof *c || c->cmsg_level != SOL_SOCKET ||
+	    c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(int) * 3))
+		fail(p, -EBADMSG);
 	for (int i = 0; i < 3; i++) {
 		note(p, stdio_stage[i]);
-		if (p->mounts && p->stdio[i] >= 0)
-			check_stdio(p, p->stdio[i]);
-		p->opened[i] = p->stdio[i] >= 0 ? p->stdio[i] : i == 2 && p->share_stderr ? -1 : (int)open_stdio(p, i);
+		if (((const int *)(const void *)CMSG_DATA(c))[i] != i)
+			fail(p, -EBADF);
+		if (p->mounts)
+			check_stdio(p, i);
 	}
 }
 
 CHILD_CODE static void set_stdio(const struct child_plan *p)
 {
-	for (int i = 0; i < 3; i++) {
+	if (p->stdio_fd >= 0)
+		take_stdio(p);
+	for (int i = 0; i < 3 && p->stdio_fd < 0; i++) {
 		note(p, stdio_stage[i]);
 		must(p, sys(dup3, p->opened[i] >= 0 ? p->opened[i] : 1, i, 0));
 	}
@@ -280,7 +309,7 @@ CHILD_CODE void child_open_output(const struct child_plan *p, int ret_fd[3])
 	enter_workdir(p, p->workdir, cwd);
 	for (int i = 0; i < 3; i++) {
 		ret_fd[i] = -1;
-		if (i == 0 || p->stdio[i] >= 0 || !p->file[i] || (i == 2 && p->share_stderr))
+		if (i == 0 || p->output[i] >= 0 || !p->file[i] || (i == 2 && p->share_stderr))
 			continue;
 		note(p, stdio_stage[i]);
 		ret_fd[i] = (int)open_stdio(p, i);

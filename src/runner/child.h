@@ -30,7 +30,8 @@ struct child_plan {
 	char       **argv; /* argv[-1] is writable room: a file without a known format is given to a shell */
 	char       **env;
 	const char  *file[3];  /* of stdin, stdout, stderr; NULL: /dev/null */
-	int          stdio[3]; /* attached instead; -1: not */
+	int          output[3]; /* pipes instead of stdout and stderr, to the log writer; -1: none */
+	int          stdio_fd;  /* a socket, in which all three are, instead; -1: not attached */
 	int          script_fd; /* -1: none */
 	int          opened[3]; /* by the child itself: stdin, stdout, stderr */
 	/* A mount namespace of its own (enclose.c): what stays reachable beside its working directory, what is covered (runner.h), and

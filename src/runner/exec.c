@@ -10,9 +10,9 @@
 
 #define HEARD_MAX 4096 /* signals that one client may send */
 
-enum { CHANNEL = EXEC_FDS - 1 };
+enum { STDIO, CHANNEL };
 
-static const uint32_t descriptors = START_FD_STDIN | START_FD_STDOUT | START_FD_STDERR | START_FD_CHANNEL;
+static const uint32_t descriptors = START_FD_STDIO | START_FD_CHANNEL;
 
 int execs_open(struct execs *e)
 {
@@ -98,8 +98,7 @@ CHILD_CODE static int plan_command(struct execs *e, const struct child_plan *job
 	p->copied    = true;
 	if (p->own_pid)
 		p->workdir = p->entered;
-	for (int i = 0; i < 3; i++)
-		p->stdio[i] = fds[i];
+	p->stdio_fd = fds[STDIO];
 	const char *word = view.argv;
 	for (uint32_t i = 0; i < start->argc; i++) {
 		p->argv[i] = (char *)word;

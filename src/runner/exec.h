@@ -18,7 +18,7 @@
 
 #define EXECS_MAX       16   /* at once, in one job */
 #define EXEC_WORDS_MAX  1024 /* of a command */
-#define EXEC_FDS        4    /* of an EXEC, behind the cgroup's: stdin, stdout, stderr, channel */
+#define EXEC_FDS        2    /* of an EXEC, behind the cgroup's: stdio, channel */
 
 struct execs {
 	struct slot *notes; /* EXECS_MAX, shared with the commands until their exec: how far they came */

@@ -23,9 +23,8 @@ static int send_start(const struct start_pack *pack, int socket, const struct ru
 		fds[n++] = pack->payload_fd;
 	if (pack->script_fd >= 0)
 		fds[n++] = pack->script_fd;
-	for (int i = 0; i < 3; i++)
-		if (launch->stdio[i] >= 0)
-			fds[n++] = launch->stdio[i];
+	if (launch->stdio_fd >= 0)
+		fds[n++] = launch->stdio_fd;
 	if (launch->seccomp_fd >= 0)
 		fds[n++] = launch->seccomp_fd;
 	if (log_fd >= 0)
@@ -127,7 +126,7 @@ int runner_signal(struct runner *r, uint32_t index, int sig)
 int runner_exec(struct runner *r, uint32_t index, const struct runner_exec *x, struct mscg_error *error)
 {
 	const struct runner_launch launch = {
-		.cgroup_fd = x->cgroup_fd, .exec_path = x->argv[0], .argv = x->argv, .env = x->env, .stdio = { x->stdio[0], x->stdio[1], x->stdio[2] },
+		.cgroup_fd = x->cgroup_fd, .exec_path = x->argv[0], .argv = x->argv, .env = x->env, .stdio_fd = x->stdio_fd,
 		.seccomp_fd = -1, .pty = x->pty,
 	};
 	if (index >= r->file.n || slot_state(&r->file.slots[index]) != RUNNER_RUNNING)

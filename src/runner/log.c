@@ -175,13 +175,13 @@ static int receive_ends(int from, pid_t writer, const struct slot *notes, struct
 	return error ? -error : -EAGAIN;
 }
 
-int log_start(struct supervisor *s, const struct child_plan *plan, uint64_t max, int log_fd, int stdio[3])
+int log_start(struct supervisor *s, const struct child_plan *plan, uint64_t max, int log_fd, int output[3])
 {
 	struct child_plan writer = *plan;
 	int pair[2], fds[START_FDS_MAX];
 	size_t n = 0;
 
-	if (stdio[1] >= 0 && stdio[2] >= 0)
+	if (plan->stdio_fd >= 0)
 		return 0;
 	struct slot *notes = mmap(NULL, NOTES_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (notes == MAP_FAILED)
@@ -206,7 +206,7 @@ int log_start(struct supervisor *s, const struct child_plan *plan, uint64_t max,
 	}
 	munmap(notes, NOTES_SIZE);
 	for (size_t i = 0, target = 1; i < n && target < 3; target++)
-		if (stdio[target] < 0 && plan->file[target] && !(target == 2 && plan->share_stderr))
-			stdio[target] = fds[i++];
+		if (output[target] < 0 && plan->file[target] && !(target == 2 && plan->share_stderr))
+			output[target] = fds[i++];
 	return r;
 }

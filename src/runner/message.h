@@ -2,7 +2,7 @@
  *
  *   START   mscgd -> supervisor  launch this. Descriptors: the job's cgroup, then those that `flags` name, in its order
  *   EXEC    mscgd -> supervisor  run this beside the main process of that generation: a START of which only EXEC, argv, TERM and
- *           START_PTY count. Descriptors: cgroup, stdin, stdout, stderr, channel (src/base/exec.h). -> init  without the cgroup
+ *           START_PTY count. Descriptors: cgroup, stdio, channel (src/base/exec.h). -> init  without the cgroup
  *   SIGNAL  mscgd -> supervisor  to the main process of that generation, if it still runs
  *   WAKE    supervisor -> mscgd  look at the slot (also sent when it is ready, and when it accepted a connection)
  *
@@ -21,7 +21,7 @@
 #define MESSAGE_VERSION 8u
 #define MESSAGE_MAX     65536u            /* one packet */
 #define PAYLOAD_MAX     (16u * 1024 * 1024) /* in a memfd */
-#define START_FDS_MAX   8                 /* cgroup, payload, script, three of stdio, filter, log */
+#define START_FDS_MAX   6                 /* cgroup, payload, script, stdio, filter, log */
 
 enum message_kind { MESSAGE_START = 1, MESSAGE_SIGNAL, MESSAGE_WAKE, MESSAGE_EXEC };
 
@@ -49,9 +49,7 @@ enum start_flag {
 	/* Descriptors that follow the cgroup's, in this order. */
 	START_FD_PAYLOAD    = 1 << 8,
 	START_FD_SCRIPT     = 1 << 9,
-	START_FD_STDIN      = 1 << 10,
-	START_FD_STDOUT     = 1 << 11,
-	START_FD_STDERR     = 1 << 12,
+	START_FD_STDIO      = 1 << 10, /* a socket, in which all three are */
 	START_FD_SECCOMP    = 1 << 13,
 	START_FD_LOG        = 1 << 14, /* for a struct runner_log */
 	START_FD_CHANNEL    = 1 << 15, /* of an EXEC */

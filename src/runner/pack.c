@@ -87,15 +87,11 @@ static int read_interpreter(const char *script, char *line, size_t size, const c
 
 static uint32_t flags_of(const struct runner_launch *l)
 {
-	static const uint32_t attached[] = { START_FD_STDIN, START_FD_STDOUT, START_FD_STDERR };
 	uint32_t flags = (l->drop ? START_DROP : 0) | (l->append ? START_APPEND : 0) | (l->pty ? START_PTY : 0) |
 	                 (l->link_optional ? START_LINK_OPTIONAL : 0) | (l->script ? START_FD_SCRIPT : 0) |
 	                 (l->seccomp_fd >= 0 ? START_FD_SECCOMP : 0) | (l->strict ? START_STRICT : 0) |
-	                 (l->log_max ? START_FD_LOG : 0);
-	for (int i = 0; i < 3; i++)
-		if (l->stdio[i] >= 0)
-			flags |= attached[i];
-	if (l->stdio[1] < 0 && l->stdio[2] < 0 && l->stdout_path && streq(l->stdout_path, l->stderr_path))
+	                 (l->log_max ? START_FD_LOG : 0) | (l->stdio_fd >= 0 ? START_FD_STDIO : 0);
+	if (l->stdio_fd < 0 && l->stdout_path && streq(l->stdout_path, l->stderr_path))
 		flags |= START_SHARE_STDERR;
 	return flags;
 }

@@ -73,7 +73,7 @@ struct runner_slot_info {
 
 /* Everything that a child needs, worked out beforehand. Borrowed for the call. Start from RUNNER_LAUNCH_INIT: zero is
  * a valid descriptor. */
-#define RUNNER_LAUNCH_INIT { .cgroup_fd = -1, .stdio = { -1, -1, -1 }, .seccomp_fd = -1, .umask_ = 022 }
+#define RUNNER_LAUNCH_INIT { .cgroup_fd = -1, .stdio_fd = -1, .seccomp_fd = -1, .umask_ = 022 }
 #define RUNNER_NAMESPACES ((uint64_t)(0x08000000 | 0x04000000 | 0x02000000 | 0x40000000 | 0x20000000 | 0x00020000)) /* ipc, uts, cgroup, net, pid, mnt */
 struct runner_launch {
 	struct mscg_id id;
@@ -96,7 +96,9 @@ struct runner_launch {
 	/* Text of a script, passed as a sealed memfd; NULL: none. It is run as `INTERPRETER [ARGUMENT] /dev/fd/N
 	 * argv[1]...` by what its #! line names, else by /bin/sh. exec_path and argv[0] are not used then. */
 	const char *script;
-	int         stdio[3];  /* attached: these instead of the paths; -1: not attached */
+	/* Attached: a SOCK_SEQPACKET socket, from which the job takes stdin, stdout and stderr, in one packet, instead of the paths. Nobody
+	 * else takes them: closing one asks its server (FUSE, NFS), which may not answer. -1: not attached */
+	int         stdio_fd;
 	uint64_t    namespaces; /* CLONE_NEWIPC, NEWUTS, NEWCGROUP, NEWNET, NEWPID, NEWNS: of its own. A supervisor without CAP_SYS_ADMIN enters
 	                         * a user namespace first, in which only its own user exists, and has no job after this */
 	/* With NEWNS: */
@@ -165,7 +167,7 @@ struct runner_exec {
 	int          cgroup_fd; /* of the job */
 	char *const *argv;
 	char *const *env;       /* NULL, or one entry that takes the place of the job's */
-	int          stdio[3], channel_fd;
+	int          stdio_fd, channel_fd; /* as of a launch; to its client */
 	bool         pty;
 };
 int runner_exec(struct runner *runner, uint32_t slot, const struct runner_exec *exec, struct mscg_error *error);

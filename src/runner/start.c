@@ -21,9 +21,7 @@ static int take_fds(struct brought *b, uint32_t flags, const int *fds, size_t n)
 	} order[] = {
 		{ START_FD_PAYLOAD, offsetof(struct brought, payload) },
 		{ START_FD_SCRIPT, offsetof(struct brought, script) },
-		{ START_FD_STDIN, offsetof(struct brought, stdio[0]) },
-		{ START_FD_STDOUT, offsetof(struct brought, stdio[1]) },
-		{ START_FD_STDERR, offsetof(struct brought, stdio[2]) },
+		{ START_FD_STDIO, offsetof(struct brought, stdio) },
 		{ START_FD_SECCOMP, offsetof(struct brought, seccomp) },
 		{ START_FD_LOG, offsetof(struct brought, log) },
 	};
@@ -43,11 +41,11 @@ static int take_fds(struct brought *b, uint32_t flags, const int *fds, size_t n)
 	return r;
 }
 
-#define NOTHING_BROUGHT ((struct brought){ .cgroup = -1, .payload = -1, .script = -1, .stdio = { -1, -1, -1 }, .seccomp = -1, .log = -1 })
+#define NOTHING_BROUGHT ((struct brought){ .cgroup = -1, .payload = -1, .script = -1, .stdio = -1, .output = { -1, -1, -1 }, .seccomp = -1, .log = -1 })
 
 static void close_brought(struct brought *b)
 {
-	int *all[] = { &b->cgroup, &b->payload, &b->script, &b->stdio[0], &b->stdio[1], &b->stdio[2], &b->seccomp, &b->log };
+	int *all[] = { &b->cgroup, &b->payload, &b->script, &b->stdio, &b->output[1], &b->output[2], &b->seccomp, &b->log };
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
 		cleanup_close(all[i]);
 		*all[i] = -1;
@@ -176,7 +174,8 @@ static int make_plan(struct supervisor *s, struct brought *b, const struct start
 		.path          = v->text[START_STRING_PATH] ? v->text[START_STRING_PATH] : "/usr/local/bin:/usr/bin:/bin",
 		.workdir       = v->text[START_STRING_WORKDIR] ? v->text[START_STRING_WORKDIR] : "/",
 		.file          = { v->text[START_STRING_STDIN], v->text[START_STRING_STDOUT], v->text[START_STRING_STDERR] },
-		.stdio         = { b->stdio[0], b->stdio[1], b->stdio[2] },
+		.stdio_fd      = b->stdio,
+		.output        = { -1, -1, -1 },
 		.script_fd     = b->script,
 		.make_dir      = v->text[START_STRING_MAKE_DIR],
 		.link_path     = v->text[START_STRING_LINK],
@@ -356,9 +355,9 @@ static int launch(struct supervisor *s, struct brought *b, const struct message_
 		return -EAGAIN;
 	if (start->namespaces && (r = own_namespaces(s)) < 0)
 		return r;
-	if (start->log_max && b->log >= 0 && (r = log_start(s, plan, start->log_max, b->log, b->stdio)) < 0)
+	if (start->log_max && b->log >= 0 && (r = log_start(s, plan, start->log_max, b->log, b->output)) < 0)
 		return r;
-	memcpy(plan->stdio, b->stdio, sizeof plan->stdio);
+	memcpy(plan->output, b->output, sizeof plan->output);
 	s->namespaces = start->namespaces;
 	s->execs.over = false;
 	return clone_child(s, plan, b->cgroup, start->namespaces);

@@ -25,7 +25,8 @@
 
 /* What a START brought along. */
 struct brought {
-	int    cgroup, payload, script, stdio[3], seccomp, log;
+	int    cgroup, payload, script, stdio, seccomp, log;
+	int    output[3]; /* pipes to the log writer */
 	void  *map; /* of payload */
 	size_t map_size;
 	void  *filter; /* of seccomp */
@@ -71,7 +72,7 @@ bool supervise_read_report(struct supervisor *s, int *ret);
 bool supervise_start(struct supervisor *s, size_t size, int *fds, size_t nfds);
 /* The job has ended: what was kept of its START is let go. */
 void supervise_forget(struct supervisor *s);
-/* Starts the writer of the plan's output files, which counts into `log_fd`. 0, and stdio[] has what goes to it (no
+/* Starts the writer of the plan's output files, which counts into `log_fd`. 0, and output[] has what goes to it (no
  * descriptor for a stderr that is shared); -errno, noted in the slot with the stage when it is about a file. */
-int  log_start(struct supervisor *s, const struct child_plan *plan, uint64_t max, int log_fd, int stdio[3]);
+int  log_start(struct supervisor *s, const struct child_plan *plan, uint64_t max, int log_fd, int output[3]);
 #endif

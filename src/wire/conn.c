@@ -93,6 +93,11 @@ void wire_conn_free(struct wire_conn *conn)
 	free(conn);
 }
 
+void wire_conn_expect_fds(struct wire_conn *conn)
+{
+	conn->expects_fds = true;
+}
+
 int wire_conn_fd(const struct wire_conn *conn)
 {
 	return conn->fd;
@@ -188,6 +193,20 @@ static void keep_fds(struct wire_conn *conn, struct msghdr *msg, const char *dat
 		wire_close_fds(received.fds, &received.nfds);
 }
 
+/* What comes without descriptors. A read ends with what has some: so they are in sight before any is taken. */
+static ssize_t receive_bytes(struct wire_conn *conn, char *data, size_t size)
+{
+	struct iovec iov = {.iov_base = data, .iov_len = size};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t n = recvmsg(conn->fd, &msg, MSG_DONTWAIT | MSG_PEEK);
+
+	if (n >= 0 && msg.msg_flags & MSG_CTRUNC) {
+		errno = EPERM;
+		return -1;
+	}
+	return n > 0 ? recv(conn->fd, data, (size_t)n, MSG_DONTWAIT) : n;
+}
+
 static ssize_t receive(struct wire_conn *conn, char *data, size_t size)
 {
 	/* The union aligns it; room for what is kept, so that the kernel itself drops most of what is not. */
@@ -201,6 +220,8 @@ static ssize_t receive(struct wire_conn *conn, char *data, size_t size)
 
 	if (!conn->is_socket)
 		return read(conn->fd, data, size);
+	if (!conn->expects_fds)
+		return receive_bytes(conn, data, size);
 	n = recvmsg(conn->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	if (n >= 0 && msg.msg_controllen)
 		keep_fds(conn, &msg, data, (size_t)n);

@@ -37,8 +37,11 @@ int               wire_conn_fd(const struct wire_conn *conn);
 /* SO_PEERCRED, read once at wire_conn_new; over a pipe the ids of this process. -errno when nobody can be named: another
  * kind of socket (-EAFNOSUPPORT) or file (-ENOTSOCK), ids that this user namespace does not know (-EACCES). */
 int wire_conn_peer(const struct wire_conn *conn, struct wire_peer *ret);
-/* Reads what is there, once. 1: something came, 0: the peer closed, -EAGAIN: nothing, other -errno. File descriptors that
- * came along are kept, close-on-exec, WIRE_FDS_MAX at most (more are closed). Reads nothing (-EAGAIN) while the buffer is
+/* A client's end: file descriptors that come along are kept, close-on-exec, WIRE_FDS_MAX at most (more are closed). Otherwise
+ * none is ever received, and so none has to be closed, which its server (FUSE, NFS) may not answer: wire_conn_read says
+ * -EPERM where a message has some, and it is not read. */
+void wire_conn_expect_fds(struct wire_conn *conn);
+/* Reads what is there, once. 1: something came, 0: the peer closed, -EAGAIN: nothing, other -errno. Reads nothing (-EAGAIN) while the buffer is
  * full, that is, while more than WIRE_MESSAGE_MAX bytes wait for wire_conn_next: who takes no messages for a while must
  * not poll for input then. */
 int  wire_conn_read(struct wire_conn *conn);

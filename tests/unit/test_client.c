@@ -44,6 +44,39 @@ static json_t *good_job(const char *id, const char *state)
 }
 
 /* Answers one request; everything is sent before it returns. */
+static int passed = -1; /* the socket of the last PassStdio */
+
+static void give_socket(struct wire_conn *conn)
+{
+	json_t *reply = wire_reply(json_object(), false);
+	int pair[2];
+
+	cleanup_close(&passed);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(wire_conn_send(conn, reply, &pair[1], 1, NULL), 0);
+	close(pair[1]);
+	passed = pair[0];
+	json_decref(reply);
+}
+
+/* Descriptors in there. */
+static int count_passed(void)
+{
+	char byte, control[CMSG_SPACE(sizeof(int) * 8)];
+	struct iovec iov = {&byte, 1};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+	int fd, n = 0;
+
+	if (passed < 0 || recvmsg(passed, &msg, MSG_DONTWAIT) != 1)
+		return 0;
+	for (size_t at = CMSG_LEN(0); at + sizeof fd <= CMSG_FIRSTHDR(&msg)->cmsg_len; at += sizeof fd, n++) {
+		memcpy(&fd, control + at, sizeof fd);
+		close(fd);
+	}
+	close(steal_fd(&passed));
+	return n;
+}
+
 static void answer(struct wire_conn *conn, const struct wire_request *q)
 {
 	const char *name = strrchr(q->method, '.') + 1, *id = NULL;
@@ -53,7 +86,10 @@ static void answer(struct wire_conn *conn, const struct wire_request *q)
 	size_t n = 0;
 
 	wire_get_string(q->parameters, "id", &id, NULL);
-	if (streq(name, "Submit")) {
+	if (streq(name, "PassStdio")) {
+		give_socket(conn);
+	} else if (streq(name, "Submit")) {
+		server.fds = count_passed();
 		p = json_array();
 		for (size_t i = 0; i < json_array_size(json_object_get(q->parameters, "jobs")); i++)
 			json_array_append_new(p, json_pack("{s:o}", "id", json_sprintf("%zu", i + 1)));
@@ -101,9 +137,7 @@ static bool serve_one(struct wire_conn *conn, json_t *message)
 	struct wire_request request;
 	int fds[WIRE_FDS_MAX];
 
-	server.fds = wire_conn_take_fds(conn, fds);
-	for (int i = 0; i < server.fds; i++)
-		close(fds[i]);
+	assert_int_equal(wire_conn_take_fds(conn, fds), 0);
 	if (lie.reply) {
 		for (size_t at = 0; at < lie.size;) {
 			ssize_t n = send(wire_conn_fd(conn), lie.reply + at, lie.size - at, MSG_NOSIGNAL);
@@ -418,12 +452,15 @@ static void test_fds(void **state)
 	lie = (struct lie){0};
 	strv_add(&spec->argv, "true");
 	spec->attached = true;
-	assert_int_equal(mscg_submit_json(m, &spec, 1, fds, 3, &reply, &e), 0);
+	assert_int_equal(mscg_submit_json(m, &spec, 1, fds, &reply, &e), 0);
 	assert_int_equal(server.fds, 3);
 	json_decref(reply);
-	assert_int_equal(mscg_submit_json(m, &spec, 1, NULL, 0, &reply, &e), 0);
+	assert_int_equal(mscg_submit_json(m, &spec, 1, NULL, &reply, &e), 0);
 	assert_int_equal(server.fds, 0);
 	json_decref(reply);
+	fds[1] = 999;
+	assert_int_equal(mscg_submit_json(m, &spec, 1, fds, &reply, &e), -EBADF);
+	assert_non_null(strstr(e.text, "cannot pass descriptor 999"));
 	mscg_spec_free(spec);
 	mscg_close(m);
 }

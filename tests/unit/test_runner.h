@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -21,6 +22,7 @@
 #include "src/base/buf.h"
 #include "src/base/clock.h"
 #include "src/base/fd.h"
+#include "src/runner/message.h"
 #include "src/runner/runner.h"
 #include "src/runner/slot.h"
 
@@ -263,6 +265,7 @@ static inline void job_make(struct job *j)
 
 static inline void job_clear(struct job *j)
 {
+	cleanup_close(&j->launch.stdio_fd);
 	kill_cgroup(j->cgroup);
 	close(j->launch.cgroup_fd);
 	assert_int_equal(rmdir(j->cgroup), 0);
@@ -351,6 +354,19 @@ static inline void assert_failed(const struct job *j, enum runner_stage stage, i
 }
 
 /* sh -c TEXT */
+/* Attached to these, and to /dev/null where one is -1. */
+static inline void job_attach(struct job *j, int in, int out, int err)
+{
+	int pair[2], null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int fds[3] = { in >= 0 ? in : null, out >= 0 ? out : null, err >= 0 ? err : null };
+	char byte = 0;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(message_send(pair[1], &byte, 1, fds, 3), 0);
+	close(pair[1]);
+	close(null);
+	j->launch.stdio_fd = pair[0];
+}
+
 static inline void job_shell(struct job *j, const char *text)
 {
 	static char *argv[8][4];

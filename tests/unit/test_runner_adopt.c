@@ -181,7 +181,7 @@ static void daemon_killed_running(void **state)
 	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
 	job_make(&j);
 	job_shell(&j, "trap 'exit 17' TERM; echo ready; while :; do sleep 0.1; done");
-	j.launch.stdio[1] = out[1];
+	job_attach(&j, -1, out[1], -1);
 	daemon_start(&d, &j, body_running);
 	daemon_hear(&d);
 	daemon_kill(&d);
@@ -214,7 +214,7 @@ static void daemon_killed_job_ends_alone(void **state)
 	assert_int_equal(pipe2(go, O_CLOEXEC), 0);
 	job_make(&j);
 	job_shell(&j, "read x; exit 23");
-	j.launch.stdio[0] = go[0];
+	job_attach(&j, go[0], -1, -1);
 	daemon_start(&d, &j, body_running);
 	close(go[0]);
 	daemon_hear(&d);

@@ -360,8 +360,7 @@ static void attached(void **state)
 	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
 	job_make(&j);
 	job_shell(&j, "read x; echo got $x; echo and >&2");
-	j.launch.stdio[0] = in[0];
-	j.launch.stdio[1] = j.launch.stdio[2] = out[1];
+	job_attach(&j, in[0], out[1], out[1]);
 	job_launch(&j);
 	assert_int_equal(write(in[1], "this\n", 5), 5);
 	job_wait(&j);
@@ -386,8 +385,7 @@ static void terminal(void **state)
 	assert_int_equal(fcntl(slave, F_SETFD, FD_CLOEXEC), 0);
 	job_make(&j);
 	job_shell(&j, "test -t 0 && test -t 1 && echo here >/dev/tty && kill -INT $$; exit 1");
-	for (int i = 0; i < 3; i++)
-		j.launch.stdio[i] = slave;
+	job_attach(&j, slave, slave, slave);
 	j.launch.pty = true;
 	job_launch(&j);
 	job_wait(&j);
@@ -399,8 +397,7 @@ static void terminal(void **state)
 	/* Hanging up, typed ^C: to the job. */
 	job_make(&j);
 	job_shell(&j, "echo ready; exec sleep 1000");
-	for (int i = 0; i < 3; i++)
-		j.launch.stdio[i] = slave;
+	job_attach(&j, slave, slave, slave);
 	j.launch.pty = true;
 	job_launch(&j);
 	assert_true(read(master, got, sizeof got - 1) > 0);
@@ -431,7 +428,7 @@ static void supervisor(void **state)
 	job_make(&j);
 	job_shell(&j, "echo $PPID; kill -0 $PPID 2>/dev/null && echo can signal; cat /proc/$PPID/maps /proc/$PPID/environ 2>/dev/null;"
 	              "ls /proc/$PPID/fd /proc/$PPID/exe/ 2>/dev/null; echo end; exec sleep 1000");
-	j.launch.stdio[1] = out[1];
+	job_attach(&j, -1, out[1], -1);
 	job_launch(&j);
 	TURN_UNTIL(j.started);
 	while (!strstr(said, "end\n") && heard < sizeof said - 1) {

@@ -37,7 +37,9 @@ static struct wire_conn *make(int *ret_raw)
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
 	*ret_raw = pair[1];
-	return wire_conn_new(pair[0]);
+	struct wire_conn *conn = wire_conn_new(pair[0]);
+	wire_conn_expect_fds(conn);
+	return conn;
 }
 
 /* Two connections that face each other. */
@@ -47,6 +49,7 @@ static void make_pair(struct wire_conn *conns[2])
 
 	conns[0] = make(&raw);
 	conns[1] = wire_conn_new(raw);
+	wire_conn_expect_fds(conns[1]);
 }
 
 /* Reads until a message, an error, or nothing more comes. */
@@ -422,6 +425,36 @@ static void test_surplus_fds(void **state)
 	assert_int_equal(open_fds(), before);
 }
 
+/* A server's end: none is received, and all before it is read. */
+static void test_unexpected_fds(void **state)
+{
+	int before = open_fds(), pair[2], ends[2], null = open("/dev/null", O_RDWR | O_CLOEXEC), got[WIRE_FDS_MAX];
+	struct wire_conn *conn;
+	json_t *m;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+	conn = wire_conn_new(pair[0]);
+	PUT(pair[1], "{\"m\":\"1\"}");
+	expect_member(conn, "m", "1");
+	send_fds(pair[1], "{\"m\":\"2\"}", 10, &ends[1], 1);
+	close(ends[1]);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(wire_conn_read(conn), -EPERM);
+		assert_int_equal(wire_conn_next(conn, &m, NULL), 0);
+		assert_int_equal(wire_conn_take_fds(conn, got), 0);
+		assert_int_equal(open_fds(), before + 4); /* the pair, null, the end that is left */
+		assert_int_equal(read(ends[0], got, 1), -1); /* the other one is on its way still */
+	}
+	wire_conn_free(conn);
+	assert_int_equal(read(ends[0], got, 1), 0);
+	close(ends[0]);
+	close(null);
+	close(pair[1]);
+	assert_int_equal(open_fds(), before);
+}
+
 static void test_no_descriptors_left(void **state)
 {
 	int before = open_fds(), raw, null = open("/dev/null", O_RDWR | O_CLOEXEC), got[WIRE_FDS_MAX], last;
@@ -576,6 +609,7 @@ int main(void)
 		cmocka_unit_test(test_fds),
 		cmocka_unit_test(test_fds_of_another_message),
 		cmocka_unit_test(test_surplus_fds),
+		cmocka_unit_test(test_unexpected_fds),
 		cmocka_unit_test(test_no_descriptors_left),
 		cmocka_unit_test(test_peer),
 		cmocka_unit_test(test_pipes),

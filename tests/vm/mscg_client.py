@@ -52,6 +52,17 @@ class Connection:
         self.send(method, parameters)
         return self.receive()
 
+    def stdio_socket(self):
+        """Into which the descriptors of the next Submit or Exec are to be put."""
+        self.send("PassStdio")
+        self.rest, fds, _, _ = socket.recv_fds(self.socket, 1 << 20, 1)
+        self.receive()
+        return socket.socket(fileno=fds[0])
+
+    def pass_stdio(self, *fds):
+        with self.stdio_socket() as s:
+            socket.send_fds(s, [b"\0"], fds)
+
 
 class Daemon:
     def __init__(self, *options):
