@@ -86,7 +86,14 @@ MSCG_PUBLIC int mscg_state_parse(const char *text, enum mscg_state *ret, struct 
 	X(USER_JOBS,        "QOSMaxJobsPerUserLimit", "its user runs as many jobs as a user may") \
 	X(USER_CPUS,        "QOSMaxCpuPerUserLimit", "its user has as many CPUs as a user may") \
 	X(USER_MEMORY,      "QOSMaxMemoryPerUser", "its user has as much memory as a user may") \
-	X(MAX_FAILS,        "JobArrayMaxFails", "so many tasks of its array have failed that the rest was cancelled")
+	X(MAX_FAILS,        "JobArrayMaxFails", "so many tasks of its array have failed that the rest was cancelled") \
+	X(INVALID_QOS,      "InvalidQOS",      "its QOS is not in the configuration any more") \
+	X(QOS_JOBS,         "QOSGrpJobsLimit", "its QOS has as many jobs that run as it may") \
+	X(QOS_CPUS,         "QOSGrpCpuLimit",  "its QOS has as many CPUs as it may") \
+	X(QOS_MEMORY,       "QOSGrpMemLimit",  "its QOS has as much memory as it may") \
+	X(PREEMPTED,        "Preempted",       "made room for a job that may preempt it") \
+	X(PARTITION_DOWN,   "PartitionDown",   "its partition is not in the configuration any more, or starts nothing") \
+	X(PARTITION_CPUS,   "PartitionCpuLimit", "its partition has as many CPUs as it may")
 
 enum mscg_reason {
 #define X(name, label, text) MSCG_REASON_##name,
@@ -182,6 +189,7 @@ struct mscg_spec {
 	char  *stdout_path; /* NULL: ~/.mscg_logs/job_<id>.out */
 	char  *stderr_path;
 	char  *account, *comment, *partition;
+	char  *qos;         /* NULL: the default */
 	char  *dependency;  /* "afterok:12,afterany:13": what it waits for */
 	char  *isolate;     /* "default", "strict", "none" or parts; NULL: as mscgd is configured */
 	char  *binds;       /* "SOURCE:TARGET[:ro]", '\n' between them: where else in the job's file system SOURCE is; NULL: none */
@@ -322,6 +330,7 @@ struct mscg_job {
 	uint32_t time_limit_s, grace_s;
 	uint32_t time_min_s; /* as asked; 0: none */
 	uint32_t time_max_s; /* the limit as asked, where this attempt was given a shorter one; 0: it was not */
+	uint32_t qos, partition; /* name_key() of their names; 0: none */
 	int32_t  exit_code, exit_signal; /* of the main process, once it ended; code -1: unknown */
 	uint64_t mem_bytes;              /* asked; while it runs: held */
 	int64_t  submit_usec, start_usec, end_usec;
@@ -385,7 +394,8 @@ MSCG_PUBLIC int         mscg_event_parse(const char *label, enum mscg_event_kind
 	X(TIME_LIMIT,     "time_limit")     /* seconds; 0: none */ \
 	X(BEGIN,          "begin")          /* microseconds since the epoch; 0: at once */ \
 	X(DEADLINE,       "deadline")       /* likewise; 0: none */ \
-	X(ARRAY_THROTTLE, "array_throttle") /* 0: none */
+	X(ARRAY_THROTTLE, "array_throttle") /* 0: none */ \
+	X(QOS,            "qos")            /* name_key() of its name */
 
 enum mscg_field {
 #define X(name, label) MSCG_FIELD_##name,

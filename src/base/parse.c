@@ -30,6 +30,18 @@ int parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret, struc
 	return 0;
 }
 
+/* FNV-1a. */
+uint32_t name_key(const char *name)
+{
+	uint32_t key = 2166136261u;
+
+	if (!name || !*name)
+		return 0;
+	for (const char *p = name; *p; p++)
+		key = (key ^ (uint8_t)*p) * 16777619u;
+	return key ? key : 1;
+}
+
 int parse_i64(const char *text, int64_t min, int64_t max, int64_t *ret, struct mscg_error *error)
 {
 	bool minus = *text == '-';

@@ -27,6 +27,9 @@ int parse_signal(const char *text, int *ret, struct mscg_error *error);
 /* yes/no, true/false, on/off, 1/0. */
 int parse_bool(const char *text, bool *ret, struct mscg_error *error);
 
+/* A number for a name of the configuration, the same for ever: 0 for NULL and "", never for others. */
+uint32_t name_key(const char *name);
+
 /* Text for people. Each writes at most `size` bytes, NUL ended, and returns `text`. */
 char *format_size(uint64_t bytes, char *text, size_t size);       /* "1.5G", "512M" */
 char *format_elapsed(uint64_t seconds, char *text, size_t size);  /* "D-HH:MM:SS", without days "HH:MM:SS" */

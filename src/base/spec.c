@@ -43,6 +43,7 @@ void mscg_spec_free(struct mscg_spec *spec)
 	free(spec->stdout_path);
 	free(spec->stderr_path);
 	free(spec->account);
+	free(spec->qos);
 	free(spec->comment);
 	free(spec->partition);
 	free(spec->submit_line);
@@ -73,6 +74,7 @@ struct mscg_spec *mscg_spec_copy(const struct mscg_spec *spec)
 	copy->stdout_path = xstrdup(spec->stdout_path);
 	copy->stderr_path = xstrdup(spec->stderr_path);
 	copy->account     = xstrdup(spec->account);
+	copy->qos         = xstrdup(spec->qos);
 	copy->comment     = xstrdup(spec->comment);
 	copy->partition   = xstrdup(spec->partition);
 	copy->submit_line = xstrdup(spec->submit_line);
@@ -197,6 +199,7 @@ static int check_texts(const struct mscg_spec *spec, struct mscg_error *error)
 	} labels[] = {
 		{"job name", spec->name, NAME_BYTES_MAX},
 		{"account", spec->account, NAME_BYTES_MAX},
+		{"qos", spec->qos, NAME_BYTES_MAX},
 		{"partition", spec->partition, NAME_BYTES_MAX},
 		{"comment", spec->comment, 1024},
 	};

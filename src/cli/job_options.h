@@ -6,7 +6,7 @@
 #include "cli.h"
 
 struct job_options {
-	const char *name, *array, *chdir, *account, *comment, *partition, *cpu_mode, *export_list;
+	const char *name, *array, *chdir, *account, *comment, *partition, *qos, *cpu_mode, *export_list;
 	const char *input, *output, *error_file, *open_mode, *dependency, *isolate, *allow, *signal, *each_line, *binds;
 	uint32_t cpus, min_cpus, max_cpus; /* thousandths; 0: not given */
 	uint32_t tasks, tasks_per_node;    /* 0: not given */
@@ -65,6 +65,7 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 	{0, "comment", "TEXT", "a comment, shown by show and history", value_text, JOB_OPTION(comment)}, \
 	{'A', "account", "NAME", "account that the job is charged to", value_text, JOB_OPTION(account)}, \
 	{'p', "partition", "NAME", "partition; recorded, there is one machine", value_text, JOB_OPTION(partition)}, \
+	{'q', "qos", "NAME", "quality of service (default: as mscgd is told; mscg qos lists them)", value_text, JOB_OPTION(qos)}, \
 	{0, "slurm-env", "yes|no", "set SLURM_* beside MSCG_* variables (default: yes)", value_yes_no, JOB_OPTION(slurm_env), .words = "yes|no"}, \
 	{'n', "ntasks", "N", "tasks that the job will start itself (mpirun): that many times --cpus", value_count, JOB_OPTION(tasks)}, \
 	{0, "ntasks-per-node", "N", "as in Slurm, on one node", value_count, JOB_OPTION(tasks_per_node)}, \
@@ -112,7 +113,6 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 
 /* What has no meaning here: warned about. */
 #define JOB_OPTIONS_IGNORED \
-	JOB_IGNORED('q', "qos", "QOS", "there are no qualities of service"), \
 	JOB_IGNORED(0, "mail-type", "WHEN", "mscg sends no mail"), \
 	JOB_IGNORED(0, "mail-user", "WHO", "mscg sends no mail"), \
 	JOB_IGNORED_OPTIONAL(0, "exclusive", "user", "CPUs are a job's own, but the machine is shared; ask for all CPUs to have it alone"), \

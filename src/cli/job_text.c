@@ -101,6 +101,7 @@ STRING(text_name, "name")
 STRING(text_user, "user")
 STRING(text_account, "account")
 STRING(text_partition, "partition")
+STRING(text_qos, "qos")
 STRING(text_comment, "comment")
 STRING(text_state, "state")
 STRING(text_workdir, "workdir")
@@ -311,6 +312,7 @@ const struct job_field job_fields[] = {
 	{'U', "UID", "UID", 6, text_uid, "and by number"},
 	{'a', "ACCOUNT", "Account", 10, text_account, "--account, kept as given"},
 	{'P', "PARTITION", "Partition", 10, text_partition, "--partition, kept as given"},
+	{'q', "QOS", "QOS", 10, text_qos, "its quality of service"},
 	{'k', "COMMENT", "Comment", 14, text_comment, "--comment"},
 	{'T', "STATE", "State", 10, text_state, "PENDING, RUNNING, ..."},
 	{'t', "ST", NULL, 0, text_short, "PD, R, ..."},

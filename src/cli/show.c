@@ -150,6 +150,7 @@ static void print_ours(const json_t *job)
 	known("Name:", job, "name");
 	known("Account:", job, "account");
 	known("Partition:", job, "partition");
+	known("QOS:", job, "qos");
 	known("Comment:", job, "comment");
 	print_array(job);
 	known("Waits for:", job, "dependency");

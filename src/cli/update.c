@@ -15,6 +15,7 @@ struct update_options {
 	bool     top;
 	uint32_t cpus;
 	uint64_t mem;
+	const char *qos;
 };
 
 static int change_priority(void *target, const char *value, const struct option_spec *option, struct mscg_error *error)
@@ -94,6 +95,8 @@ static json_t *request(const struct update_options *o, json_t *id)
 		json_object_set_new(parameters, "cpus", o->cpus % 1000 ? json_real(o->cpus / 1000.0) : json_integer(o->cpus / 1000));
 	if (o->mem)
 		json_object_set_new(parameters, "mem_bytes", json_integer((json_int_t)o->mem));
+	if (o->qos)
+		json_object_set_new(parameters, "qos", json_string(o->qos));
 	return parameters;
 }
 
@@ -120,7 +123,7 @@ static int update_run(struct cli *cli, void *options, char **words)
 	size_t i;
 
 	if (!o->priority.given && !o->time_limit.given && !o->begin.given && !o->deadline.given && !o->throttle.given && !o->nice &&
-	    !o->top && !o->cpus && !o->mem)
+	    !o->top && !o->cpus && !o->mem && !o->qos)
 		return cli_usage(cli, "update: what of it? expected an option such as --time +10m or --priority 5");
 	if (o->priority.given + (o->nice != 0) + o->top > 1)
 		return cli_usage(cli, "update: --priority, --nice and --top: expected one of them");
@@ -147,6 +150,7 @@ static const struct option_spec update_options[] = {
 	{'b', "begin", "TIME", "start at that time at the earliest; none: at once", change_time, UPDATE(begin)},
 	{0, "deadline", "TIME", "be over by then; none: whenever", change_time, UPDATE(deadline)},
 	{0, "throttle", "N", "so many tasks of the array at a time; 0: as many as there is room for", change_throttle, UPDATE(throttle)},
+	{'q', "qos", "NAME", "quality of service, of what waits; its priority changes by what the two of them bring", value_text, UPDATE(qos)},
 	{0, "array-throttle", "N", "so many tasks of the array at a time", change_throttle, UPDATE(throttle), OPTION_HIDDEN},
 	{'c', "cpus", "N", "CPUs, of a job that waits", value_cpus, UPDATE(cpus)},
 	{0, "mem", "SIZE", "memory, of a job that waits", value_size, UPDATE(mem)},

@@ -17,6 +17,7 @@
 	X(top) \
 	X(history) \
 	X(cost) \
+	X(qos) \
 	X(cancel) \
 	X(wait) \
 	X(logs) \

@@ -232,7 +232,7 @@ static void give_up(struct core *core, struct entry *record, enum mscg_reason re
 	event.reason = (uint8_t)reason;
 	event.text = xasprintf("%" PRIu64 " waiting tasks %s", a->waiting, how);
 	core->count[MSCG_STATE_PENDING] -= a->waiting;
-	user_count(core, record->job.uid, -(int64_t)a->waiting);
+	user_count(core, &record->job, -(int64_t)a->waiting);
 	a->ended += (uint32_t)a->waiting;
 	a->failed += (uint32_t)a->waiting;
 	a->waiting = 0;

@@ -70,16 +70,12 @@ static struct user *user_of(struct census *c, const struct entry *e)
 
 static int check_granted(struct census *c, const struct entry *e)
 {
-	struct user *u;
 	int r = 0;
 
 	if (!holds(e) || !e->live)
 		return BAD(c, "job %s is %s and holds nothing", name(e), mscg_state_name(e->job.state));
 	c->mem += share_of(e)->mem_bytes;
-	u = user_of(c, e);
-	u->running++;
-	u->cpus += user_cpus(e);
-	u->mem += share_of(e)->mem_bytes;
+	user_add(user_of(c, e), e->job.qos, &(struct have){.running = 1, .cpus = user_cpus(e), .mem = share_of(e)->mem_bytes});
 	c->granted++;
 	c->waits |= e->live->after_n > 0;
 	if (pool_of(&e->job) == POOL_SHARED)
@@ -111,7 +107,7 @@ static int check_job(struct census *c, const struct entry *e)
 	if (e->node.bits & (ENTRY_DIRTY | ENTRY_ENDED))
 		return BAD(c, "job %s was left dirty", name(e));
 	c->count[e->job.state]++;
-	user_of(c, e)->submitted++;
+	user_add(user_of(c, e), e->job.qos, &(struct have){.submitted = 1});
 	c->indexed += e->shape != NULL;
 	if (e->live)
 		c->timers += (e->live->deadline.at != USEC_NEVER) + (e->live->backoff.at != USEC_NEVER);
@@ -152,7 +148,7 @@ static int check_record(struct census *c, const struct entry *e)
 		c->timers += (e->live->deadline.at != USEC_NEVER) + (e->live->backoff.at != USEC_NEVER);
 	c->count[MSCG_STATE_PENDING] += a->waiting;
 	if (a->waiting)
-		user_of(c, e)->submitted += a->waiting;
+		user_add(user_of(c, e), e->job.qos, &(struct have){.submitted = a->waiting});
 	c->indexed += e->shape != NULL;
 	return 0;
 }
@@ -191,7 +187,8 @@ static int check_queue(struct census *c)
 				return r;
 			if (!s->user != !(users_limited(&c->core->policy) && s->head && s->head->job.uid))
 				return BAD(c, "a shape of %u CPUs is %s of one user", s->cpus, s->user ? "" : "not");
-			if (!s->head || s->listed != (s->feasible && (!s->user || user_may_start(c->core, s->user, s->cpus, s->mem))))
+			if (!s->head || s->listed != (s->feasible && qos_there(c->core, s->qos) &&
+			                             (!s->user || user_may_start(c->core, s->user, s->qos, s->cpus, s->mem))))
 				return BAD(c, "a shape of %u CPUs is empty or not listed", s->cpus);
 		}
 	return c->indexed ? BAD(c, "%" PRIu64 " jobs think that they are in the index", c->indexed) : 0;
@@ -221,6 +218,27 @@ static uint64_t count_nodes(const struct tnode *node)
 	return node ? 1 + count_nodes(node->left) + count_nodes(node->right) : 0;
 }
 
+static bool has_same(const struct have *a, const struct have *b)
+{
+	return a->submitted == b->submitted && a->running == b->running && a->cpus == b->cpus && a->mem == b->mem;
+}
+
+/* What `a` has in each QOS, `b` has too. */
+static bool has_same_in(const struct user *a, const struct user *b)
+{
+	static const struct have nothing;
+
+	for (uint32_t i = 0; i < a->in_n; i++) {
+		const struct have *same = &nothing;
+
+		for (uint32_t j = 0; j < b->in_n; j++)
+			same = b->in[j].qos == a->in[i].qos ? &b->in[j] : same;
+		if (!has_same(&a->in[i], same))
+			return false;
+	}
+	return true;
+}
+
 static int check_users(struct census *c)
 {
 	struct user *u, *mine;
@@ -231,9 +249,11 @@ static int check_users(struct census *c)
 	IDS_EACH(&c->users, uid, mine) {
 		u = ids_get(&c->core->users, (uint32_t)uid);
 		counted++;
-		if (!u || u->submitted != mine->submitted || u->running != mine->running || u->cpus != mine->cpus || u->mem != mine->mem)
+		if (!u || !has_same(&u->all, &mine->all))
 			return BAD(c, "user %" PRIu64 ": %" PRIu64 " jobs of which %" PRIu64 " run, counted %" PRIu64 " and %" PRIu64, uid,
-			           mine->submitted, mine->running, u ? u->submitted : 0, u ? u->running : 0);
+			           mine->all.submitted, mine->all.running, u ? u->all.submitted : 0, u ? u->all.running : 0);
+		if (!has_same_in(u, mine) || !has_same_in(mine, u))
+			return BAD(c, "user %" PRIu64 ": jobs in a QOS are miscounted", uid);
 	}
 	if (users_over(c->core) && !c->core->exceeded)
 		return BAD(c, "a user has more than a user may have");
@@ -290,7 +310,7 @@ int core_check(const struct core *core, struct mscg_error *error)
 	if (r == 0)
 		r = check_totals(&c);
 	IDS_EACH(&c.users, uid, u)
-		free(u);
+		user_free(u);
 	ids_free(&c.users);
 	return r;
 }

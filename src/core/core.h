@@ -49,6 +49,17 @@ struct core_machine {
 /* What may pass the first of the queue that can not start: backfill.c. */
 enum core_scheduler { CORE_EASY, CORE_CONSERVATIVE, CORE_FIRSTFIT, CORE_FCFS };
 
+/* A quality of service: who has it, and what its jobs may have. 0: no limit. */
+enum { CORE_QOS_MAX = 32, CORE_QOS_NAME = 32 };
+struct core_qos {
+	char     name[CORE_QOS_NAME];
+	uint32_t key; /* name_key(name) */
+	int32_t  priority; /* added to that of its jobs */
+	uint32_t job_cpus_milli, job_time_s; /* of one job, as asked for */
+	uint64_t job_mem_bytes;
+	uint64_t user_submitted, user_running, user_cpus_milli, user_mem_bytes; /* of one user's in it, as in core_policy */
+};
+
 struct core_policy {
 	enum core_scheduler scheduler;
 	uint32_t backfill_depth;     /* conservative: so many get a time; both: so many are looked at in vain in a step */
@@ -63,7 +74,11 @@ struct core_policy {
 	uint32_t max_launch_retries;   /* deferred launches in a row before the job fails */
 	/* Of one user, root apart; 0: no limit. Jobs that are not over, and of those granted jobs, CPUs as asked for, memory. */
 	uint64_t user_submitted, user_running, user_cpus_milli, user_mem_bytes;
+	struct core_qos qos[CORE_QOS_MAX]; uint32_t qos_n; /* without any, what jobs say of it means nothing */
 };
+const struct core_qos *core_qos_find(const struct core_policy *policy, uint32_t key); /* NULL: there is none */
+/* The time limit that a job is given which asks for this one (0: for none). */
+uint32_t core_time_limit(const struct core_policy *policy, uint32_t qos, uint32_t asked_s);
 
 struct core_now {
 	int64_t real_usec; /* for people and rows */

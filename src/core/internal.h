@@ -46,7 +46,7 @@ struct shape {
 	struct entry *head; /* first of jobs */
 	uint64_t mem;
 	uint32_t cpus, min; /* thousandths */
-	uint32_t limit_s, grace_s, time_min_s;
+	uint32_t limit_s, grace_s, time_min_s, qos;
 	bool     quota, elastic, feasible, listed;
 	struct user  *user; /* whose, where users have limits; NULL: anybody's */
 	struct shape *user_next, **user_link; /* all of this user */
@@ -101,11 +101,15 @@ struct awaited {
 	uint32_t       cpus;
 };
 
-/* users.c: one who has jobs. */
-struct user {
-	uint32_t uid;
+/* users.c: what somebody has. */
+struct have {
+	uint32_t qos; /* in this one; 0: in all */
 	uint64_t submitted; /* waiting and granted, each task of an array */
 	uint64_t running, cpus, mem; /* granted; --cpus in thousandths, bytes */
+};
+struct user {
+	uint32_t uid;
+	struct have  all, *in; uint32_t in_n; /* in: for each QOS that it has jobs in */
 	struct shape *shapes; /* of what waits, where there are limits */
 };
 
@@ -305,15 +309,24 @@ uint32_t queue_front(const struct core *core, struct entry **first, uint32_t mos
 bool         users_limited(const struct core_policy *policy); /* on what runs */
 void         users_clear(struct core *core);
 struct user *user_get(struct core *core, uint32_t uid); /* makes it if need be */
-void         user_count(struct core *core, uint32_t uid, int64_t jobs); /* so many more are not over */
+void         user_free(struct user *user);
+void         user_add(struct user *user, uint32_t qos, const struct have *more);
+void         user_put(struct core *core, struct user *user); /* gone, if it has nothing any more */
+void         user_count(struct core *core, const struct mscg_job *job, int64_t jobs); /* so many more as this one are not over */
 void         user_update(struct core *core, struct entry *e); /* what it holds, or that it does, is another */
 bool         users_over(const struct core *core); /* one has more than a user may: limits were higher before */
 uint32_t     user_cpus(const struct entry *e); /* that count for what holds something */
-bool         user_may_start(const struct core *core, const struct user *u, uint32_t cpus, uint64_t mem);
-bool         user_feasible(const struct core *core, uint32_t uid, uint32_t cpus, uint64_t mem, char *text); /* text: 160 or NULL */
-int          user_admits(const struct core *core, uint32_t uid, uint64_t more, char text[160]);
+bool         user_may_start(const struct core *core, const struct user *u, uint32_t qos, uint32_t cpus, uint64_t mem);
+bool         user_feasible(const struct core *core, uint32_t uid, uint32_t qos, uint32_t cpus, uint64_t mem, char *text); /* text: 160 or NULL */
+int          user_admits(const struct core *core, const struct mscg_job *job, uint64_t more, char text[160]);
 enum mscg_reason user_why(const struct core *core, const struct entry *e, char text[160]); /* NONE: its limits let it start */
 bool         user_affords(const struct core *core, const struct entry *e, uint64_t more_cpus, uint64_t more_mem, char *text, size_t size);
+
+/* qos.c */
+bool qos_there(const struct core *core, uint32_t qos); /* its jobs may start */
+int  qos_admits(const struct core *core, const struct mscg_job *job, char text[160]); /* by the limits of one job */
+int32_t qos_priority(const struct core *core, uint32_t qos, int64_t asked); /* that a job has which asks for this */
+enum mscg_reason qos_why(const struct core *core, const struct entry *e, char text[160]);
 
 /* plan.c: what will be free when, by time limits */
 void    plan_make(const struct core *core, struct core_now now, const struct mscg_job *head, struct plan *plan);

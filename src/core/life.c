@@ -410,7 +410,7 @@ void life_requeue(struct core *core, const struct core_input *in)
 		snprintf(text, sizeof text, "job %s has just ended: try again", mscg_id_format(in->id, id));
 	} else if ((r = may_requeue(job, text)) == 0 && e) {
 		requeue_running(core, e);
-	} else if (r == 0 && (r = user_admits(core, job->uid, 1, text)) == 0) {
+	} else if (r == 0 && (r = user_admits(core, job, 1, text)) == 0) {
 		requeue_ended(core, job);
 	}
 	out_answer(core, in->token, in->id, r, CORE_RESIZE_NONE, true, "%s", text);

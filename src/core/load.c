@@ -137,7 +137,7 @@ static int load_record(struct core *core, const struct mscg_row *row, struct msc
 	e->job = row->job;
 	e->job.run = NULL;
 	core->count[MSCG_STATE_PENDING] += e->array->waiting;
-	user_count(core, e->job.uid, (int64_t)e->array->waiting);
+	user_count(core, &e->job, (int64_t)e->array->waiting);
 	r = row->dependency ? depend_set(core, e, row->dependency, error) : 0;
 	if (r < 0)
 		return r;
@@ -171,7 +171,7 @@ static int load_job(struct core *core, const struct mscg_row *row, struct mscg_e
 		return r;
 	}
 	core->count[e->job.state]++;
-	user_count(core, e->job.uid, 1);
+	user_count(core, &e->job, 1);
 	if (e->job.state == MSCG_STATE_PENDING) {
 		gate_arm(core, e);
 		gate_consider(core, e);

@@ -214,7 +214,9 @@ static enum mscg_reason why_pending(const struct core *core, const struct entry 
 		say(text, "%s", buf);
 		return closed;
 	}
-	closed = user_why(core, e, buf);
+	closed = qos_why(core, e, buf);
+	if (closed == MSCG_REASON_NONE)
+		closed = user_why(core, e, buf);
 	if (closed != MSCG_REASON_NONE) {
 		say(text, "%s", buf);
 		return closed;

@@ -271,6 +271,9 @@ static void set_field(struct mscg_job *job, const struct mscg_event *event)
 		job->deadline_usec = event->value;
 		job->flags = without(job->flags, MSCG_JOB_WARNED);
 		break;
+	case MSCG_FIELD_QOS:
+		job->qos = (uint32_t)event->value;
+		break;
 	case MSCG_FIELD_ARRAY_THROTTLE: /* stands in the row of the array */
 	case MSCG_FIELD_NONE:
 	case MSCG_FIELD_COUNT:

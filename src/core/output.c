@@ -52,7 +52,7 @@ static void count_for_user(struct core *core, struct entry *e, bool was_over)
 	bool is_over = mscg_state_is_final((enum mscg_state)e->job.state);
 
 	if (is_over != was_over)
-		user_count(core, e->job.uid, was_over ? 1 : -1);
+		user_count(core, &e->job, was_over ? 1 : -1);
 	if (e->live)
 		user_update(core, e);
 }

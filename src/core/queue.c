@@ -86,13 +86,13 @@ bool queue_feasible(const struct core *core, const struct mscg_job *job, char te
 			         format_size(core->mem_total, b, sizeof b));
 		return false;
 	}
-	return user_feasible(core, job->uid, job->cpus_milli, job->mem_bytes, text);
+	return user_feasible(core, job->uid, job->qos, job->cpus_milli, job->mem_bytes, text);
 }
 
 static bool shape_is_feasible(const struct core *core, const struct shape *s)
 {
 	return least_of(core, s->cpus, s->min, s->elastic) <= book_total(core, shape_pool(s)) && s->mem <= core->mem_total &&
-	       (!s->user || user_feasible(core, s->user->uid, s->cpus, s->mem, NULL));
+	       (!s->user || user_feasible(core, s->user->uid, s->qos, s->cpus, s->mem, NULL));
 }
 
 /* -- shapes ------------------------------------------------------------------------------------------------------- */
@@ -104,7 +104,7 @@ static struct user *limited_user(struct core *core, const struct mscg_job *job)
 
 static bool has_shape(const struct shape *s, const struct user *user, const struct mscg_job *job)
 {
-	return s->user == user && s->limit_s == job->time_limit_s && s->time_min_s == job->time_min_s && s->grace_s == job->grace_s && s->cpus == job->cpus_milli && s->min == job->min_cpus_milli && s->mem == job->mem_bytes &&
+	return s->user == user && s->qos == job->qos && s->limit_s == job->time_limit_s && s->time_min_s == job->time_min_s && s->grace_s == job->grace_s && s->cpus == job->cpus_milli && s->min == job->min_cpus_milli && s->mem == job->mem_bytes &&
 	       s->quota == !!(job->flags & MSCG_JOB_QUOTA) && s->elastic == !!(job->flags & MSCG_JOB_ELASTIC);
 }
 
@@ -152,7 +152,7 @@ static void leave_user(struct core *core, struct shape *s)
 	*s->user_link = s->user_next;
 	if (s->user_next)
 		s->user_next->user_link = s->user_link;
-	user_count(core, s->user->uid, 0);
+	user_put(core, s->user);
 }
 
 static struct shape *shape_for(struct core *core, const struct mscg_job *job)
@@ -173,6 +173,7 @@ static struct shape *shape_for(struct core *core, const struct mscg_job *job)
 	s->grace_s = job->grace_s;
 	s->quota = job->flags & MSCG_JOB_QUOTA;
 	s->elastic = job->flags & MSCG_JOB_ELASTIC;
+	s->qos = job->qos;
 	s->user = user;
 	if (user)
 		join_user(s);
@@ -207,7 +208,7 @@ static void unlist(struct core *core, struct shape *s)
 
 static bool is_allowed(const struct core *core, const struct shape *s)
 {
-	return !s->user || user_may_start(core, s->user, s->cpus, s->mem);
+	return qos_there(core, s->qos) && (!s->user || user_may_start(core, s->user, s->qos, s->cpus, s->mem));
 }
 
 static void list(struct core *core, struct shape *s)

@@ -287,9 +287,14 @@ static bool affordable(const struct core *core, const struct entry *e, uint32_t 
 	enum pool pool = pool_of(&e->job);
 	uint32_t more = cpus > e->job.current_cpus_milli ? cpus - e->job.current_cpus_milli : 0;
 	uint64_t more_mem = mem > e->job.mem_bytes ? mem - e->job.mem_bytes : 0;
-	char a[32], b[32], c[32];
+	struct mscg_job job = e->job;
+	char a[32], b[32], c[32], why[160];
 
-	if (more > book_free(core, pool))
+	job.cpus_milli = MAX_OF(cpus, job.cpus_milli);
+	job.mem_bytes = MAX_OF(mem, job.mem_bytes);
+	if ((more || more_mem) && qos_admits(core, &job, why) < 0)
+		snprintf(text, size, "%s", why);
+	else if (more > book_free(core, pool))
 		snprintf(text, size, "needs %s more CPUs, %s free and %s lent to others", format_cpus(more, a, sizeof a),
 		         count_text(book_free(core, pool), b, sizeof b),
 		         count_text(elastic_takeable(core, pool, INT32_MIN, true) - e->live->own.lent_later, c, sizeof c));

@@ -14,12 +14,14 @@ void core_job_init(const struct core *core, const struct mscg_spec *spec, struct
 	struct mscg_job job = {
 		.id = id,
 		.uid = spec->uid,
-		.priority = spec->priority,
+		.priority = qos_priority(core, name_key(spec->qos), spec->priority),
+		.qos = name_key(spec->qos),
+		.partition = name_key(spec->partition),
 		.cpus_milli = spec->cpus_milli,
 		.min_cpus_milli = spec->elastic ? spec->min_cpus_milli : spec->cpus_milli,
 		.max_cpus_milli = spec->elastic ? spec->max_cpus_milli : spec->cpus_milli,
 		.mem_bytes = spec->mem_bytes ? spec->mem_bytes : default_mem(core, spec->cpus_milli),
-		.time_limit_s = spec->time_limit_s ? spec->time_limit_s : core->policy.default_time_limit_s,
+		.time_limit_s = core_time_limit(&core->policy, name_key(spec->qos), spec->time_limit_s),
 		.grace_s = spec->grace_s,
 		.begin_usec = spec->begin_usec,
 		.deadline_usec = spec->deadline_usec,
@@ -65,7 +67,8 @@ static int admit(const struct core *core, const struct mscg_job *job, uint64_t t
 	}
 	if (!*ret_feasible && (core->policy.infeasible_reject || job->flags & MSCG_JOB_ATTACHED))
 		return -ENOSPC;
-	return user_admits(core, job->uid, tasks, text);
+	int r = qos_admits(core, job, text);
+	return r < 0 ? r : user_admits(core, job, tasks, text);
 }
 
 static uint64_t tasks_of(const struct mscg_spec *spec)
@@ -116,7 +119,7 @@ void life_submit(struct core *core, const struct core_input *in)
 		e->node.bits = ENTRY_RECORD;
 		e->array = array_new(e, in->spec);
 		core->count[MSCG_STATE_PENDING] += e->array->waiting;
-		user_count(core, job.uid, (int64_t)e->array->waiting);
+		user_count(core, &job, (int64_t)e->array->waiting);
 	}
 	entry_index(core, e);
 	event = out_new(core, e, MSCG_EVENT_SUBMITTED);

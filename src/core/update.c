@@ -133,6 +133,8 @@ static int64_t present(const struct entry *e, enum mscg_field field)
 		return e->job.deadline_usec;
 	case MSCG_FIELD_ARRAY_THROTTLE:
 		return is_record(e) ? e->array->throttle : 0;
+	case MSCG_FIELD_QOS:
+		return e->job.qos;
 	case MSCG_FIELD_NONE:
 	case MSCG_FIELD_COUNT:
 		break;
@@ -172,6 +174,12 @@ static const char *check_field(const struct core *core, const struct entry *e, c
 		if (!is_record(e))
 			snprintf(text, 160, "it is no array: a number of tasks at a time is for arrays");
 		break;
+	case MSCG_FIELD_QOS:
+		if (e->job.state != MSCG_STATE_PENDING)
+			snprintf(text, 160, "it is %s: only what waits can be given another QOS", state);
+		else if (!qos_there(core, (uint32_t)v))
+			snprintf(text, 160, "that QOS is not in the configuration any more");
+		break;
 	case MSCG_FIELD_NONE:
 	case MSCG_FIELD_COUNT:
 		break;
@@ -208,6 +216,27 @@ static const char *check_size(const struct core *core, const struct entry *e, co
 	return text[0] ? text : NULL;
 }
 
+/* Its limits are those of the QOS that it has then. */
+static const char *check_qos(const struct core *core, const struct entry *e, const struct core_update *u, const int64_t value[MSCG_FIELD_COUNT],
+                             char text[160])
+{
+	bool other = u->field[MSCG_FIELD_QOS].given && value[MSCG_FIELD_QOS] != e->job.qos;
+	struct mscg_job job = e->job;
+
+	if (!other && !u->field[MSCG_FIELD_TIME_LIMIT].given && !u->cpus_milli && !u->mem_bytes)
+		return NULL;
+	if (u->field[MSCG_FIELD_QOS].given)
+		job.qos = (uint32_t)value[MSCG_FIELD_QOS];
+	if (u->field[MSCG_FIELD_TIME_LIMIT].given)
+		job.time_limit_s = (uint32_t)value[MSCG_FIELD_TIME_LIMIT];
+	job.cpus_milli = u->cpus_milli ? u->cpus_milli : job.cpus_milli;
+	job.mem_bytes = u->mem_bytes ? u->mem_bytes : job.mem_bytes;
+	text[0] = '\0';
+	if (qos_admits(core, &job, text) == 0 && other)
+		user_admits(core, &job, is_record(e) ? e->array->waiting : 1, text);
+	return text[0] ? text : NULL;
+}
+
 /* Relative ones made absolute; false: refused. */
 static bool resolve(struct core *core, const struct core_input *in, const struct entry *e, int64_t value[MSCG_FIELD_COUNT])
 {
@@ -222,12 +251,21 @@ static bool resolve(struct core *core, const struct core_input *in, const struct
 		if (u->field[f].given)
 			wrong = check_field(core, e, u, f, value[f], text);
 	}
+	if (!wrong)
+		wrong = check_qos(core, e, u, value, text);
 	if (wrong)
 		out_say(core, in, -EBUSY, "job %s: %.130s", mscg_id_format(in->id, id), wrong);
 	return !wrong;
 }
 
-static char *field_text(enum mscg_field field, int64_t from, int64_t to)
+static const char *qos_name(const struct core *core, uint32_t key)
+{
+	const struct core_qos *q = core_qos_find(&core->policy, key);
+
+	return q ? q->name : key ? "one that is gone" : "none";
+}
+
+static char *field_text(const struct core *core, enum mscg_field field, int64_t from, int64_t to)
 {
 	char a[64], b[64];
 
@@ -239,6 +277,8 @@ static char *field_text(enum mscg_field field, int64_t from, int64_t to)
 	case MSCG_FIELD_TIME_LIMIT:
 		return xasprintf("%s: %s, was %s", mscg_field_name(field), to ? format_elapsed((uint64_t)to, a, sizeof a) : "none",
 		                 from ? format_elapsed((uint64_t)from, b, sizeof b) : "none");
+	case MSCG_FIELD_QOS:
+		return xasprintf("qos: %s, was %s", qos_name(core, (uint32_t)to), qos_name(core, (uint32_t)from));
 	default:
 		return xasprintf("%s: %" PRId64 ", was %" PRId64, mscg_field_name(field), to, from);
 	}
@@ -250,7 +290,7 @@ static void say_field(struct core *core, struct entry *e, enum mscg_field field,
 
 	event.field = (uint8_t)field;
 	event.value = value;
-	event.text = field_text(field, present(e, field), value);
+	event.text = field_text(core, field, present(e, field), value);
 	if (field == MSCG_FIELD_PRIORITY) /* the tree of those who could give is in its order */
 		elastic_leave(core, e);
 	if (field == MSCG_FIELD_ARRAY_THROTTLE)
@@ -268,6 +308,20 @@ static void say_size(struct core *core, struct entry *e, const struct core_updat
 	out_event(core, e, &event);
 }
 
+/* It is counted there from now on, and has the priority that it brings, unless it is told one. */
+static void change_qos(struct core *core, struct entry *e, uint32_t qos, bool priority_too)
+{
+	int64_t jobs = is_record(e) ? (int64_t)e->array->waiting : 1;
+	int64_t asked = (int64_t)e->job.priority - qos_priority(core, e->job.qos, 0);
+	int32_t priority = qos_priority(core, qos, asked);
+
+	user_count(core, &e->job, -jobs);
+	say_field(core, e, MSCG_FIELD_QOS, qos);
+	user_count(core, &e->job, jobs);
+	if (priority_too && priority != e->job.priority)
+		say_field(core, e, MSCG_FIELD_PRIORITY, priority);
+}
+
 /* Order and shape may be others afterwards: what waits is out of the queue meanwhile. */
 static void change(struct core *core, struct entry *e, const struct core_update *u, const int64_t value[MSCG_FIELD_COUNT])
 {
@@ -277,8 +331,10 @@ static void change(struct core *core, struct entry *e, const struct core_update 
 		return;
 	if (pending)
 		queue_remove(core, e);
+	if (pending && u->field[MSCG_FIELD_QOS].given && value[MSCG_FIELD_QOS] != e->job.qos)
+		change_qos(core, e, (uint32_t)value[MSCG_FIELD_QOS], !u->field[MSCG_FIELD_PRIORITY].given);
 	for (enum mscg_field f = 0; f < MSCG_FIELD_COUNT; f++)
-		if (u->field[f].given && value[f] != present(e, f) && (is_record(e) || f != MSCG_FIELD_ARRAY_THROTTLE) &&
+		if (u->field[f].given && f != MSCG_FIELD_QOS && value[f] != present(e, f) && (is_record(e) || f != MSCG_FIELD_ARRAY_THROTTLE) &&
 		    (pending || f != MSCG_FIELD_BEGIN))
 			say_field(core, e, f, value[f]);
 	if (pending && (u->cpus_milli || u->mem_bytes))

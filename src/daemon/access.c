@@ -1,6 +1,7 @@
 /* Who may do what, and the line in the log about it. Who is asking the kernel has said (SO_PEERCRED and SO_PEERGROUPS, as
  * they were when the connection was made), never the message; a pid is looked at by nobody but the reader of the log.
  * Root of a user namespace is whom it is mapped from. */
+#include <grp.h>
 #include <sys/socket.h>
 #include <syslog.h>
 
@@ -144,4 +145,54 @@ int access_isolation(const struct client *client, const char *verb, struct mscg_
 		return mscg_error_set(error, -EPERM, "isolation '%.60s' is less than jobs have here: expected at least isolate-min, %.60s", spec->isolate,
 		                      c->isolate_min);
 	return mscg_error_set(error, -EPERM, "'%.60s' cannot be allowed here: isolate-min, %.60s, has the whole filter", spec->allow, c->isolate_min);
+}
+
+/* -- qualities of service ------------------------------------------------------------------------------------------ */
+
+static bool user_has_name(const struct client *c, const char *name)
+{
+	return streq(users_name(c->peer.uid), name);
+}
+
+static bool group_has(const struct client *c, const char *name)
+{
+	const struct group *group = getgrnam(name);
+
+	return group && in_group(c, group->gr_gid);
+}
+
+/* Any of "a, b,c". */
+static bool any_name(const struct client *c, const char *names, bool (*is)(const struct client *c, const char *name))
+{
+	_cleanup_free_ char *copy = xstrdup(names);
+	char *rest = NULL;
+
+	for (char *one = copy ? strtok_r(copy, ", \t", &rest) : NULL; one; one = strtok_r(NULL, ", \t", &rest))
+		if (is(c, one))
+			return true;
+	return false;
+}
+
+bool client_may_have(const struct client *c, const struct qos_config *qos)
+{
+	return (!qos->users && !qos->groups) || client_is_operator(c) || any_name(c, qos->users, user_has_name) ||
+	       any_name(c, qos->groups, group_has);
+}
+
+int access_qos(const struct client *c, const char *verb, const char *name, const struct qos_config **ret, struct mscg_error *error)
+{
+	const struct config *config = &c->d->config;
+	const struct qos_config *qos = qos_find(&config->qos, name ? name : config->default_qos);
+
+	if (!qos) {
+		_cleanup_free_ char *names = qos_names(&config->qos);
+
+		return mscg_error_set(error, -EINVAL, "no QOS '%.40s': expected one of %.120s (see: mscg qos)", name, names);
+	}
+	if (!client_may_have(c, qos)) {
+		audit(c, "refused", verb, NULL);
+		return mscg_error_set(error, -EPERM, "QOS %s is not for you: see mscg qos", qos->name);
+	}
+	*ret = qos;
+	return 0;
 }

@@ -1,5 +1,6 @@
 /* Hold, Release, Suspend, Resume, Update: what people change of jobs that have not ended. */
 #include "daemon.h"
+#include "src/base/parse.h"
 
 static const struct list_verb {
 	const char *method, *done;
@@ -98,13 +99,29 @@ static int read_fields(const json_t *parameters, struct core_update *u, struct m
 	return 0;
 }
 
-static int read_update(const json_t *parameters, struct core_update *u, struct mscg_error *error)
+static int read_qos(const struct request *r, struct core_update *u, struct mscg_error *error)
 {
+	const char *name = NULL;
+	const struct qos_config *qos;
+	int code = wire_get_string(r->parameters, "qos", &name, error);
+
+	if (code > 0)
+		code = access_qos(r->client, request_verb(r), name, &qos, error);
+	if (code < 0 || !name)
+		return code;
+	u->field[MSCG_FIELD_QOS].given = true;
+	u->field[MSCG_FIELD_QOS].value = name_key(qos->name);
+	return 0;
+}
+
+static int read_update(const struct request *r, struct core_update *u, struct mscg_error *error)
+{
+	const json_t *parameters = r->parameters;
 	int64_t mem = 0;
 	bool any = false;
 	int code = read_fields(parameters, u, error);
 
-	if (code < 0 || (code = wire_get_bool(parameters, "top", &u->top, error)) < 0 ||
+	if (code < 0 || (code = read_qos(r, u, error)) < 0 || (code = wire_get_bool(parameters, "top", &u->top, error)) < 0 ||
 	    (code = wire_get_milli(parameters, "cpus", &u->cpus_milli, error)) < 0 ||
 	    (code = wire_get_int(parameters, "mem_bytes", 4 << 20, INT64_MAX, &mem, error)) < 0)
 		return code;
@@ -136,7 +153,7 @@ void update_start(struct request *r)
 	struct core_input input = { .kind = CORE_UPDATE };
 	struct core_update update = { 0 };
 	struct mscg_error error;
-	int code = read_update(r->parameters, &update, &error);
+	int code = read_update(r, &update, &error);
 
 	if (code < 0) {
 		request_fail(r, code, &error);

@@ -31,6 +31,7 @@ static const struct setting {
 	{ { "scheduler", "scheduler", "easy|conservative|firstfit|fcfs", "what may pass a job that waits" }, FIELD(CHOICE, scheduler), 0 },
 	{ { "scheduler", "backfill-depth", "N", "conservative: so many waiting jobs have a time to start (100)" }, FIELD(COUNT, backfill_depth), 0 },
 	{ { "scheduler", "starvation-guard", "TIME", "nothing passes a job without expected start after so long (1h)" }, FIELD(TIME, starvation_guard), 0 },
+	{ { "scheduler", "default-qos", "NAME", "the quality of service of jobs that ask for none (normal)" }, FIELD(TEXT, default_qos), 0 },
 	{ { "users", "user-max-submit", "N", "jobs of one user that are not over, each task of an array (no limit)" }, FIELD(COUNT, user_max_submit), 0 },
 	{ { "users", "user-max-jobs", "N", "jobs of one user that run at once (no limit)" }, FIELD(COUNT, user_max_jobs), 0 },
 	{ { "users", "user-max-cpus", "N", "CPUs that one user's jobs asked for at once (no limit)" }, FIELD(COUNT, user_max_cpus), 0 },
@@ -177,6 +178,25 @@ static char *trim(char *s)
 	return s;
 }
 
+/* "[qos high]": the name of it; NULL: another section. */
+static const char *qos_section(const char *section)
+{
+	size_t n = strcspn(section, " \t");
+
+	return n == 3 && strncasecmp(section, "qos", n) == 0 ? section + n + strspn(section + n, " \t") : NULL;
+}
+
+/* Opens it, and where there is a name sets that. */
+static int parse_qos(struct config *config, const char *qos, const char *name, const char *value, const char *origin, struct mscg_error *error)
+{
+	struct qos_config *one;
+	int r = qos_open(&config->qos, qos, &one, error);
+
+	if (r == 0 && name)
+		r = qos_set(one, name, value, error);
+	return r < 0 ? mscg_error_prefix(error, r, "%s: ", origin) : 0;
+}
+
 static int parse_line(struct config *config, char *line, const char *section, const char *origin, struct mscg_error *error)
 {
 	char *equals = strchr(line, '=');
@@ -187,6 +207,8 @@ static int parse_line(struct config *config, char *line, const char *section, co
 	const char *name = trim(line), *value = trim(equals + 1);
 	ssize_t i = find_setting(name, strlen(name));
 
+	if (qos_section(section))
+		return parse_qos(config, qos_section(section), name, value, origin, error);
 	if (i < 0 || settings[i].flags & CLI_ONLY)
 		return mscg_error_set(error, -EINVAL, "%s: unknown setting '%s' (see: mscgd --help)", origin, name);
 	if (section[0] && settings[i].pub.section && strcasecmp(section, settings[i].pub.section) != 0)
@@ -226,6 +248,9 @@ static int parse_file(struct config *config, const char *path, bool must_exist, 
 				return mscg_error_set(error, -EINVAL, "%s: '%s': expected [section]", origin, line);
 			memcpy(section, line + 1, n - 2);
 			section[n - 2] = 0;
+			r = qos_section(section) ? parse_qos(config, qos_section(section), NULL, NULL, origin, error) : 0;
+			if (r < 0)
+				return r;
 			continue;
 		}
 		r = parse_line(config, line, section, origin, error);
@@ -399,6 +424,7 @@ int config_load(struct config *ret, int argc, char *const *argv, struct mscg_err
 		.reserve_mem        = UINT64_MAX,
 		.operator_group     = xstrdup("mscg"),
 		.engine             = xstrdup("local"),
+		.default_qos        = xstrdup(QOS_NORMAL),
 	};
 	int r = parse_arguments(&config, argc, argv, true, error);
 
@@ -408,6 +434,10 @@ int config_load(struct config *ret, int argc, char *const *argv, struct mscg_err
 		r = parse_arguments(&config, argc, argv, false, error);
 	if (r == 0 && !streq(config.engine, "local") && !streq(config.engine, "fake"))
 		r = mscg_error_set(error, -EINVAL, "unknown engine '%s': expected local or fake", config.engine);
+	if (r == 0 && !config.default_qos)
+		config.default_qos = xstrdup(QOS_NORMAL);
+	if (r == 0)
+		r = qos_finish(&config.qos, config.default_qos, error);
 	if (r == 0)
 		r = fill_isolate(&config, error);
 	if (r != 0) {
@@ -426,6 +456,7 @@ void config_clear(struct config *config)
 		if (settings[i].type == TYPE_TEXT || settings[i].type == TYPE_ISOLATE || settings[i].type == TYPE_RATES)
 			free(*(char **)(void *)((char *)config + settings[i].offset));
 	}
+	qos_clear(&config->qos);
 	memset(config, 0, sizeof *config);
 }
 

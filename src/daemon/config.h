@@ -4,6 +4,7 @@
 #ifndef DAEMON_CONFIG_H
 #define DAEMON_CONFIG_H
 
+#include "qos.h"
 #include "src/base/base.h"
 
 enum config_missing { MISSING_FAIL, MISSING_WARN };
@@ -21,6 +22,8 @@ struct config {
 	int      scheduler; /* enum config_scheduler */
 	uint64_t backfill_depth;
 	uint64_t starvation_guard; /* seconds, 0: none */
+	char    *default_qos;
+	struct qos_table qos; /* sections of the files, QOS_NORMAL at least */
 	uint64_t elastic_threshold;
 	bool     disable_elastic;
 	char    *cgroup_root, *state_dir, *runtime_dir, *socket;

@@ -106,6 +106,10 @@ int  access_act(const struct client *client, const char *verb, struct mscg_id id
 int  access_enter(const struct client *client, const char *verb, struct mscg_id id, const struct mscg_job *job, struct mscg_error *error);
 void access_entered(const struct client *client, const char *verb, const struct mscg_job *job);
 
+/* The QOS that a job asks for, or the default: -EINVAL where there is none of that name, -EPERM where it is not for the client. */
+int  access_qos(const struct client *client, const char *verb, const char *name, const struct qos_config **ret, struct mscg_error *error);
+bool client_may_have(const struct client *client, const struct qos_config *qos);
+
 /* -- rate.c: how often each user asks -- */
 struct ids;
 /* Pays for one request; -EBUSY with text when its user has asked too often. */
@@ -186,6 +190,7 @@ void resize_by_hand_start(struct request *r);
 void drain_start(struct request *r);
 void shutdown_start(struct request *r);
 void config_start(struct request *r);
+void qos_start(struct request *r);
 void ping_start(struct request *r);
 void info_start(struct request *r);     /* org.varlink.service.GetInfo */
 void describe_start(struct request *r); /* org.varlink.service.GetInterfaceDescription */
@@ -277,6 +282,7 @@ void prune_if_due(struct daemon *d);
 /* user, home and gid of spec->uid. */
 int users_fill(struct mscg_spec *spec, struct mscg_error *error);
 int users_uid(const char *name, uint32_t *ret);
+const char *users_name(uint32_t uid); /* borrowed, for now; NULL: it has no account */
 char *users_shell(uint32_t uid); /* of its account; malloc'ed */
 
 /* -- scope.c -- */

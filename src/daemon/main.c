@@ -163,6 +163,7 @@ static void set_policy(struct daemon *d)
 		.user_cpus_milli      = c->user_max_cpus * 1000,
 		.user_mem_bytes       = c->user_max_mem,
 	};
+	qos_fill_policy(&c->qos, &d->policy);
 	d->cost_rates = (struct cost_rates){ 0 };
 	if (c->cost_rates)
 		cost_rates_parse(c->cost_rates, &d->cost_rates, NULL); /* checked when it was read */

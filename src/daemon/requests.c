@@ -3,6 +3,7 @@
 #include <syslog.h>
 
 #include "daemon.h"
+#include "src/base/parse.h"
 #include "src/base/depend.h"
 
 struct method {
@@ -152,6 +153,7 @@ static void submit_answer(struct request *r, const struct core_answer *answer)
 		r->failure     = error;
 	} else {
 		struct spec_ref *spec = spec_cache_find(r->d, answer->id.job);
+		const struct mscg_job *known = core_find(r->d->core, answer->id);
 		json_t *job = json_pack("{s:s, s:I}", "id", mscg_id_format(answer->id, id), "job_id", (json_int_t)answer->id.job);
 
 		if (answer->reason == MSCG_REASON_INFEASIBLE)
@@ -159,7 +161,7 @@ static void submit_answer(struct request *r, const struct core_answer *answer)
 		if (spec) {
 			json_object_set_new(job, "cpus", wire_cpus_json(spec->spec->cpus_milli));
 			json_object_set_new(job, "mem_bytes", json_integer((json_int_t)spec->spec->mem_bytes));
-			json_object_set_new(job, "priority", json_integer(spec->spec->priority));
+			json_object_set_new(job, "priority", json_integer(known ? known->priority : spec->spec->priority));
 		}
 		spec_ref_put(spec);
 		json_array_append_new(r->result, job);
@@ -197,15 +199,19 @@ static int submit_admit(struct request *r, struct mscg_spec *spec, struct mscg_e
 		access_refuse(r->client, request_verb(r), error);
 		return mscg_error_set(error, -EPERM, "this mscgd runs jobs of its own user (uid %u) only", geteuid());
 	}
+	const struct qos_config *qos;
 	int code = access_isolation(r->client, request_verb(r), spec, error);
+	if (code == 0)
+		code = access_qos(r->client, request_verb(r), spec->qos, &qos, error);
 	if (code < 0)
 		return code;
+	if (!spec->qos)
+		spec->qos = xstrdup(qos->name);
 	if (!spec->mem_bytes) {
 		uint64_t cpus = MAX_OF(1, (spec->cpus_milli + 999) / 1000);
 		spec->mem_bytes = r->d->policy.default_mem_per_cpu * cpus;
 	}
-	if (!spec->time_limit_s)
-		spec->time_limit_s = r->d->policy.default_time_limit_s;
+	spec->time_limit_s = core_time_limit(&r->d->policy, name_key(spec->qos), spec->time_limit_s);
 	return submit_in_time(spec, error);
 }
 
@@ -322,9 +328,10 @@ static const struct method methods[] = {
 	{ "io.mscg.Resume", list_change_start, KEYS("ids"), ACCESS_OWNER, true },
 	{ "io.mscg.Hold", list_change_start, KEYS("ids"), ACCESS_OWNER, false },
 	{ "io.mscg.Release", list_change_start, KEYS("ids"), ACCESS_OWNER, false },
-	{ "io.mscg.Update", update_start, KEYS("id", "priority", "priority_add", "top", "time_limit", "time_limit_add", "begin", "deadline", "array_throttle", "cpus", "mem_bytes"), ACCESS_OWNER, false },
+	{ "io.mscg.Update", update_start, KEYS("id", "priority", "priority_add", "top", "time_limit", "time_limit_add", "begin", "deadline", "array_throttle", "cpus", "mem_bytes", "qos"), ACCESS_OWNER, false },
 	{ "io.mscg.Events", events_start, KEYS("since", "id", "follow"), ACCESS_VIEWER, false },
 	{ "io.mscg.Config", config_start, KEYS(), ACCESS_ANYONE, false },
+	{ "io.mscg.ListQos", qos_start, KEYS(), ACCESS_ANYONE, false },
 	{ "io.mscg.Drain", drain_start, KEYS("undo"), ACCESS_OPERATOR, true },
 	{ "io.mscg.Shutdown", shutdown_start, KEYS("cancel_jobs"), ACCESS_OPERATOR, true },
 	{ "io.mscg.Upgrade", upgrade_start, KEYS(), ACCESS_OPERATOR, true },

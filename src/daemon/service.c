@@ -66,6 +66,42 @@ void ping_start(struct request *r)
 	                           "degraded", d->degraded ? d->degraded_why.text : NULL));
 }
 
+static json_t *limit_json(uint64_t value)
+{
+	return value ? json_integer((json_int_t)value) : json_null();
+}
+
+static json_t *names_json(const char *names)
+{
+	_cleanup_free_ char *copy = xstrdup(names);
+	char *rest = NULL;
+	json_t *list = copy ? json_array() : json_null();
+
+	for (char *one = copy ? strtok_r(copy, ", \t", &rest) : NULL; one; one = strtok_r(NULL, ", \t", &rest))
+		json_array_append_new(list, json_string(one));
+	return list;
+}
+
+void qos_start(struct request *r)
+{
+	const struct config *c = &r->d->config;
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < c->qos.n; i++) {
+		const struct qos_config *q = &c->qos.qos[i];
+
+		json_array_append_new(list, json_pack("{s:s, s:b, s:b, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name", q->name,
+		                                      "default", streq(q->name, c->default_qos), "allowed", client_may_have(r->client, q),
+		                                      "priority", (json_int_t)q->priority, "max_cpus_per_job", limit_json(q->job_cpus),
+		                                      "max_mem_per_job", limit_json(q->job_mem), "max_time", limit_json(q->job_time),
+		                                      "max_submit_per_user", limit_json(q->user_submit), "max_jobs_per_user",
+		                                      limit_json(q->user_jobs), "max_cpus_per_user", limit_json(q->user_cpus),
+		                                      "max_mem_per_user", limit_json(q->user_mem), "users", names_json(q->users), "groups",
+		                                      names_json(q->groups)));
+	}
+	request_reply(r, json_pack("{s:o}", "qos", list));
+}
+
 void config_start(struct request *r)
 {
 	size_t n;

@@ -50,6 +50,13 @@ char *users_shell(uint32_t uid)
 	return xstrdup(pw && pw->pw_shell && *pw->pw_shell ? pw->pw_shell : "/bin/sh");
 }
 
+const char *users_name(uint32_t uid)
+{
+	const struct account *a = look_up(uid);
+
+	return a ? a->name : NULL;
+}
+
 int users_uid(const char *name, uint32_t *ret)
 {
 	const struct passwd *pw = getpwnam(name);

@@ -1,5 +1,6 @@
 /* Job and Stats objects: what the store remembers, with what the core and the kernel say now. */
 #include "daemon.h"
+#include "src/base/parse.h"
 #include "src/base/jobfile.h"
 
 static void overlay_live(struct daemon *d, struct mscg_id id, struct mscg_usage *usage, json_t *job)
@@ -84,6 +85,8 @@ json_t *view_job(struct daemon *d, const struct mscg_row *row, const struct mscg
 		.rates        = &d->cost_rates,
 		.currency     = d->config.cost_currency,
 	};
+	const struct qos_config *qos = qos_of_key(&d->config.qos, shown.job.qos);
+	extra.qos = qos ? qos->name : name_key(spec->qos) == shown.job.qos ? spec->qos : NULL;
 	set_nodes(d, &shown.job, &extra);
 	json_t *job = wire_job_json(&shown, spec, &extra);
 	free(extra.nodes);

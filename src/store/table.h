@@ -91,7 +91,9 @@ struct columns {
 	X(U32,   PLAIN, job.time_min_s,         time_min_s) \
 	X(U32,   PLAIN, job.time_max_s,         time_max_s) \
 	X(U32,   PLAIN, array_max_fails,        array_max_fails) \
-	X(U32,   PLAIN, array_fails,            array_fails)
+	X(U32,   PLAIN, array_fails,            array_fails) \
+	X(U32,   PLAIN, job.qos,                qos) \
+	X(U32,   PLAIN, job.partition,          partition)
 
 /* In a column `run` of its own, NULL while the job has none; then "usage", a list in the order of USAGES (left out
  * where nothing is known), and "grant". */
@@ -167,7 +169,8 @@ struct columns {
 	X(TEXT,  FIXED, signal,                 signal) \
 	X(U32,   FIXED, time_min_s,             time_min_s) \
 	X(U32,   FIXED, max_fails,              max_fails) \
-	X(TEXT,  FIXED, binds,                  binds)
+	X(TEXT,  FIXED, binds,                  binds) \
+	X(TEXT,  FIXED, qos,                    qos)
 
 #define EVENT_COLUMNS(X) \
 	X(I64,   FIXED, time_usec,              time_usec) \

@@ -144,7 +144,7 @@ int wire_usage_parse(const json_t *accounting, struct mscg_usage *ret, struct ms
 
 /* -- Job -------------------------------------------------------------------------------------------------------- */
 
-static void set_identity(json_t *o, const struct mscg_row *row, const struct mscg_spec *spec)
+static void set_identity(json_t *o, const struct mscg_row *row, const struct mscg_spec *spec, const struct wire_job_extra *extra)
 {
 	const struct mscg_job *job = &row->job;
 	bool array = job->flags & MSCG_JOB_ARRAY;
@@ -164,6 +164,7 @@ static void set_identity(json_t *o, const struct mscg_row *row, const struct msc
 	set(o, "uid", json_integer(job->uid));
 	set_text(o, "account", spec->account);
 	set_text(o, "partition", spec->partition);
+	set_text(o, "qos", extra->qos);
 	set_text(o, "comment", spec->comment);
 }
 
@@ -300,7 +301,7 @@ json_t *wire_job_json(const struct mscg_row *row, const struct mscg_spec *spec, 
 	json_t *o = json_object();
 
 	mscg_usage_init(&unknown);
-	set_identity(o, row, spec);
+	set_identity(o, row, spec, extra);
 	set_state(o, row, extra);
 	set_command(o, spec);
 	set_resources(o, &row->job, extra);

@@ -17,6 +17,7 @@ const struct spec_field wire_spec_fields[] = {
 	FIELD(account, TEXT, 0),
 	FIELD(comment, TEXT, 0),
 	FIELD(partition, TEXT, 0),
+	FIELD(qos, TEXT, 0),
 	FIELD(submit_line, TEXT, 0),
 	FIELD(dependency, TEXT, 0),
 	FIELD(isolate, TEXT, 0),

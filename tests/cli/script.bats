@@ -74,10 +74,11 @@ SCRIPT
     same "bert-pretrain gpu-long proj_1234 4 17179869184 172800" \
         "$(for k in name partition account cpus mem_bytes time_limit; do field 1 $k; done | paste -sd' ')"
     same "$room/logs/bert-pretrain-1.out" "$(field 1 stdout_path)"
-    for option in --qos=normal --mail-type=END,FAIL --mail-user=someone@example.org --exclusive --get-user-env --hint=nomultithread; do
+    same normal "$(field 1 qos)"
+    for option in --mail-type=END,FAIL --mail-user=someone@example.org --exclusive --get-user-env --hint=nomultithread; do
         [[ $output == *"warning: real.sh, line "*": $option is ignored: "* ]] || { echo "no warning about $option: $output"; false; }
     done
-    [[ $output == *"real.sh, line 6: --qos"* ]]
+    [[ $output == *"real.sh, line 15: --mail-type"* ]]
 }
 
 @test "what would change the meaning of a script is refused" {

@@ -294,14 +294,14 @@ print(" ".join(sorted(v for v in (e[i] if i is not None else []) if v.split("=")
 
 @test "what of Slurm has no meaning here is ignored with one warning, on the command line as in a script" {
     printf '#!/bin/sh\n#MSCG --hint=nomultithread\n' >job.sh
-    run mscg submit --mail-type=END,FAIL -C fast --exclusive -qhigh --kill-on-invalid-dep yes job.sh
+    run mscg submit --mail-type=END,FAIL -C fast --exclusive -wnode1 --kill-on-invalid-dep yes job.sh
     [ "$status" -eq 0 ]
-    for option in --mail-type=END,FAIL -C=fast --exclusive -q=high --kill-on-invalid-dep=yes "job.sh, line 2: --hint=nomultithread"; do
+    for option in --mail-type=END,FAIL -C=fast --exclusive -w=node1 --kill-on-invalid-dep=yes "job.sh, line 2: --hint=nomultithread"; do
         same 1 "$(grep -c "warning: $option is ignored: " <<<"$output")"
     done
-    run mscg run --qos normal --exclusive=user "exit 3"
+    run mscg run --nodelist node1 --exclusive=user "exit 3"
     [ "$status" -eq 3 ]
-    same "mscg: warning: --qos=normal is ignored: there are no qualities of service" "${lines[0]}"
+    same "mscg: warning: --nodelist=node1 is ignored: there is one machine" "${lines[0]}"
     [[ ${lines[1]} == *"--exclusive=user is ignored"* ]]
     printf '{"jobs": [{"name": "a", "command": "true"}, {"name": "b", "command": "true"}]}' >p.json
     run mscg submit --file p.json --mail-type=END

@@ -425,6 +425,44 @@ static void do_policy(struct replay *r, char *args)
 	}
 }
 
+/* "qos NAME LIMIT=N...", made or changed. */
+static void do_qos(struct replay *r, char *args)
+{
+	struct core_policy *p = &r->rig.policy;
+	const char *name = word(&args);
+	struct core_qos *q = NULL;
+
+	for (uint32_t i = 0; i < p->qos_n; i++)
+		q = p->qos[i].key == name_key(name) ? &p->qos[i] : q;
+	if (!q)
+		q = &p->qos[p->qos_n++];
+	*q = (struct core_qos){.key = name_key(name)};
+	snprintf(q->name, sizeof q->name, "%s", name);
+	for (char *w; (w = word(&args));) {
+		if (value(w, "priority"))
+			q->priority = (int32_t)strtol(value(w, "priority"), NULL, 10);
+		else if (value(w, "job-cpus"))
+			q->job_cpus_milli = number(r, value(w, "job-cpus")) * 1000;
+		else if (value(w, "job-mem"))
+			q->job_mem_bytes = size(r, value(w, "job-mem"));
+		else if (value(w, "job-time"))
+			q->job_time_s = number(r, value(w, "job-time"));
+		else if (value(w, "user-submit"))
+			q->user_submitted = number(r, value(w, "user-submit"));
+		else if (value(w, "user-jobs"))
+			q->user_running = number(r, value(w, "user-jobs"));
+		else if (value(w, "user-cpus"))
+			q->user_cpus_milli = number(r, value(w, "user-cpus")) * 1000;
+		else if (value(w, "user-mem"))
+			q->user_mem_bytes = size(r, value(w, "user-mem"));
+		else if (streq(w, "gone"))
+			*q = p->qos[--p->qos_n];
+		else
+			BAD(r, "what is %s?", w);
+	}
+	do_policy(r, args);
+}
+
 static void spec_word(struct replay *r, struct mscg_spec *s, char *w)
 {
 	char *v;
@@ -456,6 +494,8 @@ static void spec_word(struct replay *r, struct mscg_spec *s, char *w)
 		s->deadline_usec = r->rig.now.real_usec + number(r, v) * USEC_PER_SEC;
 	} else if ((v = value(w, "after"))) {
 		s->dependency_left = xstrdup(v);
+	} else if ((v = value(w, "qos"))) {
+		s->qos = xstrdup(v);
 	} else if ((v = value(w, "uid"))) {
 		s->uid = number(r, v);
 	} else if (streq(w, "hold")) {
@@ -652,6 +692,8 @@ static void do_update(struct replay *r, char *args)
 			set_field(r, u, MSCG_FIELD_DEADLINE, v, USEC_PER_SEC);
 		else if ((v = value(w, "cpus")))
 			u->cpus_milli = milli(r, v);
+		else if ((v = value(w, "qos")))
+			u->field[MSCG_FIELD_QOS].given = true, u->field[MSCG_FIELD_QOS].value = name_key(v);
 		else if ((v = value(w, "mem")))
 			u->mem_bytes = size(r, v);
 		else
@@ -741,6 +783,10 @@ static void do_line(struct replay *r, char *line)
 		do_policy(r, args);
 		return;
 	}
+	if (streq(verb, "qos")) {
+		do_qos(r, args);
+		return;
+	}
 	if (!r->open)
 		rig_open(&r->rig);
 	r->open = true;
@@ -777,6 +823,7 @@ static void replay_free(struct replay *r)
 		free(r->names[i].spec.array);
 		free(r->names[i].spec.dependency_left);
 		free(r->names[i].spec.signal);
+		free(r->names[i].spec.qos);
 	}
 	for (uint32_t i = 0; i < r->folds_n; i++) {
 		mscg_run_free(r->folds[i].job.run);

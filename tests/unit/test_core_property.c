@@ -6,10 +6,13 @@
  * CORE_PROPERTY_STEPS steps (200,000), from CORE_PROPERTY_SEED (1) on.
  *
  * timeout: 600 */
+#include "src/base/parse.h"
 #include "tests/unit/core_support.h"
 
 #include <inttypes.h>
 #include <signal.h>
+
+static const char *const qos_names[] = {"low", "normal", "high", "gone"};
 
 static uint64_t rng;
 
@@ -445,6 +448,7 @@ static void random_spec(struct world *w, struct mscg_spec *s, struct mscg_range 
 		s->max_cpus_milli = chance(20) ? 0 : s->cpus_milli + unit * below(6);
 	}
 	s->uid = below(4);
+	s->qos = chance(50) ? NULL : (char *)(uintptr_t)qos_names[below(3)];
 	if (chance(15)) {
 		s->array_n = 1 + below(3);
 		for (uint32_t i = 0, at = 0; i < s->array_n; i++) {
@@ -472,6 +476,8 @@ static void random_update(struct world *w)
 			u->field[f].relative = chance(50);
 		if ((f == MSCG_FIELD_BEGIN || f == MSCG_FIELD_DEADLINE) && u->field[f].value)
 			u->field[f].value = w->rig.now.real_usec + u->field[f].value * 4 * USEC_PER_SEC;
+		if (f == MSCG_FIELD_QOS)
+			u->field[f].value = name_key(qos_names[below(chance(5) ? 4 : 3)]);
 	}
 	u->field[MSCG_FIELD_PRIORITY].given |= u->top;
 }
@@ -482,6 +488,32 @@ static void limit_users(struct core_policy *p)
 	p->user_running = chance(40) ? 0 : 1 + below(6);
 	p->user_cpus_milli = chance(40) ? 0 : 1000 * (1 + below(8));
 	p->user_mem_bytes = chance(40) ? 0 : GIB * (1 + below(8));
+}
+
+/* Of the same names and priorities for all of a walk; its limits, and whether one of them is there, change. */
+static void limit_qos(struct core_policy *p)
+{
+	p->qos_n = chance(10) ? 2 : 3;
+	for (uint32_t i = 0; i < p->qos_n; i++) {
+		struct core_qos *q = &p->qos[i];
+
+		*q = (struct core_qos){.key = name_key(qos_names[i]), .priority = (int32_t)i * 10 - 10};
+		snprintf(q->name, sizeof q->name, "%s", qos_names[i]);
+		q->job_cpus_milli = chance(80) ? 0 : 1000 * (1 + below(5));
+		q->job_mem_bytes = chance(80) ? 0 : GIB;
+		q->user_submitted = chance(70) ? 0 : 1 + below(30);
+		q->user_running = chance(60) ? 0 : 1 + below(4);
+		q->user_cpus_milli = chance(60) ? 0 : 1000 * (1 + below(6));
+		q->user_mem_bytes = chance(60) ? 0 : GIB * (1 + below(6));
+	}
+}
+
+static bool submits(const struct world *w)
+{
+	for (uint32_t i = 0; i < w->in_n; i++)
+		if (w->in[i].kind == CORE_SUBMIT)
+			return true;
+	return false;
 }
 
 static void random_inputs(struct world *w)
@@ -546,12 +578,15 @@ static void random_inputs(struct world *w)
 		input(w, CORE_DRAIN)->on = chance(30);
 	if (below(1000) == 0)
 		input(w, CORE_SHUTDOWN);
-	if (below(300) == 0) {
+	/* What is submitted in a step is folded by the policy after it. */
+	if (below(200) == 0 && !submits(w)) {
 		w->rig.policy.elastic = chance(80);
 		w->rig.policy.elastic_threshold = 30 + below(80);
 		w->rig.policy.scheduler = (enum core_scheduler)below(4);
 		if (chance(50))
 			limit_users(&w->rig.policy);
+		if (w->rig.policy.qos_n)
+			limit_qos(&w->rig.policy);
 		input(w, CORE_POLICY)->policy = &w->rig.policy;
 	}
 }
@@ -890,6 +925,8 @@ static void walk(struct world *w, uint64_t seed, uint32_t steps)
 	w->rig.policy.starvation_guard_s = chance(50) ? 1 + below(100) : 0;
 	if (chance(50))
 		limit_users(&w->rig.policy);
+	if (chance(60))
+		limit_qos(&w->rig.policy);
 	rig_open(&w->rig);
 	for (uint32_t i = 0; i < steps; i++) {
 		for (uint32_t p = 0; p < w->procs; p++)

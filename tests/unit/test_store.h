@@ -159,7 +159,7 @@ static inline struct mscg_spec *rnd_spec(void)
 	struct mscg_spec *s = mscg_spec_new();
 
 	/* A new member? It wants a line in src/store/table.h and two here. */
-	assert_int_equal(sizeof *s, 0x120);
+	assert_int_equal(sizeof *s, 0x130);
 	free(s->name), s->name = rnd_maybe(20);
 	strv_free(s->argv), s->argv = rnd_strv(4);
 	strv_free(s->env), s->env = rnd_one_in(3) ? NULL : rnd_strv(10);
@@ -208,6 +208,7 @@ static inline struct mscg_spec *rnd_spec(void)
 	free(s->isolate), s->isolate = rnd_maybe(20);
 	free(s->allow), s->allow = rnd_maybe(20);
 	free(s->binds), s->binds = rnd_maybe(40);
+	free(s->qos), s->qos = rnd_maybe(20);
 	s->hold = rnd_one_in(2);
 	s->begin_usec = (int64_t)(rnd() >> 12);
 	s->deadline_usec = (int64_t)(rnd() >> 12);
@@ -359,7 +360,7 @@ static inline struct mscg_row rnd_row(struct mscg_id id)
 {
 	struct mscg_row row = {.job = {.id = id}};
 
-	assert_int_equal(sizeof row, 0xc8);
+	assert_int_equal(sizeof row, 0xd0);
 	row.job.uid = 1000 + rnd_below(5);
 	row.job.flags = rnd_u32() & ~(uint32_t)MSCG_JOB_ARRAY;
 	row.job.state = (uint8_t)rnd_below(MSCG_STATE_COUNT);
@@ -391,6 +392,8 @@ static inline struct mscg_row rnd_row(struct mscg_id id)
 	row.job.time_max_s = rnd_u32();
 	row.array_max_fails = rnd_u32();
 	row.array_fails = rnd_u32();
+	row.job.qos = rnd_u32();
+	row.job.partition = rnd_u32();
 	row.array_ended = rnd_u32();
 	row.array_worst = rnd_u32();
 	row.array_failed = rnd_u32();
@@ -443,6 +446,8 @@ static inline void assert_row_equal(const struct mscg_row *x, const struct mscg_
 		SAME(job.max_retries);
 		SAME(job.warn_signal);
 		SAME(job.warn_s);
+		SAME(job.qos);
+		SAME(job.partition);
 		SAME(job.time_min_s);
 		SAME(job.time_max_s);
 		SAME(array_max_fails);

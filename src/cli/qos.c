@@ -1,0 +1,73 @@
+/* mscg qos: the qualities of service that there are. */
+#include "job_text.h"
+#include "src/base/parse.h"
+
+static const char *count_or_dash(const json_t *qos, const char *key, char *buf, size_t size)
+{
+	if (!jhas(qos, key))
+		return "-";
+	snprintf(buf, size, "%lld", (long long)jint(qos, key, 0));
+	return buf;
+}
+
+static const char *size_or_dash(const json_t *qos, const char *key, char *buf, size_t size)
+{
+	return jhas(qos, key) ? format_size((uint64_t)jint(qos, key, 0), buf, size) : "-";
+}
+
+static const char *time_or_dash(const json_t *qos, const char *key, char *buf, size_t size)
+{
+	return jhas(qos, key) ? format_elapsed((uint64_t)jint(qos, key, 0), buf, size) : "-";
+}
+
+static void print_row(struct table *table, const json_t *qos)
+{
+	char buf[64];
+
+	table_cell(table, "%s%s", jtext(qos, "name", "?"), jbool(qos, "default", false) ? "*" : "");
+	table_cell(table, "%lld", (long long)jint(qos, "priority", 0));
+	table_text(table, time_or_dash(qos, "max_time", buf, sizeof buf));
+	table_text(table, count_or_dash(qos, "max_cpus_per_job", buf, sizeof buf));
+	table_text(table, size_or_dash(qos, "max_mem_per_job", buf, sizeof buf));
+	table_text(table, count_or_dash(qos, "max_submit_per_user", buf, sizeof buf));
+	table_text(table, count_or_dash(qos, "max_jobs_per_user", buf, sizeof buf));
+	table_text(table, count_or_dash(qos, "max_cpus_per_user", buf, sizeof buf));
+	table_text(table, size_or_dash(qos, "max_mem_per_user", buf, sizeof buf));
+	table_text(table, jbool(qos, "allowed", false) ? "yes" : "no");
+}
+
+static int qos_run(struct cli *cli, void *options, char **words)
+{
+	static const struct table_column columns[] = {
+		{"NAME", 10, 0, false}, {"PRIORITY", 8, 0, true}, {"MAX-TIME", 10, 0, true}, {"CPUS/JOB", 8, 0, true},
+		{"MEM/JOB", 8, 0, true}, {"SUBMIT/USER", 11, 0, true}, {"JOBS/USER", 9, 0, true}, {"CPUS/USER", 9, 0, true},
+		{"MEM/USER", 8, 0, true}, {"MINE", 4, 0, false}, {0},
+	};
+	struct table *table;
+	json_t *reply, *one;
+	size_t i;
+	int r = cli_ask(cli, CONNECT_ONCE, "ListQos", NULL, &reply);
+
+	(void)options, (void)words;
+	if (r)
+		return r;
+	if (cli->json) {
+		print_json(json_object_get(reply, "qos"));
+	} else {
+		table = table_new(columns, true);
+		json_array_foreach(json_object_get(reply, "qos"), i, one)
+			print_row(table, one);
+		table_end(table);
+	}
+	json_decref(reply);
+	return CLI_OK;
+}
+
+const struct verb verb_qos = {
+	.name = "qos",
+	.summary = "List the qualities of service that jobs may ask for",
+	.about = "Prints each QOS of mscgd's configuration: the priority that its jobs have by it, what one job may ask for, what the jobs of\n"
+	         "one user may have in it, and whether the caller may use it. * is the one of jobs that ask for none.",
+	.examples = "  mscg qos\n  mscg submit --qos high -t 1h ./deadline.sh\n  mscg update 12 --qos low",
+	.run = qos_run,
+};

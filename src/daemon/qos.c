@@ -1,0 +1,152 @@
+#include "qos.h"
+
+#include "src/base/parse.h"
+#include "src/core/core.h"
+
+enum type { TYPE_PRIORITY, TYPE_COUNT, TYPE_SIZE, TYPE_TIME, TYPE_NAMES };
+
+static const struct setting {
+	const char *name;
+	enum type   type;
+	size_t      offset;
+} settings[] = {
+#define FIELD(name, type, member) { name, TYPE_##type, offsetof(struct qos_config, member) }
+	FIELD("priority", PRIORITY, priority),
+	FIELD("max-cpus-per-job", COUNT, job_cpus),
+	FIELD("max-mem-per-job", SIZE, job_mem),
+	FIELD("max-time", TIME, job_time),
+	FIELD("max-submit-per-user", COUNT, user_submit),
+	FIELD("max-jobs-per-user", COUNT, user_jobs),
+	FIELD("max-cpus-per-user", COUNT, user_cpus),
+	FIELD("max-mem-per-user", SIZE, user_mem),
+	FIELD("users", NAMES, users),
+	FIELD("groups", NAMES, groups),
+#undef FIELD
+};
+
+static bool is_name(const char *name)
+{
+	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
+
+	return n && !name[n] && n < CORE_QOS_NAME;
+}
+
+const struct qos_config *qos_find(const struct qos_table *table, const char *name)
+{
+	for (uint32_t i = 0; i < table->n; i++)
+		if (streq(table->qos[i].name, name))
+			return &table->qos[i];
+	return NULL;
+}
+
+const struct qos_config *qos_of_key(const struct qos_table *table, uint32_t key)
+{
+	for (uint32_t i = 0; i < table->n; i++)
+		if (name_key(table->qos[i].name) == key)
+			return &table->qos[i];
+	return NULL;
+}
+
+int qos_open(struct qos_table *table, const char *name, struct qos_config **ret, struct mscg_error *error)
+{
+	const struct qos_config *same = qos_of_key(table, name_key(name));
+
+	if (!is_name(name))
+		return mscg_error_set(error, -EINVAL, "[qos %.40s]: expected a name of letters, digits, '_', '.' and '-', at most %d of them", name,
+		                      CORE_QOS_NAME - 1);
+	if (same && !streq(same->name, name)) /* one in four thousand million */
+		return mscg_error_set(error, -EINVAL, "[qos %s]: cannot be told from [qos %s]: expected another name", name, same->name);
+	if (!same && table->n == CORE_QOS_MAX)
+		return mscg_error_set(error, -EINVAL, "[qos %s]: expected %d at most", name, CORE_QOS_MAX);
+	if (!same) {
+		GROW(table->qos, table->n, table->cap);
+		table->qos[table->n++] = (struct qos_config){ .name = xstrdup(name) };
+	}
+	*ret = &table->qos[same ? same - table->qos : (ptrdiff_t)table->n - 1];
+	return 0;
+}
+
+static int set_value(const struct setting *s, void *field, const char *value, struct mscg_error *error)
+{
+	switch (s->type) {
+	case TYPE_PRIORITY: return parse_i64(value, -1000000000, 1000000000, field, error);
+	case TYPE_COUNT: return parse_u64(value, 1, 1000000, field, error);
+	case TYPE_SIZE: return parse_size(value, field, error);
+	case TYPE_TIME: return parse_time_limit(value, field, error);
+	case TYPE_NAMES:
+		free(*(char **)field);
+		*(char **)field = *value ? xstrdup(value) : NULL;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+int qos_set(struct qos_config *qos, const char *name, const char *value, struct mscg_error *error)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
+		if (streq(settings[i].name, name)) {
+			int r = set_value(&settings[i], (char *)qos + settings[i].offset, value, error);
+
+			return r < 0 ? mscg_error_prefix(error, r, "%s: ", name) : 0;
+		}
+	return mscg_error_set(error, -EINVAL, "unknown setting '%.60s' of a QOS (see mscg.conf(5))", name);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct qos_config *)a)->name, ((const struct qos_config *)b)->name);
+}
+
+int qos_finish(struct qos_table *table, const char *default_qos, struct mscg_error *error)
+{
+	struct qos_config *normal;
+	int r = qos_find(table, QOS_NORMAL) ? 0 : qos_open(table, QOS_NORMAL, &normal, error);
+
+	if (r < 0)
+		return r;
+	qsort(table->qos, table->n, sizeof *table->qos, by_name);
+	if (!qos_find(table, default_qos))
+		return mscg_error_set(error, -EINVAL, "default-qos: no [qos %.40s] in the configuration", default_qos);
+	return 0;
+}
+
+void qos_clear(struct qos_table *table)
+{
+	for (uint32_t i = 0; i < table->n; i++) {
+		free(table->qos[i].name);
+		free(table->qos[i].users);
+		free(table->qos[i].groups);
+	}
+	free(table->qos);
+	*table = (struct qos_table){ 0 };
+}
+
+void qos_fill_policy(const struct qos_table *table, struct core_policy *policy)
+{
+	policy->qos_n = table->n;
+	for (uint32_t i = 0; i < table->n; i++) {
+		const struct qos_config *q = &table->qos[i];
+		struct core_qos *to = &policy->qos[i];
+
+		*to = (struct core_qos){
+			.key = name_key(q->name), .priority = (int32_t)q->priority,
+			.job_cpus_milli = (uint32_t)q->job_cpus * 1000, .job_mem_bytes = q->job_mem, .job_time_s = (uint32_t)q->job_time,
+			.user_submitted = q->user_submit, .user_running = q->user_jobs, .user_cpus_milli = q->user_cpus * 1000,
+			.user_mem_bytes = q->user_mem,
+		};
+		snprintf(to->name, sizeof to->name, "%s", q->name);
+	}
+}
+
+char *qos_names(const struct qos_table *table)
+{
+	char *all = xstrdup("");
+
+	for (uint32_t i = 0; i < table->n; i++) {
+		char *more = xasprintf("%s%s%s", all, i ? ", " : "", table->qos[i].name);
+
+		free(all);
+		all = more;
+	}
+	return all;
+}

@@ -1,0 +1,37 @@
+/* qos.h: qualities of service, a section [qos NAME] of the configuration each: what it says, who may have it, and what the
+ * core is told of it.
+ */
+#ifndef DAEMON_QOS_H
+#define DAEMON_QOS_H
+
+#include "src/base/base.h"
+
+struct core_policy;
+
+#define QOS_NORMAL "normal" /* is always there */
+
+struct qos_config {
+	char    *name;
+	int64_t  priority;
+	uint64_t job_cpus, job_mem, job_time; /* CPUs, bytes, seconds; 0: no limit, and so below */
+	uint64_t user_submit, user_jobs, user_cpus, user_mem;
+	char    *users, *groups; /* who may have it, with ',' between; both NULL: everybody */
+};
+struct qos_table {
+	struct qos_config *qos;
+	uint32_t n, cap;
+};
+
+/* Makes it if it is not there. -EINVAL with text: no such name can be, or there are too many. */
+int  qos_open(struct qos_table *table, const char *name, struct qos_config **ret, struct mscg_error *error);
+/* One line of its section. -EINVAL with text that begins with the name of the setting. */
+int  qos_set(struct qos_config *qos, const char *name, const char *value, struct mscg_error *error);
+/* All is read: adds QOS_NORMAL, and looks whether the default is there. */
+int  qos_finish(struct qos_table *table, const char *default_qos, struct mscg_error *error);
+void qos_clear(struct qos_table *table);
+const struct qos_config *qos_find(const struct qos_table *table, const char *name); /* NULL: there is none */
+const struct qos_config *qos_of_key(const struct qos_table *table, uint32_t key);
+void qos_fill_policy(const struct qos_table *table, struct core_policy *policy);
+char *qos_names(const struct qos_table *table); /* "high, low, normal"; malloc'ed */
+
+#endif
