@@ -24,6 +24,7 @@ static bool has_room(const struct client *c)
 	max = (uint32_t)MIN_OF(files.rlim_cur / 4, (rlim_t)INT32_MAX);
 	for (const struct attached *a = c->d->attached; a; a = a->next, n++)
 		own += a->uid == c->peer.uid;
+	own += drop_count(c->d, c->peer.uid);
 	return n < max && (own < max / 2 || c->peer.uid == 0 || c->peer.uid == geteuid());
 }
 
@@ -35,11 +36,11 @@ void stdio_start(struct request *r)
 		request_failf(r, -EUSERS, "too many attached jobs wait to be started: submit without a terminal (mscg submit), or later");
 		return;
 	}
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0) {
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0) {
 		request_failf(r, -errno, "cannot make a socket for descriptors: %s", strerror(errno));
 		return;
 	}
-	cleanup_close(&r->client->stdio_fd);
+	drop_socket(r->d, r->client->stdio_fd, r->client->peer.uid);
 	r->client->stdio_fd = pair[0];
 	request_reply_fd(r, json_object(), pair[1]);
 	close(pair[1]);
@@ -48,28 +49,35 @@ void stdio_start(struct request *r)
 /* That something is in there is seen without taking it. */
 int stdio_take(struct request *r, struct mscg_error *error)
 {
-	struct msghdr msg = { 0 };
+	char byte;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	int fd = r->client->stdio_fd;
 
 	if (fd < 0 || recvmsg(fd, &msg, MSG_DONTWAIT | MSG_PEEK) < 0 || !(msg.msg_flags & MSG_CTRUNC))
 		return mscg_error_set(error, -EINVAL, "standard input, output and error are to be passed before (PassStdio)");
-	r->stdio_fd = steal_fd(&r->client->stdio_fd);
+	r->stdio_fd  = steal_fd(&r->client->stdio_fd);
+	r->stdio_uid = r->client->peer.uid;
 	return 0;
+}
+
+static struct attached *unlink_one(struct daemon *d, struct mscg_id id)
+{
+	struct attached **p = &d->attached, *a;
+
+	while (*p && !mscg_id_equal((*p)->id, id))
+		p = &(*p)->next;
+	a = *p;
+	if (a)
+		*p = a->next;
+	return a;
 }
 
 int attached_take(struct daemon *d, struct mscg_id id)
 {
-	for (struct attached **p = &d->attached; *p; p = &(*p)->next) {
-		struct attached *a = *p;
-		int fd = a->fd;
+	_cleanup_free_ struct attached *a = unlink_one(d, id);
 
-		if (!mscg_id_equal(a->id, id))
-			continue;
-		*p = a->next;
-		free(a);
-		return fd;
-	}
-	return -1;
+	return a ? a->fd : -1;
 }
 
 void attached_keep(struct request *r, struct mscg_id id)
@@ -88,7 +96,14 @@ void attached_keep(struct request *r, struct mscg_id id)
 
 void attached_drop(struct daemon *d, struct mscg_id id)
 {
-	int fd = attached_take(d, id);
+	_cleanup_free_ struct attached *a = unlink_one(d, id);
 
-	cleanup_close(&fd);
+	if (a)
+		drop_socket(d, a->fd, a->uid);
+}
+
+void attached_close(struct daemon *d)
+{
+	while (d->attached)
+		attached_drop(d, d->attached->id);
 }

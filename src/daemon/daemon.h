@@ -141,6 +141,7 @@ struct request {
 	bool           ends;       /* streams.c: Events: at the present */
 	struct request *next_watcher;
 	int            stdio_fd;   /* Submit of an attached job, Exec; -1: none */
+	uint32_t       stdio_uid;  /* who passed it */
 	int            failed_code;
 	struct mscg_error failure;
 	struct request *next, **prev;
@@ -162,6 +163,14 @@ bool request_store_is_well(struct request *r);
 /* The job that `id` names, if it is there and the client may touch it. Answers otherwise, and NULL. */
 const struct mscg_job *request_job(struct request *r);
 
+/* -- drop.c -- */
+/* Closes a socket into whose queue others may have put files, which can take as long as the server of those likes: so not here
+ * where there are some. uid: whose doing it is. Never waits. */
+void     drop_socket(struct daemon *d, int fd, uint32_t uid);
+uint32_t drop_count(const struct daemon *d, uint32_t uid); /* of this user's, not closed yet, and no other process's to close */
+bool     drop_is_full(const struct daemon *d);             /* no more can be taken now */
+void     drop_rest(struct daemon *d);                      /* mscgd leaves: other processes close what is left */
+
 /* -- attached.c: descriptors of attached jobs, from submission to start: in a socket, out of which only the job takes them -- */
 struct attached;
 void stdio_start(struct request *r); /* PassStdio */
@@ -170,6 +179,7 @@ int  stdio_take(struct request *r, struct mscg_error *error);
 void attached_keep(struct request *r, struct mscg_id id); /* that of a Submit, when its job has an id */
 int  attached_take(struct daemon *d, struct mscg_id id);  /* -1: there is none */
 void attached_drop(struct daemon *d, struct mscg_id id);
+void attached_close(struct daemon *d); /* all of them */
 
 /* -- many.c: requests about several jobs, each of which may be refused by itself -- */
 /* The `ids` of a call; the caller frees them. Of "12_[3-7]" they are the tasks that are in one of `states` (bits; 0: no such
@@ -375,6 +385,7 @@ struct daemon {
 	struct request   *watchers; /* Events */
 	uint64_t          last_seq; /* of what is committed */
 	struct attached  *attached;
+	struct drops     *drops;
 
 	int64_t           prune_due_usec; /* boot clock */
 	bool              pruning;

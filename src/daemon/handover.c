@@ -37,24 +37,15 @@ void handover_clear(struct handover *h)
 
 /* -- the program that leaves -------------------------------------------------------------------------------------- */
 
-static void keep(int *to, int fd)
-{
-	*to = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-}
-
 void handover_keep(struct daemon *d, const struct client *c)
 {
 	struct handover *h = &d->handover;
-	int fd;
 
 	if (upgrade_asked(d, c)) {
-		keep(&h->asker_fd, wire_conn_fd(c->conn));
+		h->asker_fd = wire_conn_take_fd(c->conn);
 	} else if (!c->current && !c->attached_n && c->stdio_fd < 0 && !c->hangup && wire_conn_is_between(c->conn) && !wire_conn_queued(c->conn)) {
-		keep(&fd, wire_conn_fd(c->conn));
-		if (fd < 0)
-			return;
 		GROW(h->clients, h->clients_n, h->clients_cap);
-		h->clients[h->clients_n++] = fd;
+		h->clients[h->clients_n++] = wire_conn_take_fd(c->conn);
 	}
 }
 
@@ -97,7 +88,7 @@ void handover_execute(struct daemon *d)
 	h->previous_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	h->before      = xstrdup(MSCG_VERSION);
 	if (d->supervisor_fd >= 0)
-		keep(&h->supervisor_fd, d->supervisor_fd);
+		h->supervisor_fd = fcntl(d->supervisor_fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	for (char **a = d->argv; *a; a++)
 		strv_add(&h->argv, *a);
 	pass_on(h);

@@ -233,6 +233,11 @@ static int on_hup(sd_event_source *source, const struct signalfd_siginfo *info, 
 	return 0;
 }
 
+static void on_drop(void *ctx, int stdio_fd, uint32_t uid)
+{
+	drop_socket(ctx, stdio_fd, uid);
+}
+
 /* -- set-up ------------------------------------------------------------------------------------------------------- */
 
 /* Its own, also where another is installed by now: they say to each other what only one version understands. */
@@ -270,6 +275,7 @@ static int open_engine(struct daemon *d, struct mscg_cpuset *allowed, struct msc
 		return r;
 	d->engine->report = on_report;
 	d->engine->log    = on_engine_log;
+	d->engine->drop   = on_drop;
 	d->engine->ctx    = d;
 	return 0;
 }
@@ -381,6 +387,8 @@ static void teardown(struct daemon *d)
 		store_close(d->store);
 	if (d->engine)
 		d->engine->ops->close(d->engine);
+	attached_close(d);
+	drop_rest(d);
 	streams_close(d);
 	rate_close(d);
 	turn_close(d);

@@ -28,7 +28,7 @@ void request_free(struct request *r)
 	json_decref(r->parameters);
 	json_decref(r->result);
 	strv_free(r->vain);
-	cleanup_close(&r->stdio_fd);
+	drop_socket(r->d, r->stdio_fd, r->stdio_uid);
 	free(r);
 }
 

@@ -32,7 +32,8 @@ static void client_free(struct client *c)
 		c->next->prev = c->prev;
 	d->clients_n--;
 	sd_event_source_unref(c->io);
-	cleanup_close(&c->stdio_fd);
+	drop_socket(d, c->stdio_fd, c->peer.uid);
+	drop_socket(d, wire_conn_take_fd(c->conn), c->peer.uid);
 	wire_conn_free(c->conn);
 	free(c->attached);
 	free(c);
@@ -161,6 +162,7 @@ struct client *server_adopt(struct daemon *d, int fd, struct mscg_error *error)
 	if (r >= 0)
 		r = sd_event_add_io(d->loop, &c->io, wire_conn_fd(c->conn), EPOLLIN | EPOLLRDHUP, on_client, c);
 	if (r < 0) {
+		drop_socket(d, wire_conn_take_fd(c->conn), c->peer.uid);
 		wire_conn_free(c->conn);
 		free(c);
 		mscg_error_set(error, r, "cannot take a connection: %s", strerror(-r));
@@ -175,22 +177,30 @@ struct client *server_adopt(struct daemon *d, int fd, struct mscg_error *error)
 	return c;
 }
 
+static uint32_t uid_of(int fd)
+{
+	struct ucred peer = { .uid = UINT32_MAX };
+	socklen_t size = sizeof peer;
+
+	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size);
+	return peer.uid;
+}
+
 /* Jobs need descriptors too, and nobody may have all of what is there for clients: root still gets through. */
 static bool has_room(const struct daemon *d, int fd)
 {
 	struct rlimit files = { .rlim_cur = CLIENTS_MAX * 2 };
-	struct ucred peer = { 0 };
-	socklen_t size = sizeof peer;
-	uint32_t max, own = 0;
+	uint32_t max, own, uid = uid_of(fd);
 
 	getrlimit(RLIMIT_NOFILE, &files);
 	max = (uint32_t)MIN_OF(files.rlim_cur / 2, (rlim_t)CLIENTS_MAX);
-	if (d->clients_n >= max || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+	if (d->clients_n >= max || uid == UINT32_MAX)
 		return false;
-	if (peer.uid == 0 || peer.uid == geteuid() || d->clients_n < max / 2)
+	own = drop_count(d, uid);
+	if (uid == 0 || uid == geteuid() || d->clients_n + own < max / 2)
 		return true;
 	for (const struct client *c = d->clients; c; c = c->next)
-		own += c->peer.uid == peer.uid;
+		own += c->peer.uid == uid;
 	return own < max / 2;
 }
 
@@ -201,7 +211,8 @@ static int refuse_one(struct daemon *d, int fd)
 
 	close(steal_fd(&d->spare_fd));
 	client = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
-	cleanup_close(&client);
+	if (client >= 0)
+		drop_socket(d, client, uid_of(client));
 	d->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	return 0;
 }
@@ -211,15 +222,16 @@ static int on_connect(sd_event_source *source, int fd, uint32_t events, void *ct
 	struct daemon *d = ctx;
 	struct mscg_error error;
 
-	(void)source;
 	(void)events;
+	if (drop_is_full(d))
+		return sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	for (int i = 0; i < 64; i++) {
 		int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 		if (client < 0)
 			return (errno == EMFILE || errno == ENFILE) && d->spare_fd >= 0 ? refuse_one(d, fd) : 0;
 		if (!has_room(d, client))
-			close(client);
+			drop_socket(d, client, uid_of(client));
 		else if (!server_adopt(d, client, &error))
 			log_line(LOG_WARNING, "%s", error.text);
 	}

@@ -64,6 +64,8 @@ struct engine {
 	const struct engine_ops *ops;
 	void (*report)(void *ctx, struct mscg_report *report); /* the callee takes what the report owns */
 	void (*log)(void *ctx, int priority, const char *text); /* syslog(3) priority; for quarantines and the like */
+	/* Closes a stdio_fd: not by close(2), as it may have files in it whose server does not answer. NULL: by close(2) */
+	void (*drop)(void *ctx, int stdio_fd, uint32_t uid);
 	void *ctx;
 	uint32_t machine_cpus; /* what MAX_CPUS of an elastic job without a maximum says */
 };

@@ -82,7 +82,10 @@ static void fake_start(struct engine *e, const struct mscg_action *a, const stru
 	struct fake_job *j = xcalloc(1, sizeof *j);
 	struct mscg_report started = { .kind = MSCG_REPORT_STARTED, .id = a->id, .attempt = a->attempt, .pid = 1, .cgroup_id = 1 };
 
-	cleanup_close(&stdio_fd);
+	if (stdio_fd >= 0 && e->drop)
+		e->drop(e->ctx, stdio_fd, spec->uid);
+	else
+		cleanup_close(&stdio_fd);
 	*j = (struct fake_job){ .id = a->id, .attempt = a->attempt, .end_boot_usec = clock_boot_usec(), .next = f->jobs };
 	understand(spec, j);
 	f->jobs = j;

@@ -46,6 +46,7 @@ struct task {
 	struct mscg_action action;
 	struct mscg_spec  *spec;  /* a copy */
 	int      stdio_fd;
+	uint32_t uid;
 	char    *path[RUNNER_STAGE_COUNT]; /* what a stage of its launch is about, until it has started */
 	/* how it ended, kept until it is removed */
 	int32_t  pid;
@@ -100,6 +101,7 @@ struct task *task_new(struct local *l, struct mscg_id id, uint32_t attempt);
 struct task *task_find(struct local *l, struct mscg_id id);
 struct task *task_of_slot(struct local *l, uint32_t slot);
 void task_free(struct local *l, struct task *t);
+void task_drop_stdio(struct local *l, struct task *t); /* if it has one still */
 void task_forget_paths(struct task *t);
 void task_set_deadline(struct local *l, struct task *t, int64_t boot_usec); /* 0: none */
 /* Queues a report (its contents are taken) for the next dispatch, and makes sure that there is one. */

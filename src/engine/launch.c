@@ -115,8 +115,7 @@ static int hand_over(struct local *l, struct task *t, const struct mscg_spec *sp
 	note_paths(t, &launch);
 	if (r >= 0)
 		r = runner_launch(l->runner, &launch, &t->slot, error);
-	if (t->stdio_fd >= 0)
-		close(steal_fd(&t->stdio_fd));
+	task_drop_stdio(l, t);
 	t->has_slot = r >= 0;
 	return r;
 }
@@ -179,6 +178,7 @@ void launch_start(struct engine *e, const struct mscg_action *a, const struct ms
 	t->min_milli = spec->min_cpus_milli;
 	t->max_milli = spec->max_cpus_milli ? spec->max_cpus_milli : l->engine.machine_cpus * 1000;
 	t->stdio_fd  = stdio_fd;
+	t->uid       = spec->uid;
 	t->phase = TASK_WAITING;
 	if (!prepare(l, t))
 		return;

@@ -16,6 +16,13 @@ static struct task **bucket(struct local *l, struct mscg_id id)
 	return &l->tasks[(id.job * 2654435761u ^ id.task) % TASK_BUCKETS];
 }
 
+void task_drop_stdio(struct local *l, struct task *t)
+{
+	if (t->stdio_fd >= 0 && l->engine.drop)
+		l->engine.drop(l->engine.ctx, steal_fd(&t->stdio_fd), t->uid);
+	cleanup_close(&t->stdio_fd);
+}
+
 struct task *task_new(struct local *l, struct mscg_id id, uint32_t attempt)
 {
 	struct task *t = xcalloc(1, sizeof *t), **b = bucket(l, id);
@@ -87,7 +94,7 @@ void task_free(struct local *l, struct task *t)
 	if (t->next)
 		t->next->prev = t->prev;
 	finish_forget_log(l, t);
-	cleanup_close(&t->stdio_fd);
+	task_drop_stdio(l, t);
 	mscg_cgroup_close(&t->cgroup);
 	mscg_grant_free(t->grant);
 	mscg_action_clear(&t->action);

@@ -134,6 +134,13 @@ int main(int argc, char **argv)
 	struct supervisor *s = &supervisor;
 	uint64_t index;
 
+	/* For mscgd: closes what it was given when its standard input ends, and waits for it in its place. */
+	if (argc == 2 && streq(argv[1], "close")) {
+		prctl(PR_SET_NAME, "mscg-close", 0, 0, 0);
+		while (read(STDIN_FILENO, &index, 1) > 0)
+			;
+		_exit(0);
+	}
 	if (argc != 2 || parse_u64(argv[1], 0, SLOTS_MAX - 1, &index, NULL) < 0) {
 		fprintf(stderr, "mscg-supervise is started by mscgd, and by nobody else\n");
 		return 2;

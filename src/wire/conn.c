@@ -88,8 +88,8 @@ void wire_conn_free(struct wire_conn *conn)
 	free(conn->in);
 	buf_free(&conn->out);
 	if (conn->out_fd != conn->fd)
-		close(conn->out_fd);
-	close(conn->fd);
+		cleanup_close(&conn->out_fd);
+	cleanup_close(&conn->fd);
 	free(conn);
 }
 
@@ -101,6 +101,13 @@ void wire_conn_expect_fds(struct wire_conn *conn)
 int wire_conn_fd(const struct wire_conn *conn)
 {
 	return conn->fd;
+}
+
+int wire_conn_take_fd(struct wire_conn *conn)
+{
+	if (conn->out_fd == conn->fd)
+		conn->out_fd = -1;
+	return steal_fd(&conn->fd);
 }
 
 int wire_conn_peer(const struct wire_conn *conn, struct wire_peer *ret)

@@ -34,6 +34,8 @@ struct wire_conn *wire_conn_new(int fd);
 struct wire_conn *wire_conn_new_pipes(int in, int out);
 void              wire_conn_free(struct wire_conn *conn);
 int               wire_conn_fd(const struct wire_conn *conn);
+/* The descriptor is the caller's now, and the connection only to be freed. */
+int               wire_conn_take_fd(struct wire_conn *conn);
 /* SO_PEERCRED, read once at wire_conn_new; over a pipe the ids of this process. -errno when nobody can be named: another
  * kind of socket (-EAFNOSUPPORT) or file (-ENOTSOCK), ids that this user namespace does not know (-EACCES). */
 int wire_conn_peer(const struct wire_conn *conn, struct wire_peer *ret);

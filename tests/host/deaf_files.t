@@ -2,36 +2,40 @@
 # timeout: 100
 """A file whose server never answers close(2): as standard input of jobs and commands, with messages that ask for nothing, in
 sockets in sockets. It keeps its user's own job, and nobody else."""
-import ctypes, os, signal, socket, struct, sys, tempfile, time
+import ctypes, mmap, os, signal, socket, struct, sys, tempfile, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../vm"))
 from mscg_client import *
 
 libc = ctypes.CDLL(None, use_errno=True)
 place = tempfile.mkdtemp(prefix="mscg-deaf.", dir="/tmp")
-INIT, LOOKUP, GETATTR, OPEN, READ, FLUSH, RELEASE = 26, 1, 3, 14, 15, 25, 18
+INIT, LOOKUP, GETATTR, SETATTR, OPEN, READ, WRITE, FLUSH, RELEASE = 26, 1, 3, 4, 14, 15, 16, 25, 18
+silent = mmap.mmap(-1, 1)  # the second server's switch
 
 
-def serve(device):
-    """FUSE, as linux/fuse.h has it: a directory with files of one name and no content. FLUSH is not answered."""
+def serve(device, cached):
+    """FUSE, as linux/fuse.h has it: a directory with a file of 4 KiB. FLUSH is not answered. `cached`: with a writeback cache, and
+    it is answered, and so are writes, until the switch is set."""
     def attr(node):
-        return struct.pack("<QQQQQQIIIIIIIIII", node, 0, 0, 0, 0, 0, 0, 0, 0, 0o40755 if node == 1 else 0o100644, 1, 0, 0, 0, 4096, 0)
+        return struct.pack("<QQQQQQIIIIIIIIII", node, 4096, 8, 0, 0, 0, 0, 0, 0, 0o40755 if node == 1 else 0o100666, 1, 0, 0, 0, 4096, 0)
 
     while True:
         request = os.read(device, 1 << 17)
         _, kind, unique, node = struct.unpack_from("<IIQQ", request)
         error, body = 0, b""
         if kind == INIT:
-            body = struct.pack("<IIIIHHIIHHI28x", 7, 31, 65536, 0, 16, 16, 65536, 1, 16, 0, 0)
+            body = struct.pack("<IIIIHHIIHHI28x", 7, 31, 65536, cached << 16, 16, 16, 65536, 1, 16, 0, 0)
         elif kind == LOOKUP:
             body = struct.pack("<QQQQII", 2, 0, 100, 100, 0, 0) + attr(2)
-        elif kind == GETATTR:
+        elif kind in (FLUSH, WRITE, SETATTR) and (silent[0] or not cached):
+            continue
+        elif kind in (GETATTR, SETATTR):
             body = struct.pack("<QII", 100, 0, 0) + attr(node)
         elif kind == OPEN:
             body = struct.pack("<QII", 0, 0, 0)
-        elif kind == FLUSH:
-            continue
-        elif kind not in (READ, RELEASE):
+        elif kind == WRITE:
+            body = struct.pack("<II", struct.unpack_from("<QQI", request, 40)[2], 0)
+        elif kind not in (READ, FLUSH, RELEASE):
             error = -38  # ENOSYS
         try:
             os.write(device, struct.pack("<IiQ", 16 + len(body), error, unique) + body)
@@ -41,17 +45,19 @@ def serve(device):
 
 libc.unshare(0x20000)  # CLONE_NEWNS: a mount that goes with the last of us
 libc.mount(b"none", b"/", None, 0x44000, None)  # MS_REC | MS_PRIVATE
-try:
-    device = os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC)
-except OSError:
-    device = -1
-if device < 0 or libc.mount(b"fuse", place.encode(), b"fuse", 0, b"fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other" % device) < 0:
-    os.rmdir(place)
-    print("1..0 # SKIP no FUSE here")
-    sys.exit()
-server = os.fork()
-if server == 0:
-    serve(device)
+devices, servers = [], []
+for name in "/closed", "/written":
+    os.mkdir(place + name)
+    try:
+        devices.append(os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC))
+    except OSError:
+        pass
+    if not devices or libc.mount(b"fuse", (place + name).encode(), b"fuse", 0, b"fd=%d,rootmode=40000,user_id=0,group_id=0,allow_other" % devices[-1]) < 0:
+        print("1..0 # SKIP no FUSE here")
+        sys.exit()
+    servers.append(os.fork())
+    if servers[-1] == 0:
+        serve(devices[-1], name == "/written")
 d = Daemon("--missing-controllers=warn", "--shared-cpus", "1")
 few = {"cpus": 0.1, "cpu_mode": "quota"}
 attached = {"argv": ["sleep", "1000"], "workdir": "/", "attached": True, "mem_bytes": 32 << 20, "grace": 0, **few}
@@ -73,9 +79,10 @@ def as_user(passes):
     done, say = os.pipe()
     pid = os.fork()
     if pid == 0:
-        os.close(device)
+        for device in devices:
+            os.close(device)
         try:
-            passes([os.open(place + "/file", os.O_RDONLY) for _ in range(3)])
+            passes([os.open(place + "/closed/file", os.O_RDONLY) for _ in range(3)])
             os.write(say, b"x")
         finally:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -124,6 +131,19 @@ def files():
     return [f for f in (target(fds + n) for n in os.listdir(fds)) if f.startswith(place)]
 
 
+def closing():
+    """Processes of mscgd's that wait for the server in its place."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            stat = open("/proc/%s/stat" % pid).read()
+        except OSError:
+            continue
+        if "(mscg-close)" in stat and stat.rsplit(")", 1)[1].split()[1] == str(d.process.pid):
+            found.append(pid)
+    return found
+
+
 def opened():
     return len(os.listdir("/proc/%d/fd" % d.process.pid))
 
@@ -170,7 +190,7 @@ try:
     leave(c)
     c = d.connect()
     with c.stdio_socket() as s:
-        socket.send_fds(s, [b"\0"], [device])
+        socket.send_fds(s, [b"\0"], [devices[0]])
     one = c.call("Submit", jobs=[attached])["jobs"][0]["id"]
     ok("FAILED" == d.wait(one)[one]["state"] and "standard input" in d.show(one)["reason_text"], "a job with one descriptor fails", d.show(one)["reason_text"])
     ok("are to be passed before" in str(error_of(d.connect(), "Submit", jobs=[attached])), "with none it is refused")
@@ -206,16 +226,50 @@ try:
     d.start()
     works("mscgd killed, and the next one")
     ok(d.show(before)["state"] == "RUNNING" and d.show(job)["state"] == "RUNNING", "jobs run on")
+    # In a queue, the last one, and something of the file is not written yet.
+    clients = [d.connect() for _ in range(60)]
+    sockets = [c.stdio_socket() for c in clients[:45]]
+    os.kill(d.process.pid, signal.SIGSTOP)
+
+    def written(_):
+        for c in clients + sockets:
+            files = [os.open(place + "/written/file", os.O_RDWR) for _ in range(3)]
+            socket.send_fds(c.socket if hasattr(c, "rest") else c, [message], files)
+            for f in files:
+                os.close(f)
+        for c in clients:
+            c.socket.close()
+        for s in sockets:
+            s.close()
+        os.pwrite(os.open(place + "/written/file", os.O_RDWR), b"written", 0)
+        silent[0] = 1
+
+    as_user(written)
+    for s in sockets:
+        s.close()
+    for c in clients:
+        c.socket.close()
+    os.kill(d.process.pid, signal.SIGCONT)
+    works("105 sockets with files in them that are written to their server when they are let go of")
+    until(closing)
+    ok(0 < len(closing()) <= 32, "other processes wait for that, and not many", len(closing()))
+    ok(isinstance(error_of(Connection(d.socket), "Upgrade"), dict) and answers(), "mscgd is replaced meanwhile")
+    d.process.terminate()
+    d.process.wait(10)
+    d.start()
+    works("mscgd ended, and the next one, in spite of that")
     d.call("Cancel", ids=[job, before])
     works("two jobs cancelled, of which such files keep processes in their exit")
 finally:
-    os.kill(server, signal.SIGKILL)  # with it the connection to the kernel ends, and every wait
-    os.waitpid(server, 0)
-    os.close(device)
+    for server, device in zip(servers, devices):  # with it the connection to the kernel ends, and every wait
+        os.kill(server, signal.SIGKILL)
+        os.waitpid(server, 0)
+        os.close(device)
     for pid in stuck:
         os.waitpid(pid, 0)
     ok([j["state"] for j in d.wait(job, before).values()] == ["CANCELLED"] * 2, "which end when the server is gone")
     d.stop()
-    libc.umount2(place.encode(), 2)
-    os.rmdir(place)
+    for name in "/closed", "/written", "":
+        libc.umount2((place + name).encode(), 2)
+        os.rmdir(place + name)
 done()
