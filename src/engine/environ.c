@@ -58,13 +58,13 @@ static const char *value_of(enum variable v, const struct task *t, const struct 
 	case VAR_PROCID:
 	case VAR_LOCALID: return "0";
 	case VAR_NTASKS:
-	case VAR_NPROCS:
-	case VAR_TASKS_PER_NODE: return "1";
+	case VAR_NPROCS: return "1";
 	case VAR_JOB_UID: snprintf(text, size, "%u", spec->uid); return text;
 	case VAR_JOB_GID: snprintf(text, size, "%u", spec->gid); return text;
 	case VAR_JOB_START_TIME: snprintf(text, size, "%lld", (long long)time(NULL)); return text;
 	case VAR_JOB_NUM_NODES:
 	case VAR_NNODES: snprintf(text, size, "%u", t->grant->n); return text;
+	case VAR_TASKS_PER_NODE: /* MPI's slots: without --ntasks as many as it has CPUs */
 	case VAR_CPUS_ON_NODE:
 	case VAR_JOB_CPUS_PER_NODE:
 	case VAR_CPUS_PER_TASK: snprintf(text, size, "%u", whole_cpus(t)); return text;

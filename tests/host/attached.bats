@@ -27,7 +27,7 @@ running() { [ "$(field "$1" state 2>/dev/null)" = RUNNING ]; }
 @test "what programs find that know Slurm: tasks, nodes, where it was submitted" {
     unset OMP_NUM_THREADS
     show='echo $SLURM_NTASKS $SLURM_NPROCS $SLURM_TASKS_PER_NODE ${SLURM_CPUS_PER_TASK-none} $OMP_NUM_THREADS'
-    same "1 1 1 2 2" "$(mscg run -c 2 "$show")"
+    same "1 1 2 2 2" "$(mscg run -c 2 "$show")"
     same "2 2 2 none 1" "$(mscg run -n 2 "$show")"
     same "2 2 2 1 1" "$(mscg run --ntasks-per-node 2 -c 1 "$show")"
     same "2 none" "$(mscg run -n 2 --slurm-env=no 'echo $MSCG_NTASKS ${SLURM_NTASKS-none}')"
