@@ -51,6 +51,7 @@ enum mscg_report_kind {
 	MSCG_REPORT_RESIZE_DEFERRED,/* nothing changed: text */
 	MSCG_REPORT_LOST,           /* nothing shows how it ended (restart only): reason, text */
 	MSCG_REPORT_STUCK,          /* cannot be killed: keeps its resources, text */
+	MSCG_REPORT_NEED,           /* of a job that is elastic by pressure: what it uses of its CPUs changed: used_milli, is_short, idle, text */
 	MSCG_REPORT_COUNT
 };
 
@@ -69,6 +70,8 @@ struct mscg_report {
 	uint64_t resize_seq;
 	struct mscg_grant *grant; /* RESIZED; owned */
 	struct mscg_usage  usage; /* ENDED */
+	uint32_t used_milli;      /* NEED: thousandths of CPUs, on average of late */
+	bool     is_short, idle;  /* NEED: it would use more; it has not used all for a while */
 	char     text[160];
 };
 void mscg_report_clear(struct mscg_report *report);

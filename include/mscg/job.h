@@ -221,6 +221,7 @@ struct mscg_spec {
 	struct mscg_range *array; /* NULL: not an array */
 	uint32_t array_n;
 	uint32_t array_throttle; /* 0: none */
+	bool     by_pressure; /* elastic: grows by need, not by what is free */
 	uint32_t max_fails; /* after so many failed tasks the rest is cancelled; 0: never */
 	/* Set by the daemon from the kernel and the account database, never by a client. */
 	char    *user, *home;
@@ -312,6 +313,7 @@ enum mscg_job_flag {
 	MSCG_JOB_HELD_USER   = 1 << 15,
 	MSCG_JOB_HELD        = MSCG_JOB_HELD_ADMIN | MSCG_JOB_HELD_USER,
 	MSCG_JOB_WARN_MAIN   = 1 << 16, /* the signal before its end is for its main process alone */
+	MSCG_JOB_BY_PRESSURE = 1 << 24, /* elastic: grown only when it is short of CPUs, and what it does not use is taken back */
 	MSCG_JOB_WARNED      = 1 << 17, /* it was sent, in this attempt, before the end that it has now */
 };
 struct mscg_job {

@@ -127,13 +127,14 @@ static int set_cpus(struct mscg_spec *spec, const struct job_options *o, struct 
 	uint32_t tasks = o->tasks ? o->tasks : o->tasks_per_node ? o->tasks_per_node : 1;
 	uint64_t cpus = o->cpus ? o->cpus : o->elastic && o->min_cpus ? o->min_cpus : 1000;
 
-	if (!o->elastic && (o->min_cpus || o->max_cpus))
-		return mscg_error_set(error, -EINVAL, "--min-cpus and --max-cpus are for elastic jobs: expected --elastic too");
+	if (!o->elastic && (o->min_cpus || o->max_cpus || o->elastic_by))
+		return mscg_error_set(error, -EINVAL, "--min-cpus, --max-cpus and --elastic-by are for elastic jobs: expected --elastic too");
 	cpus *= tasks;
 	if (cpus > MSCG_CPUS_MAX * 1000u)
 		return mscg_error_set(error, -ERANGE, "%" PRIu64 " CPUs are too many: expected %d at most", cpus / 1000, MSCG_CPUS_MAX);
 	spec->cpus_milli = (uint32_t)cpus;
 	spec->elastic = o->elastic;
+	spec->by_pressure = streq(o->elastic_by, "pressure");
 	spec->min_cpus_milli = o->min_cpus;
 	spec->max_cpus_milli = o->max_cpus;
 	spec->cpu_mode = streq(o->cpu_mode, "quota") ? MSCG_CPUS_QUOTA : MSCG_CPUS_EXCLUSIVE;

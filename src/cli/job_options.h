@@ -6,7 +6,7 @@
 #include "cli.h"
 
 struct job_options {
-	const char *name, *array, *chdir, *account, *comment, *partition, *qos, *cpu_mode, *export_list;
+	const char *name, *array, *chdir, *account, *comment, *partition, *qos, *cpu_mode, *elastic_by, *export_list;
 	const char *input, *output, *error_file, *open_mode, *dependency, *isolate, *allow, *signal, *each_line, *binds;
 	uint32_t cpus, min_cpus, max_cpus; /* thousandths; 0: not given */
 	uint32_t tasks, tasks_per_node;    /* 0: not given */
@@ -52,6 +52,8 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 	{0, "elastic", NULL, "CPUs may grow and shrink while the job runs", value_true, JOB_OPTION(elastic)}, \
 	{0, "min-cpus", "N", "elastic: never less than this (default: as --cpus)", value_cpus, JOB_OPTION(min_cpus)}, \
 	{0, "max-cpus", "N", "elastic: never more than this (default: all CPUs)", value_cpus, JOB_OPTION(max_cpus)}, \
+	{0, "elastic-by", "WHAT", "share: grow into what is free (default); pressure: only while short of CPU, and give back what is not used", \
+	 value_word, JOB_OPTION(elastic_by), .words = "share|pressure"}, \
 	{0, "cpu-mode", "MODE", "exclusive: whole CPUs of its own (default); quota: a share of CPUs (--cpus 0.5)", value_word, \
 	 JOB_OPTION(cpu_mode), .words = "exclusive|quota"}, \
 	{0, "isolate", "HOW", "default, strict, none, or parts: pid,mount,ipc,... (default: as mscgd is told)", value_text, JOB_OPTION(isolate)}, \

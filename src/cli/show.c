@@ -43,6 +43,8 @@ static void print_cpus(const json_t *job)
 	line("CPUs:", "%s (current: %s, min: %s, max: %s)", cpus,
 	     text_cpus(held > 0 ? held : jreal(job, "cpus", 0), current, sizeof current),
 	     text_cpus(jreal(job, "min_cpus", 0), min, sizeof min), text_cpus(jreal(job, "max_cpus", 0), max, sizeof max));
+	if (streq(jtext(job, "elastic_by", ""), "pressure"))
+		line("Elastic by:", "pressure (%s)", jtext(job, "elastic_need", "nothing is known of its need yet"));
 }
 
 static void print_times(const json_t *job)

@@ -210,6 +210,8 @@ struct core_forecast {
 bool core_foresee(const struct core *core, struct mscg_id id, struct core_now now, struct core_forecast *ret);
 uint32_t core_next_job_id(const struct core *core);
 bool     core_drained(const struct core *core);
+/* Of a job that is elastic by pressure: what it uses of its CPUs, for people. NULL: nothing is known. The core's, until the next step. */
+const char *core_need(const struct core *core, struct mscg_id id);
 /* Every job the core knows, in order of id. Return false from `each` to stop. */
 void core_each(const struct core *core, bool (*each)(const struct mscg_job *job, void *ctx), void *ctx);
 /* The same from behind `after` on, for slices: costs what it gives. The record of an array comes after its tasks. */

@@ -56,10 +56,16 @@ static bool can_shrink(const struct core *core, const struct entry *e)
 	return resize_possible(e);
 }
 
-/* Whoever sets the size by hand finds it so afterwards. */
-static uint32_t grows_to(const struct mscg_job *job)
+/* Whoever sets the size by hand finds it so afterwards; who asked to grow by need is not grown without. */
+static uint32_t grows_to(const struct entry *e)
 {
-	return job->flags & MSCG_JOB_BY_HAND ? job->cpus_milli : job->max_cpus_milli;
+	const struct mscg_job *job = &e->job;
+
+	if (job->flags & MSCG_JOB_BY_HAND)
+		return job->cpus_milli;
+	if (job->flags & MSCG_JOB_BY_PRESSURE)
+		return MIN_OF(job->max_cpus_milli, MAX_OF(job->cpus_milli, e->live->wants));
+	return job->max_cpus_milli;
 }
 
 static void measure(const struct core *core, const struct entry *e, struct live *l)
@@ -76,7 +82,7 @@ static void measure(const struct core *core, const struct entry *e, struct live 
 		.lent_later = refused ? 0 : lent,
 		.yield_later = refused ? 0 : yield,
 	};
-	l->room = resize_possible(e) && grows_to(&e->job) > size ? grows_to(&e->job) - size : 0;
+	l->room = resize_possible(e) && grows_to(e) > size ? grows_to(e) - size : 0;
 	l->owed = e->job.cpus_milli > size ? e->job.cpus_milli - size : 0;
 	l->deficit = resize_possible(e) ? l->owed : 0;
 }
@@ -327,6 +333,13 @@ static void grow(struct core *core, struct entry *e, uint64_t by, const char *wh
 	resize_begin(core, e, e->job.current_cpus_milli + (uint32_t)by, &set, e->job.mem_bytes, xstrdup(why));
 }
 
+static const char *why_grown(const struct entry *e, uint64_t size)
+{
+	if (size <= e->job.cpus_milli)
+		return "gets back what it asked for";
+	return e->job.flags & MSCG_JOB_BY_PRESSURE ? e->live->need : "nobody waits for these CPUs";
+}
+
 /* First everybody gets what was asked; then, if the machine is idle enough, what is left over is lent, but for what is
  * owed to those who can not be grown at this moment. One resize for each job, straight to its size. */
 static void grow_pool(struct core *core, enum pool pool, bool lend)
@@ -341,7 +354,7 @@ static void grow_pool(struct core *core, enum pool pool, bool lend)
 		for (uint32_t i = 0; i < n; i++) {
 			if (phase == 0)
 				size[i] = list[i]->job.current_cpus_milli;
-			limit[i] = MAX_OF(size[i], phase ? grows_to(&list[i]->job) : list[i]->job.cpus_milli);
+			limit[i] = MAX_OF(size[i], phase ? grows_to(list[i]) : list[i]->job.cpus_milli);
 		}
 		water_raise(size, limit, more, n, free_cpus, unit);
 		for (uint32_t i = 0; i < n; i++) {
@@ -353,8 +366,7 @@ static void grow_pool(struct core *core, enum pool pool, bool lend)
 	}
 	for (uint32_t i = 0; i < n; i++)
 		if (size[i] > list[i]->job.current_cpus_milli)
-			grow(core, list[i], size[i] - list[i]->job.current_cpus_milli,
-			     size[i] > list[i]->job.cpus_milli ? "nobody waits for these CPUs" : "gets back what it asked for");
+			grow(core, list[i], size[i] - list[i]->job.current_cpus_milli, why_grown(list[i], size[i]));
 }
 
 void elastic_grow(struct core *core)
@@ -371,4 +383,43 @@ void elastic_grow(struct core *core)
 			continue;
 		grow_pool(core, p, lend);
 	}
+}
+
+/* -- by need ------------------------------------------------------------------------------------------------------ */
+
+/* Of what was lent to it, what it does not use. */
+static void give_back(struct core *core, struct entry *e)
+{
+	struct mscg_cpuset left = share_of(e)->cpus, out = {0};
+	uint32_t size = e->job.current_cpus_milli, keep = grows_to(e);
+
+	if (keep >= size || !resize_possible(e))
+		return;
+	if (pool_of(&e->job) == POOL_EXCLUSIVE) {
+		place_shed(&core->place, &left, (size - keep) / CPU, &out);
+		mscg_cpuset_subtract(&left, &out);
+	}
+	resize_begin(core, e, keep, &left, e->job.mem_bytes, xstrdup(e->live->need));
+}
+
+/* One that is short gets half as much again, and is looked at anew; one that is not keeps what it has, or what it uses. */
+void elastic_need(struct core *core, struct entry *e, const struct mscg_report *r)
+{
+	uint32_t size = e->job.current_cpus_milli;
+	uint64_t wants = r->is_short ? size + MAX_OF(CPU, size / 2) : r->idle ? r->used_milli + r->used_milli / 4 : size;
+
+	if (!e->live || !(e->job.flags & MSCG_JOB_BY_PRESSURE))
+		return;
+	e->live->wants = (uint32_t)((wants + CPU - 1) / CPU * CPU);
+	snprintf(e->live->need, sizeof e->live->need, "%.63s", r->text);
+	if (r->idle)
+		give_back(core, e);
+	elastic_update(core, e);
+}
+
+const char *core_need(const struct core *core, struct mscg_id id)
+{
+	const struct entry *e = entry_find(core, id);
+
+	return e && e->live && e->job.flags & MSCG_JOB_BY_PRESSURE && e->live->need[0] ? e->live->need : NULL;
 }

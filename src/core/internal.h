@@ -126,6 +126,8 @@ struct live {
 	int64_t       retry_at; /* boot clock: no launch before; 0: none was put off */
 	int64_t       started_boot;
 	uint32_t      retries, refusals;
+	uint32_t      wants; /* by pressure: so many CPUs it could use, in thousandths; 0: not known */
+	char          need[64]; /* by pressure: what the engine said of it; "": nothing */
 	int64_t       calm_until; /* boot clock: it made room for others a moment ago */
 	bool          unsure;   /* restart in the middle of a resize: what the kernel has is not known yet */
 	bool          restored; /* granted before a restart, and the engine has not said yet what became of it */
@@ -354,6 +356,7 @@ int64_t timer_next(const struct core *core);
 /* elastic.c */
 void     elastic_update(struct core *core, struct entry *e);
 void     elastic_update_all(struct core *core);
+void     elastic_need(struct core *core, struct entry *e, const struct mscg_report *r);
 void     elastic_leave(struct core *core, struct entry *e); /* before its priority changes; elastic_update() after that */
 bool     elastic_is_current(const struct core *core, const struct entry *e); /* for checks */
 uint64_t elastic_takeable(const struct core *core, enum pool pool, int32_t priority, bool later);

@@ -50,6 +50,8 @@ static void started(struct core *core, struct entry *e, const struct mscg_report
 		return;
 	}
 	l->retries = 0;
+	l->wants = 0;
+	l->need[0] = '\0';
 	event = out_new(core, e, MSCG_EVENT_STARTED);
 	event.time_usec = time_of(core, r);
 	ago = core->now.real_usec - event.time_usec;
@@ -242,6 +244,9 @@ void life_report(struct core *core, const struct mscg_report *r)
 		break;
 	case MSCG_REPORT_STUCK:
 		stuck(core, e, r);
+		break;
+	case MSCG_REPORT_NEED:
+		elastic_need(core, e, r);
 		break;
 	case MSCG_REPORT_COUNT:
 		break;

@@ -40,6 +40,7 @@ void core_job_init(const struct core *core, const struct mscg_spec *spec, struct
 	if (!job.max_cpus_milli)
 		job.max_cpus_milli = (uint32_t)MAX_OF(all, job.cpus_milli);
 	job.flags |= spec->elastic ? MSCG_JOB_ELASTIC : 0;
+	job.flags |= spec->elastic && spec->by_pressure ? MSCG_JOB_BY_PRESSURE : 0;
 	job.flags |= spec->cpu_mode == MSCG_CPUS_QUOTA ? MSCG_JOB_QUOTA : 0;
 	job.flags |= spec->hold ? MSCG_JOB_HELD_USER : 0;
 	job.flags |= spec->requeue && !spec->attached ? MSCG_JOB_REQUEUE : 0;

@@ -39,7 +39,8 @@ struct task {
 	bool     log_late;        /* not waited for any more */
 	int64_t  deadline_usec;   /* boot clock; LAUNCHED: to be at exec; killed: to be killed again; 0: none */
 	struct mscg_grant *grant; /* what it was given last */
-	bool     elastic;
+	bool     elastic, by_pressure;
+	struct need *need;        /* while it runs, by pressure */
 	uint32_t min_milli, max_milli;
 	double   scale_event;
 	/* WAITING: the rest of its start */
@@ -71,7 +72,8 @@ struct local {
 	uint32_t controllers; /* enforced here */
 	unsigned counters;    /* enum mscg_cgroup_stat_group: what the kernel counts in a job's cgroup, when it has ended */
 	struct runner *runner;
-	int      epoll_fd, timer_fd, event_fd;
+	int      epoll_fd, timer_fd, event_fd, need_fd;
+	struct need *needs; /* need_fd ticks while there is one */
 	struct task *tasks[TASK_BUCKETS];
 	/* Resizes that were refused: what was to wait for one may come behind it, and is told by the next dispatch. */
 	uint64_t *refused; uint32_t refused_n, refused_cap;
@@ -168,6 +170,11 @@ void finish_signal(struct engine *e, const struct mscg_action *action);
 void finish_signal_all(struct local *l, struct task *t, int sig);
 void finish_remove(struct engine *e, const struct mscg_action *action);
 void finish_each_stuck(struct engine *e, void (*each)(struct mscg_id id, const char *processes, void *ctx), void *ctx);
+
+/* need.c: whether jobs that are elastic by pressure use what they have */
+void need_watch(struct local *l, struct task *t);  /* it runs */
+void need_forget(struct local *l, struct task *t); /* it does not any more */
+void need_dispatch(struct local *l);
 
 /* adopt.c */
 #define OUTCOME_UNKNOWN_TEXT "it may have begun, and the record of its launch is gone or damaged"

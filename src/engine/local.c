@@ -84,6 +84,7 @@ void task_forget_paths(struct task *t)
 
 void task_free(struct local *l, struct task *t)
 {
+	need_forget(l, t);
 	task_forget_paths(t);
 	task_set_deadline(l, t, 0);
 	if (t->events_fd >= 0) {
@@ -193,6 +194,8 @@ static void local_dispatch(struct engine *e)
 			runner_dispatch(l->runner, finish_event, l);
 		else if (who == &l->timer_fd)
 			check_deadlines(l);
+		else if (who == &l->need_fd)
+			need_dispatch(l);
 		else if (who == &l->event_fd)
 			eventfd_read(l->event_fd, &count);
 		else
@@ -314,6 +317,7 @@ static void local_close(struct engine *e)
 	cleanup_close(&l->epoll_fd);
 	cleanup_close(&l->timer_fd);
 	cleanup_close(&l->event_fd);
+	cleanup_close(&l->need_fd);
 	free(l->runtime_dir);
 	free(l->jobs_dir);
 	free(l);
@@ -360,7 +364,7 @@ int local_open(struct engine **ret, const struct local_config *config, struct ms
 	int r;
 
 	*l = (struct local){ .engine = { .ops = &local_ops }, .jobs_dir_fd = -1, .lock_fd = -1, .mounts_fd = -1, .epoll_fd = -1, .timer_fd = -1,
-		             .event_fd = -1, .root = MSCG_CGROUP_NONE, .supervisors = MSCG_CGROUP_NONE };
+		             .event_fd = -1, .need_fd = -1, .root = MSCG_CGROUP_NONE, .supervisors = MSCG_CGROUP_NONE };
 	l->runtime_dir = xstrdup(config->runtime_dir);
 	l->socket = config->socket ? xstrdup(config->socket) : NULL;
 	l->log_max = config->log_max;
@@ -369,7 +373,8 @@ int local_open(struct engine **ret, const struct local_config *config, struct ms
 	l->epoll_fd    = epoll_create1(EPOLL_CLOEXEC);
 	l->timer_fd    = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
 	l->event_fd    = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (l->epoll_fd < 0 || l->timer_fd < 0 || l->event_fd < 0)
+	l->need_fd     = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (l->epoll_fd < 0 || l->timer_fd < 0 || l->event_fd < 0 || l->need_fd < 0)
 		r = mscg_error_set(error, -errno, "cannot make descriptors: %s", strerror(errno));
 	else
 		r = isolate_open(l, config->isolate, error);
@@ -380,7 +385,8 @@ int local_open(struct engine **ret, const struct local_config *config, struct ms
 	if (r >= 0)
 		r = open_runner(l, config, error);
 	if (r >= 0 && ((r = add_to_epoll(l, runner_fd(l->runner), &l->runner)) < 0 ||
-	               (r = add_to_epoll(l, l->timer_fd, &l->timer_fd)) < 0 || (r = add_to_epoll(l, l->event_fd, &l->event_fd)) < 0))
+	               (r = add_to_epoll(l, l->timer_fd, &l->timer_fd)) < 0 || (r = add_to_epoll(l, l->event_fd, &l->event_fd)) < 0 ||
+	               (r = add_to_epoll(l, l->need_fd, &l->need_fd)) < 0))
 		mscg_error_set(error, r, "cannot watch descriptors: %s", strerror(-r));
 	if (r < 0) {
 		local_close(&l->engine);

@@ -170,7 +170,8 @@ struct columns {
 	X(U32,   FIXED, time_min_s,             time_min_s) \
 	X(U32,   FIXED, max_fails,              max_fails) \
 	X(TEXT,  FIXED, binds,                  binds) \
-	X(TEXT,  FIXED, qos,                    qos)
+	X(TEXT,  FIXED, qos,                    qos) \
+	X(BOOL,  FIXED, by_pressure,            by_pressure)
 
 #define EVENT_COLUMNS(X) \
 	X(I64,   FIXED, time_usec,              time_usec) \

@@ -238,6 +238,8 @@ static void set_resources(json_t *o, const struct mscg_job *job, const struct wi
 	set_text(o, "common_switch", extra->common_switch);
 	set(o, "mem_bytes", known_or_null(job->mem_bytes));
 	set(o, "elastic", json_boolean(job->flags & MSCG_JOB_ELASTIC));
+	set_text(o, "elastic_by", !(job->flags & MSCG_JOB_ELASTIC) ? NULL : job->flags & MSCG_JOB_BY_PRESSURE ? "pressure" : "share");
+	set_text(o, "elastic_need", extra->need);
 	set(o, "time_limit", positive_or_null(job->time_limit_s));
 	set(o, "time_limit_asked", positive_or_null(job->time_max_s));
 	set(o, "time_min", positive_or_null(job->time_min_s));

@@ -28,6 +28,7 @@ const struct spec_field wire_spec_fields[] = {
 	FIELD(append, BOOL, 0),
 	FIELD(truncate, BOOL, 0),
 	FIELD(elastic, BOOL, 0),
+	FIELD(by_pressure, BOOL, 0),
 	FIELD(slurm_env, BOOL, 0),
 	FIELD(requeue, BOOL, 0),
 	FIELD(attached, BOOL, 0),

@@ -134,6 +134,7 @@ struct cost_rates;
 struct wire_job_extra {
 	const char *reason_text;
 	const char *cgroup, *control_file;
+	const char *need; /* what it uses of its CPUs, where that decides; NULL: nothing is known */
 	const char *stdin_path, *stdout_path, *stderr_path; /* expanded */
 	char       *nodes, **switches; /* of a topology file: NULL where there is none, or it holds nothing */
 	const char *common_switch;

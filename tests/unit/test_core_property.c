@@ -229,6 +229,13 @@ static void run_proc(struct world *w, struct proc *p)
 		return;
 	if (p->resize && chance(w->tame ? 100 : 50))
 		answer_resize(w, p);
+	if (p->stage == RUNS && !w->tame && chance(15)) {
+		r = say(w, p, MSCG_REPORT_NEED);
+		r->is_short = chance(50);
+		r->idle = !r->is_short && chance(60);
+		r->used_milli = below(4000);
+		snprintf(r->text, sizeof r->text, "it was looked at");
+	}
 	if (p->stage == RUNS && chance(p->killed ? 70 : w->tame ? 0 : p->frozen ? 2 : 6)) {
 		p->code = chance(60) ? 0 : (int32_t)below(200);
 		p->signal = p->killed ? SIGKILL : chance(10) ? SIGSEGV : 0;
@@ -444,6 +451,7 @@ static void random_spec(struct world *w, struct mscg_spec *s, struct mscg_range 
 		uint32_t unit = s->cpu_mode == MSCG_CPUS_QUOTA ? 100 : 1000;
 
 		s->elastic = true;
+		s->by_pressure = chance(30);
 		s->min_cpus_milli = unit * (1 + below(s->cpus_milli / unit));
 		s->max_cpus_milli = chance(20) ? 0 : s->cpus_milli + unit * below(6);
 	}
@@ -843,6 +851,9 @@ static void same_plan(struct world *w)
 		rig_pass(&w->rig, 65 * USEC_PER_SEC);
 		step(w, true);
 	}
+	for (uint32_t i = 0; i < w->procs; i++) /* what is known of the need of jobs is known anew after a restart */
+		say(w, &w->proc[i], MSCG_REPORT_NEED);
+	step(w, true);
 	w->tame = false;
 	for (uint32_t i = 0; i < w->procs; i++)
 		if (w->proc[i].stage != RUNS || w->proc[i].resize || w->proc[i].killed)

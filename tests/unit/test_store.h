@@ -175,6 +175,7 @@ static inline struct mscg_spec *rnd_spec(void)
 	s->shell = rnd_one_in(2);
 	s->append = rnd_one_in(2);
 	s->elastic = rnd_one_in(2);
+	s->by_pressure = s->elastic && rnd_one_in(2);
 	s->slurm_env = rnd_one_in(2);
 	s->requeue = rnd_one_in(2);
 	s->truncate = rnd_one_in(2);
@@ -264,6 +265,7 @@ static inline void assert_spec_equal(const struct mscg_spec *a, const struct msc
 	SAME(shell);
 	SAME(append);
 	SAME(elastic);
+	SAME(by_pressure);
 	SAME(slurm_env);
 	SAME(requeue);
 	SAME(truncate);

@@ -104,6 +104,7 @@ static inline struct mscg_spec *rnd_spec(void)
 	s->binds = rnd_one_in(2) || streq(s->isolate, "ipc,seccomp") ? NULL : xstrdup("/a:/b\n/c d/é:/c d/é:ro");
 	s->append = rnd_one_in(2);
 	s->elastic = rnd_one_in(2);
+	s->by_pressure = s->elastic && rnd_one_in(2);
 	s->slurm_env = rnd_one_in(2);
 	s->requeue = rnd_one_in(2);
 	s->truncate = rnd_one_in(2);
