@@ -193,6 +193,7 @@ struct mscg_spec {
 	char  *dependency;  /* "afterok:12,afterany:13": what it waits for */
 	char  *isolate;     /* "default", "strict", "none" or parts; NULL: as mscgd is configured */
 	char  *binds;       /* "SOURCE:TARGET[:ro]", '\n' between them: where else in the job's file system SOURCE is; NULL: none */
+	char  *rootfs;      /* "DIRECTORY" or "DIRECTORY:ro", absolute: the job's root; NULL: the machine's */
 	char  *allow;       /* "perf,userns": what its system call filter lets through all the same */
 	char  *lines;       /* of an array: the first for its task 0, and so on; '\n' between them. NULL: none */
 	char  *signal;      /* "B:USR1@60": sent before its end (mscg_warn_parse) */
@@ -234,6 +235,8 @@ struct mscg_spec {
 MSCG_PUBLIC char *mscg_spec_line(const struct mscg_spec *spec, uint32_t task);
 MSCG_PUBLIC struct mscg_spec *mscg_spec_new(void); /* with defaults; the caller frees it */
 MSCG_PUBLIC void              mscg_spec_free(struct mscg_spec *spec);
+/* The option for which it needs mounts of its own; NULL: none. */
+MSCG_PUBLIC const char       *mscg_spec_needs_mounts(const struct mscg_spec *spec);
 MSCG_PUBLIC struct mscg_spec *mscg_spec_copy(const struct mscg_spec *spec); /* the caller frees it */
 /* Parses "0-15:4%4" or "1,3,5-7" into spec->array and array_throttle. */
 MSCG_PUBLIC int mscg_array_parse(const char *text, struct mscg_spec *spec, struct mscg_error *error);

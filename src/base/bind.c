@@ -54,10 +54,10 @@ static int check_place(const char *what, const char *path, struct mscg_error *er
 	static const char *const kernels[] = {"/proc", "/sys", "/dev"};
 
 	if (streq(path, "/"))
-		return mscg_error_set(error, -EINVAL, "%s '/' of a bind: expected a file or directory below it", what);
+		return mscg_error_set(error, -EINVAL, "%s '/': expected a file or directory below it", what);
 	for (size_t i = 0; i < ARRAY_SIZE(kernels); i++)
 		if (is_in(path, kernels[i]))
-			return mscg_error_set(error, -EINVAL, "%s '%.100s' of a bind: /proc, /sys and /dev are the job's own; expected a place elsewhere", what, path);
+			return mscg_error_set(error, -EINVAL, "%s '%.100s': /proc, /sys and /dev are the job's own; expected a place elsewhere", what, path);
 	return 0;
 }
 
@@ -93,6 +93,38 @@ int bind_parse(const char *text, const char *dir, struct bind *ret, struct mscg_
 	}
 	b.read_only = streq(mode, "ro");
 	*ret = b;
+	return 0;
+}
+
+int bind_root_parse(const char *text, const char *dir, struct bind *ret, struct mscg_error *error)
+{
+	size_t n = strcspn(text, ":");
+	const char *mode = text[n] ? text + n + 1 : "rw";
+	_cleanup_free_ char *given = xstrndup(text, n), *path = *given != '/' && dir ? xasprintf("%s/%s", dir, given) : xstrdup(given);
+	struct bind b = {.read_only = streq(mode, "ro")};
+
+	if (n == 0 || (!b.read_only && !streq(mode, "rw")))
+		return mscg_error_set(error, -EINVAL, "invalid root '%.100s': expected DIRECTORY[:ro], without ':' in its path", text);
+	int r = path_plain("root", path, true, &b.source, error);
+	if (r == 0)
+		r = check_place("root", b.source, error);
+	if (r < 0) {
+		bind_clear(&b);
+		return r;
+	}
+	*ret = b;
+	return 0;
+}
+
+int root_plain(const char *text, const char *dir, char **ret, struct mscg_error *error)
+{
+	struct bind b;
+	int r = bind_root_parse(text, dir, &b, error);
+
+	if (r < 0)
+		return r;
+	*ret = xasprintf("%s%s", b.source, b.read_only ? ":ro" : "");
+	bind_clear(&b);
 	return 0;
 }
 

@@ -24,6 +24,10 @@ int bind_next(const char **at, const char *dir, struct bind *ret, struct mscg_er
 /* Each of a list as bind_format has it. The caller frees *ret. */
 int binds_plain(const char *list, const char *dir, char **ret, struct mscg_error *error);
 
+/* "DIRECTORY[:ro|:rw]", a root: a bind without a target; and the same as bind_format has that. As bind_parse and binds_plain. */
+int bind_root_parse(const char *text, const char *dir, struct bind *ret, struct mscg_error *error);
+int root_plain(const char *text, const char *dir, char **ret, struct mscg_error *error);
+
 /* Absolute, with single slashes and none at its end; -EINVAL with text where it is none of text, or has ".." and not `dots`. `what`
  * names it there. */
 int path_plain(const char *what, const char *path, bool dots, char **ret, struct mscg_error *error);

@@ -49,6 +49,7 @@ void mscg_spec_free(struct mscg_spec *spec)
 	free(spec->submit_line);
 	free(spec->isolate);
 	free(spec->allow);
+	free(spec->rootfs);
 	free(spec->binds);
 	free(spec->signal);
 	free(spec->lines);
@@ -81,6 +82,7 @@ struct mscg_spec *mscg_spec_copy(const struct mscg_spec *spec)
 	copy->isolate     = xstrdup(spec->isolate);
 	copy->allow       = xstrdup(spec->allow);
 	copy->binds       = xstrdup(spec->binds);
+	copy->rootfs      = xstrdup(spec->rootfs);
 	copy->signal      = xstrdup(spec->signal);
 	copy->lines       = xstrdup(spec->lines);
 	copy->dependency  = xstrdup(spec->dependency);
@@ -334,24 +336,32 @@ static int check_isolation(const struct mscg_spec *spec, struct mscg_error *erro
 	return r == 0 && spec->allow ? mscg_allow_parse(spec->allow, &bits, error) : r;
 }
 
-/* As mscgd is configured is its business. */
-static int check_binds(struct mscg_spec *spec, struct mscg_error *error)
+const char *mscg_spec_needs_mounts(const struct mscg_spec *spec)
+{
+	return spec->binds ? "--bind" : spec->rootfs ? "--rootfs" : NULL;
+}
+
+/* What needs mounts of the job's own; as mscgd is configured is its business. */
+static int check_mounts(struct mscg_spec *spec, struct mscg_error *error)
 {
 	uint32_t parts = MSCG_PART_MOUNT;
 	char *plain;
+	int r = 0;
 
-	if (!spec->binds)
-		return 0;
-	int r = binds_plain(spec->binds, NULL, &plain, error);
-	if (r < 0)
+	if (spec->binds && (r = binds_plain(spec->binds, NULL, &plain, error)) == 0) {
+		free(spec->binds);
+		spec->binds = plain;
+	}
+	if (r == 0 && spec->rootfs && (r = root_plain(spec->rootfs, NULL, &plain, error)) == 0) {
+		free(spec->rootfs);
+		spec->rootfs = plain;
+	}
+	if (r < 0 || !spec->isolate || !mscg_spec_needs_mounts(spec))
 		return r;
-	free(spec->binds);
-	spec->binds = plain;
-	if (spec->isolate)
-		mscg_isolate_parse(spec->isolate, &parts, NULL);
+	mscg_isolate_parse(spec->isolate, &parts, NULL);
 	if (!(parts & MSCG_PART_MOUNT))
-		return mscg_error_set(error, -EINVAL, "--bind with isolation '%.60s', which has no mounts of the job's own: expected default, strict, or parts with mount",
-		                      spec->isolate);
+		return mscg_error_set(error, -EINVAL, "%s with isolation '%.60s', which has no mounts of the job's own: expected default, strict, or parts with mount",
+		                      mscg_spec_needs_mounts(spec), spec->isolate);
 	return 0;
 }
 
@@ -496,7 +506,7 @@ int mscg_spec_check(struct mscg_spec *spec, struct mscg_error *error)
 	if (r == 0)
 		r = check_isolation(spec, error);
 	if (r == 0)
-		r = check_binds(spec, error);
+		r = check_mounts(spec, error);
 	if (r == 0)
 		r = check_signal(spec, error);
 	if (r == 0)

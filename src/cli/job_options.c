@@ -270,6 +270,8 @@ int job_spec(const struct cli *cli, const struct job_options *o, const struct jo
 		r = set_workdir(spec, o->chdir, error);
 	if (r == 0 && o->binds)
 		r = binds_plain(o->binds, spec->workdir, &spec->binds, error);
+	if (r == 0 && o->rootfs)
+		r = root_plain(o->rootfs, spec->workdir, &spec->rootfs, error);
 	if (r < 0)
 		return r;
 	set_texts(spec, o);

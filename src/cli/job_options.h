@@ -7,7 +7,7 @@
 
 struct job_options {
 	const char *name, *array, *chdir, *account, *comment, *partition, *qos, *cpu_mode, *elastic_by, *export_list;
-	const char *input, *output, *error_file, *open_mode, *dependency, *isolate, *allow, *signal, *each_line, *binds;
+	const char *input, *output, *error_file, *open_mode, *dependency, *isolate, *allow, *signal, *each_line, *binds, *rootfs;
 	uint32_t cpus, min_cpus, max_cpus; /* thousandths; 0: not given */
 	uint32_t tasks, tasks_per_node;    /* 0: not given */
 	struct job_memory {
@@ -60,6 +60,8 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 	{0, "allow", "NAMES", "past the system call filter: io_uring, perf, userfaultfd, userns", value_text, JOB_OPTION(allow)}, \
 	{0, "bind", "SOURCE[:TARGET][:ro]", "have SOURCE at TARGET too, in the job's own mounts; may be given again", value_bind, \
 	 JOB_OPTION(binds)}, \
+	{0, "rootfs", "DIR[:ro]", "have DIR as the root of its file system, with /proc, /dev, /tmp and the working directory in it", value_text, \
+	 JOB_OPTION(rootfs), .values = VALUES_DIRECTORY}, \
 	{'J', "job-name", "NAME", "name (default: that of the program)", value_text, JOB_OPTION(name)}, \
 	{'D', "chdir", "DIR", "working directory (default: this one)", value_text, JOB_OPTION(chdir), .values = VALUES_DIRECTORY}, \
 	{0, "export", "LIST", "environment: ALL (default), NONE, or NAME, NAME=value, ... ; ALL,NAME=value adds", value_text, \

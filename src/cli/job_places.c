@@ -3,6 +3,8 @@
 
 #include <sys/stat.h>
 
+#include "src/base/bind.h"
+
 static void warn(const char *option, const char *path, const char *what)
 {
 	static char *last; /* many jobs of a pipeline have the same */
@@ -74,6 +76,8 @@ static void look_at_words(const struct mscg_spec *spec)
 	static const char between[] = " \t\n'\"=;|&<>()";
 	uint32_t parts = MSCG_ISOLATE_DEFAULT;
 
+	if (mscg_spec_needs_mounts(spec)) /* its words may be of what it brings along */
+		return;
 	if (spec->isolate && (mscg_isolate_parse(spec->isolate, &parts, NULL) < 0 || !(parts & MSCG_PART_MOUNT)))
 		return;
 	for (char **arg = spec->argv; *arg; arg++) {
@@ -83,16 +87,31 @@ static void look_at_words(const struct mscg_spec *spec)
 		for (char *word = strtok_r(line, between, &left); word; word = strtok_r(NULL, between, &left)) {
 			if (!is_hidden(spec, word))
 				continue;
-			warn(word, "", "is not seen by the job, which has a directory of its own there: submit from where it lies, copy it, or say --isolate=none");
+			warn(word, "", "is not seen by the job, which has a directory of its own there: submit from where it lies, --bind it, or say --isolate=none");
 			return;
 		}
 	}
+}
+
+static void look_at_root(const char *rootfs)
+{
+	struct bind b;
+	struct stat st;
+
+	if (!rootfs || bind_root_parse(rootfs, NULL, &b, NULL) < 0)
+		return;
+	if (stat(b.source, &st) == 0 && !S_ISDIR(st.st_mode))
+		warn("--rootfs", b.source, "is no directory: the job fails; an image is not mounted (unpack it, or mount it yourself with squashfuse)");
+	else if (look(b.source))
+		warn("--rootfs", b.source, said(look(b.source)));
+	bind_clear(&b);
 }
 
 void job_warn_places(const struct mscg_spec *spec)
 {
 	int code = look(spec->workdir);
 
+	look_at_root(spec->rootfs);
 	if (code)
 		warn("--chdir", spec->workdir, said(code));
 	if (!code || (spec->stdout_path && spec->stdout_path[0] == '/'))

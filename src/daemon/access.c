@@ -114,12 +114,13 @@ static int check_mounts(const struct config *c, const struct mscg_spec *spec, st
 {
 	uint32_t parts = 0;
 
-	if (spec->isolate || !spec->binds)
+	if (spec->isolate || !mscg_spec_needs_mounts(spec))
 		return 0;
 	int code = mscg_isolate_parse(c->isolate, &parts, error);
 	if (code < 0 || parts & MSCG_PART_MOUNT)
 		return code;
-	return mscg_error_set(error, -EINVAL, "--bind: jobs here have isolation '%.60s', without mounts of their own; expected --isolate with mount too", c->isolate);
+	return mscg_error_set(error, -EINVAL, "%s: jobs here have isolation '%.60s', without mounts of their own; expected --isolate with mount too",
+	                      mscg_spec_needs_mounts(spec), c->isolate);
 }
 
 int access_isolation(const struct client *client, const char *verb, struct mscg_spec *spec, struct mscg_error *error)

@@ -321,6 +321,7 @@ static void say_failed(const struct task *t, const struct runner_slot_info *info
 {
 	static const bool of_several[RUNNER_STAGE_COUNT] = {
 		[RUNNER_STAGE_COVER] = true, [RUNNER_STAGE_SERVICES] = true, [RUNNER_STAGE_BIND] = true, [RUNNER_STAGE_BIND_TARGET] = true,
+		[RUNNER_STAGE_ROOT_PLACE] = true,
 	};
 	const char *why = info->errno_value ? strerror(info->errno_value) : "killed before exec";
 	const char *path = info->stage < RUNNER_STAGE_COUNT ? t->path[info->stage] : NULL;

@@ -86,7 +86,7 @@ struct local {
 	uint32_t isolate; /* enum mscg_part, of jobs that do not say */
 	int      mounts_fd; /* says when mounts changed; -1: not read yet */
 	char    *cover;     /* where else kernel file systems are mounted, as struct runner_launch has it; NULL: nowhere */
-	char    *keep, *services, *binds, tmpfs_options[64]; /* of the launch under way */
+	char    *keep, *services, *binds, *rootfs, tmpfs_options[64]; /* of the launch under way */
 	char    *socket;    /* where clients connect */
 	int      filters[1 << MSCG_ALLOW_COUNT]; /* system call filters, sealed, by what they allow; -1: not made yet */
 	uint64_t log_max; /* bytes in each output file of any job; 0: no limit */

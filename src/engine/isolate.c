@@ -182,6 +182,16 @@ static int set_mounts(struct local *l, const struct task *t, const struct mscg_s
 			return r;
 		launch->binds = l->binds;
 	}
+	if (spec->rootfs) {
+		struct bind b;
+
+		if ((r = bind_root_parse(spec->rootfs, NULL, &b, error)) < 0)
+			return r;
+		launch->root_read_only = b.read_only;
+		free(l->rootfs);
+		launch->root_path = l->rootfs = steal(&b.source);
+		bind_clear(&b);
+	}
 	if (t->elastic) {
 		free(l->keep);
 		l->keep = xasprintf("%s/%s", l->jobs_dir, mscg_id_format(t->id, id));
@@ -242,8 +252,8 @@ int isolate_launch(struct local *l, const struct task *t, const struct mscg_spec
 		r = mscg_allow_parse(spec->allow, &allow, error);
 	if (r < 0)
 		return r;
-	if (spec->binds && !(parts & MSCG_PART_MOUNT)) /* mscgd is configured otherwise since it was taken */
-		return mscg_error_set(error, -EINVAL, "--bind, and jobs have no mounts of their own here: expected --isolate with mount");
+	if (mscg_spec_needs_mounts(spec) && !(parts & MSCG_PART_MOUNT)) /* mscgd is configured otherwise since it was taken */
+		return mscg_error_set(error, -EINVAL, "%s, and jobs have no mounts of their own here: expected --isolate with mount", mscg_spec_needs_mounts(spec));
 	if (parts & MSCG_PART_MOUNT && (r = set_mounts(l, t, spec, parts, launch, error)) < 0)
 		return r;
 	launch->namespaces |= namespaces_of(parts);
@@ -264,5 +274,6 @@ void isolate_close(struct local *l)
 	free(l->keep);
 	free(l->services);
 	free(l->binds);
+	free(l->rootfs);
 	free(l->socket);
 }

@@ -59,7 +59,7 @@ CHILD_CODE static long check(const struct child_plan *p, long fd)
 	return path[0] != '/' || same(path, "/") || kernels || has_services(p, path) ? -EPERM : 0;
 }
 
-CHILD_CODE static long hold_source(const struct child_plan *p, const char *path)
+CHILD_CODE long hold_source(const struct child_plan *p, const char *path)
 {
 	long fd = look_up(AT_FDCWD, path, 0, RESOLVE_NO_MAGICLINKS);
 	if (fd < 0)
@@ -140,17 +140,22 @@ CHILD_CODE static long find_target(const char *path, bool own_tmp, bool director
 	return below(path, "/var/tmp") ? make_target("/var/tmp", path, directory) : fd;
 }
 
-CHILD_CODE static bool is_directory(long fd)
+CHILD_CODE bool is_directory(long fd)
 {
 	struct stat st;
 	return sys(fstat, fd, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-CHILD_CODE static long put_one(const struct child_plan *p, long fd, const char *target, bool own_tmp, bool read_only)
+CHILD_CODE long set_brought(long fd, bool read_only)
 {
 	struct mount_attr attr = {
 		.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (read_only ? MOUNT_ATTR_RDONLY : 0), .propagation = MS_PRIVATE,
 	};
+	return sys(mount_setattr, fd, "", AT_EMPTY_PATH | AT_RECURSIVE_, &attr, sizeof attr);
+}
+
+CHILD_CODE static long put_one(const struct child_plan *p, long fd, const char *target, bool own_tmp, bool read_only)
+{
 	bool directory = is_directory(fd);
 	long to = find_target(target, own_tmp, directory);
 
@@ -160,7 +165,7 @@ CHILD_CODE static long put_one(const struct child_plan *p, long fd, const char *
 	if (r == 0 && is_directory(to) != directory)
 		r = directory ? -ENOTDIR : -EISDIR;
 	if (r == 0)
-		r = sys(mount_setattr, fd, "", AT_EMPTY_PATH | AT_RECURSIVE_, &attr, sizeof attr);
+		r = set_brought(fd, read_only);
 	if (r == 0)
 		r = sys(move_mount, fd, "", to, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 	sys(close, to);

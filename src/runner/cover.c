@@ -48,7 +48,7 @@ CHILD_CODE void cover_places(const struct child_plan *p, const char *cwd, bool o
 {
 	char place[CHILD_PATH_SIZE];
 	int index = 0;
-	bool brought = p->binds; /* from anywhere */
+	bool brought = p->binds || p->root; /* from anywhere */
 
 	note(p, RUNNER_STAGE_COVER);
 	for (const char *at = p->cover; *at; index++) {

@@ -12,6 +12,7 @@
 #include "src/runner/bind.h"
 #include "src/runner/child_code.h"
 #include "src/runner/cover.h"
+#include "src/runner/rootfs.h"
 
 #ifndef OPEN_TREE_CLONE
 #define OPEN_TREE_CLONE 1
@@ -55,7 +56,7 @@ CHILD_CODE static long set_read_only(long dir, const char *path, unsigned flags)
 	return sys(mount_setattr, dir, path, flags, &attr, sizeof attr);
 }
 
-CHILD_CODE static long hold(const char *path)
+CHILD_CODE long hold(const char *path)
 {
 	return sys(open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE_);
 }
@@ -66,13 +67,12 @@ CHILD_CODE static void put(const struct child_plan *p, long fd, const char *path
 	sys(close, fd);
 }
 
-CHILD_CODE static void make_tmpfs(const struct child_plan *p, const char *path, const char *options, unsigned long flags)
+CHILD_CODE void make_tmpfs(const struct child_plan *p, const char *path, const char *options, unsigned long flags)
 {
 	must(p, sys(mount, "tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV | flags, options));
 }
 
-/* The directories that lead to `path`, in a tmpfs of the job. */
-CHILD_CODE static void make_way(const struct child_plan *p, const char *path)
+CHILD_CODE void make_way(const struct child_plan *p, const char *path)
 {
 	char part[PATH_SIZE];
 	size_t n = length(path);
@@ -223,9 +223,21 @@ CHILD_CODE static void put_back(const struct child_plan *p, long fd, const char 
 {
 	note(p, RUNNER_STAGE_KEEP);
 	if (fd >= 0) {
-		make_way(p, path);
+		if (p->root)
+			make_place(p, path);
+		else
+			make_way(p, path);
 		put(p, fd, path);
 	}
+}
+
+CHILD_CODE void replace_root(const struct child_plan *p, long fd)
+{
+	must(p, sys(move_mount, fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH));
+	must(p, sys(fchdir, fd));
+	must(p, sys(pivot_root, ".", "."));
+	must(p, sys(umount2, ".", MNT_DETACH));
+	sys(close, fd);
 }
 
 /* The whole of it becomes read-only as a copy: the job's output is open in this one, and would keep it writable. */
@@ -234,16 +246,12 @@ CHILD_CODE static void change_root(const struct child_plan *p)
 	long fd = must(p, hold("/"));
 
 	must(p, set_read_only(fd, "", AT_EMPTY_PATH | AT_RECURSIVE_));
-	must(p, sys(move_mount, fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH));
-	must(p, sys(fchdir, fd));
-	must(p, sys(pivot_root, ".", "."));
-	must(p, sys(umount2, ".", MNT_DETACH));
-	sys(close, fd);
+	replace_root(p, fd);
 }
 
 CHILD_CODE void enclose(const struct child_plan *p, const char *cwd)
 {
-	long work = -1, keep = -1, binds[BINDS_MAX];
+	long work = -1, keep = -1, root = -1, binds[BINDS_MAX];
 	bool own_tmp = !same(cwd, "/tmp") && !same(cwd, "/var/tmp");
 
 	note(p, RUNNER_STAGE_MOUNTS);
@@ -253,13 +261,15 @@ CHILD_CODE void enclose(const struct child_plan *p, const char *cwd)
 	if (p->cover)
 		cover_places(p, cwd, own_tmp);
 	note(p, RUNNER_STAGE_KEEP);
-	if (!is_kernels(cwd) && (is_hidden(cwd) || is_among_services(p, cwd) || (p->strict && !same(cwd, "/"))))
+	if (!is_kernels(cwd) && !same(cwd, "/") && (p->root || is_hidden(cwd) || is_among_services(p, cwd) || p->strict))
 		work = must(p, hold("."));
-	if (p->keep && (is_hidden(p->keep) || is_among_services(p, p->keep)))
+	if (p->keep && (p->root || is_hidden(p->keep) || is_among_services(p, p->keep)))
 		keep = must(p, hold(p->keep));
 	hold_binds(p, binds);
+	if (p->root)
+		root = hold_root(p);
 	note(p, RUNNER_STAGE_MOUNTS);
-	if (p->strict)
+	if (p->strict && !p->root)
 		change_root(p);
 	make_dev(p);
 	make_proc(p);
@@ -272,7 +282,10 @@ CHILD_CODE void enclose(const struct child_plan *p, const char *cwd)
 		if (sys(faccessat, AT_FDCWD, "/var/tmp", F_OK) == 0) /* small systems have none */
 			make_tmpfs(p, "/var/tmp", p->tmpfs_options, 0);
 	}
-	cover_services(p, cwd, false);
+	if (p->root)
+		enter_root(p, root, own_tmp);
+	else
+		cover_services(p, cwd, false);
 	put_back(p, work, cwd);
 	cover_services(p, cwd, true);
 	put_back(p, keep, p->keep);

@@ -7,6 +7,13 @@
 /* In a mount namespace of its own, with CAP_SYS_ADMIN permitted. `cwd` is the working directory, as getcwd says. Ends the
  * launch when something cannot be made. */
 void enclose(const struct child_plan *p, const char *cwd);
+/* What is at `path`, and all that is mounted in it, as a copy: a descriptor or -errno. */
+long hold(const char *path);
+void make_tmpfs(const struct child_plan *p, const char *path, const char *options, unsigned long flags);
+/* The directories that lead to `path`, where they can be made. */
+void make_way(const struct child_plan *p, const char *path);
+/* `fd`, a mount that is nowhere yet, becomes the root; the one before it is gone. */
+void replace_root(const struct child_plan *p, long fd);
 /* Nothing but CAP_SYS_ADMIN, or nothing at all. */
 void set_capabilities(const struct child_plan *p, bool admin, bool effective);
 

@@ -46,6 +46,7 @@ enum start_flag {
 	START_SHARE_STDERR  = 1 << 3, /* stderr is stdout's descriptor */
 	START_LINK_OPTIONAL = 1 << 4,
 	START_STRICT        = 1 << 5,
+	START_ROOT_READ_ONLY = 1 << 6,
 	/* Descriptors that follow the cgroup's, in this order. */
 	START_FD_PAYLOAD    = 1 << 8,
 	START_FD_SCRIPT     = 1 << 9,
@@ -58,7 +59,7 @@ enum start_flag {
 /* Optional strings of a START: bit number in `present`, and place in start_view.text. */
 #define START_STRINGS(X) \
 	X(EXEC) X(PATH) X(WORKDIR) X(STDIN) X(STDOUT) X(STDERR) X(MAKE_DIR) X(LINK) X(LINK_TARGET) X(INTERPRETER_ARG) \
-	X(KEEP) X(COVER) X(SERVICES) X(TMPFS) X(BINDS)
+	X(KEEP) X(COVER) X(SERVICES) X(TMPFS) X(BINDS) X(ROOT)
 enum start_string {
 #define X(name) START_STRING_##name,
 	START_STRINGS(X)

@@ -90,7 +90,8 @@ static uint32_t flags_of(const struct runner_launch *l)
 	uint32_t flags = (l->drop ? START_DROP : 0) | (l->append ? START_APPEND : 0) | (l->pty ? START_PTY : 0) |
 	                 (l->link_optional ? START_LINK_OPTIONAL : 0) | (l->script ? START_FD_SCRIPT : 0) |
 	                 (l->seccomp_fd >= 0 ? START_FD_SECCOMP : 0) | (l->strict ? START_STRICT : 0) |
-	                 (l->log_max ? START_FD_LOG : 0) | (l->stdio_fd >= 0 ? START_FD_STDIO : 0);
+	                 (l->log_max ? START_FD_LOG : 0) | (l->stdio_fd >= 0 ? START_FD_STDIO : 0) |
+	                 (l->root_read_only ? START_ROOT_READ_ONLY : 0);
 	if (l->stdio_fd < 0 && l->stdout_path && streq(l->stdout_path, l->stderr_path))
 		flags |= START_SHARE_STDERR;
 	return flags;
@@ -141,6 +142,7 @@ int start_pack(struct start_pack *pack, const struct runner_launch *launch, uint
 		[START_STRING_SERVICES]    = launch->services,
 		[START_STRING_TMPFS]       = launch->tmpfs_options,
 		[START_STRING_BINDS]       = launch->binds,
+		[START_STRING_ROOT]        = launch->root_path,
 	};
 	if (launch->script &&
 	    (r = read_interpreter(launch->script, line, sizeof line, &text[START_STRING_EXEC],

@@ -43,7 +43,8 @@ enum runner_slot_state { RUNNER_FREE, RUNNER_ARMED, RUNNER_CLONING, RUNNER_RUNNI
 	X(SETGROUPS, "setgroups of its user namespace") X(UID_MAP, "uid_map of its user namespace") \
 	X(GID_MAP, "gid_map of its user namespace") X(COVER, "other places of kernel file systems") \
 	X(SERVICES, "sockets that a job with net and mount does not reach") \
-	X(BIND, "source of a bind") X(BIND_TARGET, "target of a bind")
+	X(BIND, "source of a bind") X(BIND_TARGET, "target of a bind") \
+	X(ROOT, "root file system") X(ROOT_PLACE, "place in the root file system for the job's own")
 enum runner_stage {
 #define X(name, text) RUNNER_STAGE_##name,
 	RUNNER_STAGES(X)
@@ -51,6 +52,9 @@ enum runner_stage {
 	RUNNER_STAGE_COUNT
 };
 const char *runner_stage_text(enum runner_stage stage);
+
+/* What ROOT_PLACE is about, by the exit status, as struct runner_launch has places. */
+#define RUNNER_ROOT_PLACES "/proc//dev//tmp//var/tmp//sys"
 
 struct runner_slot_info {
 	uint32_t       slot;
@@ -109,6 +113,8 @@ struct runner_launch {
 	const char *services;      /* in the same way: directories of sockets, in which only what is kept of the job's own is left. -EBUSY where one
 	                            * is its working directory; NULL: none */
 	const char *binds;         /* in the same way, three for each: the source, the target, "/ro" or "/rw"; NULL: none. BINDS_MAX at most */
+	const char *root_path;     /* a directory that is to be the job's root, in place of the machine's; NULL: none */
+	bool        root_read_only;
 	const char *tmpfs_options; /* for mount(2), of each of its tmpfs */
 	int         seccomp_fd; /* memfd, sealed, with a program for seccomp(2) that is loaded just before exec; -1: none */
 	/* Bytes in each output file that is given by path. What is more is dropped and counted by the log writer, a process

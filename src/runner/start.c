@@ -202,6 +202,8 @@ static int make_plan(struct supervisor *s, struct brought *b, const struct start
 		.services      = v->text[START_STRING_SERVICES],
 		.tmpfs_options = v->text[START_STRING_TMPFS],
 		.binds         = v->text[START_STRING_BINDS],
+		.root          = v->text[START_STRING_ROOT],
+		.root_read_only = start->flags & START_ROOT_READ_ONLY,
 		.report_fd     = -1,
 		.door_fd       = -1,
 		.execs         = &s->execs,

@@ -171,7 +171,8 @@ struct columns {
 	X(U32,   FIXED, max_fails,              max_fails) \
 	X(TEXT,  FIXED, binds,                  binds) \
 	X(TEXT,  FIXED, qos,                    qos) \
-	X(BOOL,  FIXED, by_pressure,            by_pressure)
+	X(BOOL,  FIXED, by_pressure,            by_pressure) \
+	X(TEXT,  FIXED, rootfs,                 rootfs)
 
 #define EVENT_COLUMNS(X) \
 	X(I64,   FIXED, time_usec,              time_usec) \

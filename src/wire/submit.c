@@ -49,6 +49,7 @@ const struct spec_field wire_spec_fields[] = {
 	FIELD(log_max, U64, 0, INT64_MAX),
 	FIELD(max_fails, U32, 0, MSCG_ARRAY_TASKS_MAX),
 	FIELD(binds, TEXT, 0),
+	FIELD(rootfs, TEXT, 0),
 };
 _Static_assert(ARRAY_SIZE(wire_spec_fields) == SPEC_FIELDS_N, "SPEC_FIELDS_N counts the rows");
 

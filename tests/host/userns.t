@@ -2,7 +2,7 @@
 # timeout: 90
 """A user's own daemon, whose supervisors enter a user namespace for jobs in a sandbox: no job without one finds itself there,
 and what the kernel refuses is said by name and is over with that job."""
-import os, sys
+import os, shutil, sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../vm"))
 from mscg_client import *
@@ -87,6 +87,16 @@ said = d.run("touch /tmp/a/new && ls /tmp/a && touch /tmp/b/no 2>/dev/null || ls
 ok(said == ("COMPLETED", "closed\nfile\nnew\nclosed\nfile\nnew"), "binds: written where it may be, and not with ro", said)
 said = d.run("true", "default", binds=d.out + "/data/closed/in:/tmp/a")
 ok(said[0] == "FAILED" and "source of a bind '%s/data/closed/in': Permission denied" % d.out in said[1], "binds: not what its user does not get to", said)
+
+# A root: of its user's.
+os.makedirs(d.out + "/root/bin")
+shutil.copy("/usr/bin/busybox", d.out + "/root/bin/sh")
+for path in ("/root", "/root/bin"):
+    os.chown(d.out + path, uid, gid)
+said = d.run("", "default", workdir=d.out, rootfs=d.out + "/root", argv=["/bin/sh", "-c", "cd /; echo *; : >/dev/null && : >/tmp/x"], shell=False)
+ok(said == ("COMPLETED", "bin dev proc tmp"), "a root of its own", said)
+said = d.run("true", "default", rootfs="/none")
+ok(said[0] == "FAILED" and "root file system '/none': No such file or directory" in said[1], "a root that is not there", said)
 
 # A supervisor that a later daemon finds.
 job = d.submit("while [ ! -e %s/go ]; do sleep 0.05; done" % d.out, isolate="ipc")

@@ -210,6 +210,7 @@ static inline struct mscg_spec *rnd_spec(void)
 	free(s->allow), s->allow = rnd_maybe(20);
 	free(s->binds), s->binds = rnd_maybe(40);
 	free(s->qos), s->qos = rnd_maybe(20);
+	free(s->rootfs), s->rootfs = rnd_maybe(40);
 	s->hold = rnd_one_in(2);
 	s->begin_usec = (int64_t)(rnd() >> 12);
 	s->deadline_usec = (int64_t)(rnd() >> 12);
@@ -297,6 +298,7 @@ static inline void assert_spec_equal(const struct mscg_spec *a, const struct msc
 	SAME_TEXT(isolate);
 	SAME_TEXT(allow);
 	SAME_TEXT(binds);
+	SAME_TEXT(rootfs);
 	SAME(hold);
 	SAME(begin_usec);
 	SAME(deadline_usec);
