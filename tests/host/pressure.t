@@ -11,7 +11,7 @@ from mscg_client import *
 vm = bool(os.environ.get("MSCG_VM"))
 options = [] if vm else ["--missing-controllers=warn"]
 total = 4 if vm else os.cpu_count()
-d = Daemon(*options, "--total-cpus", str(total), "--elastic-threshold", "100", "--elastic-calm", "0")
+d = Daemon(*options, "--total-cpus", str(total), "--elastic-threshold", "100")
 # As many busy processes as the file says; it is looked at twice a second.
 worker = """
 have=0
