@@ -151,9 +151,8 @@ CHILD_CODE static void open_files(struct child_plan *p)
 	}
 }
 
-/* Out of the socket and onto their own numbers, which are the lowest that are free: so no other descriptor of them is ever
- * closed, in nobody's process, and nobody waits for their server. */
-CHILD_CODE static void take_stdio(const struct child_plan *p)
+/* The first n of the three in the socket: how many came, and in fds[]; -errno. */
+CHILD_CODE static long receive_stdio(const struct child_plan *p, int *fds, long n, int flags)
 {
 	union {
 		struct cmsghdr align;
@@ -161,18 +160,39 @@ CHILD_CODE static void take_stdio(const struct child_plan *p)
 	} control;
 	char byte;
 	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = CMSG_LEN(sizeof(int) * (size_t)n) };
+	const struct cmsghdr *c = &control.align;
+	long r = sys(recvmsg, p->stdio_fd, &msg, MSG_DONTWAIT | flags);
+
+	if (r < 0 || msg.msg_controllen < sizeof *c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		return -EBADMSG;
+	r = (long)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+	for (long i = 0; i < r; i++)
+		fds[i] = ((const int *)(const void *)CMSG_DATA(c))[i];
+	return msg.msg_flags & MSG_CTRUNC && r == 3 ? -EBADMSG : r;
+}
+
+CHILD_CODE long child_peek_stdin(const struct child_plan *p)
+{
+	int fd;
+	long r = p->stdio_fd < 0 ? sys(fcntl, p->opened[0], F_DUPFD_CLOEXEC, 3) : receive_stdio(p, &fd, 1, MSG_PEEK | MSG_CMSG_CLOEXEC);
+
+	return p->stdio_fd < 0 || r < 0 ? r : r == 1 ? fd : -EBADMSG;
+}
+
+/* Out of the socket and onto their own numbers, which are the lowest that are free: so no other descriptor of them is ever
+ * closed, in nobody's process, and nobody waits for their server. */
+CHILD_CODE static void take_stdio(const struct child_plan *p)
+{
+	int fds[3];
 
 	note(p, RUNNER_STAGE_STDIN);
 	must(p, sys(close_range, 0, 2, 0));
-	long n = sys(recvmsg, p->stdio_fd, &msg, MSG_DONTWAIT);
-	const struct cmsghdr *c = &control.align;
-	if (n < 0 || msg.msg_flags & MSG_CTRUNC || msg.msg_controllen < sizeof *c || c->cmsg_level != SOL_SOCKET ||
-	    c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(int) * 3))
+	if (must(p, receive_stdio(p, fds, 3, 0)) != 3)
 		fail(p, -EBADMSG);
 	for (int i = 0; i < 3; i++) {
 		note(p, stdio_stage[i]);
-		if (((const int *)(const void *)CMSG_DATA(c))[i] != i)
+		if (fds[i] != i)
 			fail(p, -EBADF);
 		if (p->mounts)
 			check_stdio(p, i);

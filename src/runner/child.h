@@ -65,6 +65,8 @@ void child_main(void *plan);
 /* Its two halves: what needs privileges, or the machine's own view of the file system; and what makes it the job. */
 void child_prepare(struct child_plan *plan);
 void child_become(void *plan);
+/* A copy of what is going to be standard input, to look at; -errno. To close it may take as long as a server likes: for a terminal only. */
+long child_peek_stdin(const struct child_plan *plan);
 /* A command, started by the job's init and with all that it has: from there to exec. `plan` is a struct child_plan. */
 void child_join(void *plan);
 

@@ -96,7 +96,9 @@ CHILD_CODE static long hold_terminal(const struct child_plan *p)
 	struct stat given, found;
 	size_t at = length(path);
 
-	must(p, sys(fstat, p->opened[0], &given));
+	long in = must(p, child_peek_stdin(p));
+	must(p, sys(fstat, in, &given));
+	sys(close, in);
 	/* As the kernel writes a device's numbers: 12 bits of major from bit 8 on, the minor around them. */
 	unsigned minor = (unsigned)(given.st_rdev & 0xff) | ((unsigned)(given.st_rdev >> 12) & ~0xffU);
 	at += put_number(path + at, minor);
