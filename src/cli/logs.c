@@ -3,21 +3,13 @@
 #include <signal.h>
 #include <sys/inotify.h>
 
-#include "cli.h"
-#include "follow.h"
+#include "logs.h"
 #include "src/base/parse.h"
 #include "watch.h"
 
 struct logs_options {
 	bool    follow, out, err;
 	int64_t lines; /* -1: all */
-};
-
-struct logs {
-	struct follow files[2];
-	size_t        n;
-	bool          seeked[2];
-	int64_t       lines;
 };
 
 static int value_lines(void *target, const char *value, const struct option_spec *option, struct mscg_error *error)
@@ -35,8 +27,7 @@ static int value_both(void *target, const char *value, const struct option_spec 
 	return 0;
 }
 
-/* One round: opens what has appeared, copies what has come. */
-static int copy_all(struct logs *l, struct mscg_error *error)
+int logs_copy(struct logs *l, struct mscg_error *error)
 {
 	int r = 0;
 
@@ -53,8 +44,7 @@ static int copy_all(struct logs *l, struct mscg_error *error)
 	return r < 0 ? r : 0;
 }
 
-/* Nobody reads any more: ends as SIGPIPE would. */
-static int fail_copy(const struct mscg_error *error)
+int logs_fail(const struct mscg_error *error)
 {
 	if (error->code == -EPIPE) {
 		signal(SIGPIPE, SIG_DFL);
@@ -77,11 +67,17 @@ static int no_output(const struct logs *l, const json_t *job)
 	return CLI_FAILED;
 }
 
-static void drain_inotify(int fd)
+void logs_watch(struct logs *l, int inotify)
+{
+	for (size_t i = 0; i < l->n; i++)
+		l->files[i].inotify = inotify;
+}
+
+void logs_rung(int inotify)
 {
 	char events[4096];
 
-	while (read(fd, events, sizeof events) > 0)
+	while (read(inotify, events, sizeof events) > 0)
 		;
 }
 
@@ -96,14 +92,13 @@ static int follow_to_end(const struct cli *cli, struct logs *l, const char *id)
 
 	if (r)
 		return r;
-	for (size_t i = 0; i < l->n; i++)
-		l->files[i].inotify = inotify;
+	logs_watch(l, inotify);
 	watch_start(&w, cli, m, json_pack("[s]", id));
-	while ((r = copy_all(l, &error)) == 0 && !watch_is_done(&w)) {
+	while ((r = logs_copy(l, &error)) == 0 && !watch_is_done(&w)) {
 		struct pollfd fds[] = {{.fd = inotify, .events = POLLIN}, {.fd = watch_fd(&w), .events = POLLIN}};
 
 		poll(fds, ARRAY_SIZE(fds), watch_timeout(&w, -1));
-		drain_inotify(inotify);
+		logs_rung(inotify);
 		r = watch_next(&w, &ended, &error);
 		if (r < 0)
 			break;
@@ -111,7 +106,7 @@ static int follow_to_end(const struct cli *cli, struct logs *l, const char *id)
 	watch_end(&w);
 	if (r < 0) {
 		json_decref(ended);
-		return cli_is_lost(r) ? cli_fail(&error) : fail_copy(&error);
+		return cli_is_lost(r) ? cli_fail(&error) : logs_fail(&error);
 	}
 	r = no_output(l, ended);
 	json_decref(ended);
@@ -127,35 +122,49 @@ static void add_file(struct logs *l, const json_t *job, const char *key, int to)
 	follow_start(&l->files[l->n++], path, to, -1);
 }
 
-static int logs_of(const struct cli *cli, const struct logs_options *o, const json_t *job)
+int logs_start(struct logs *l, const json_t *job, bool out, bool err, int64_t lines)
 {
-	struct logs l = {.lines = o->lines};
 	const char *id = jtext(job, "id", "?");
-	struct mscg_error error = {0};
-	bool both = o->out == o->err;
-	int r;
+	bool both = out == err;
 
+	*l = (struct logs){.lines = lines};
 	if (jhas(job, "array_tasks") && !jhas(job, "array_task_id")) {
 		cli_error("job %s is an array: expected one of its tasks, for example %s_0", id, id);
 		return CLI_USAGE;
 	}
-	if (both || o->out)
-		add_file(&l, job, "stdout_path", STDOUT_FILENO);
+	if (both || out)
+		add_file(l, job, "stdout_path", STDOUT_FILENO);
 	/* Beside the other it goes where it came from; alone it is what was asked for. */
-	if (both || o->err)
-		add_file(&l, job, "stderr_path", both ? STDERR_FILENO : STDOUT_FILENO);
-	if (!l.n) {
+	if (both || err)
+		add_file(l, job, "stderr_path", both ? STDERR_FILENO : STDOUT_FILENO);
+	if (!l->n) {
 		cli_error("job %s writes to the terminal of its mscg run: nothing is kept", id);
 		return CLI_FAILED;
 	}
+	return 0;
+}
+
+void logs_end(struct logs *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		follow_end(&l->files[i]);
+}
+
+static int logs_of(const struct cli *cli, const struct logs_options *o, const json_t *job)
+{
+	struct mscg_error error = {0};
+	struct logs l;
+	int r = logs_start(&l, job, o->out, o->err, o->lines);
+
+	if (r)
+		return r;
 	if (o->follow) {
-		r = follow_to_end(cli, &l, id);
+		r = follow_to_end(cli, &l, jtext(job, "id", "?"));
 	} else {
-		r = copy_all(&l, &error);
-		r = r < 0 ? fail_copy(&error) : no_output(&l, job);
+		r = logs_copy(&l, &error);
+		r = r < 0 ? logs_fail(&error) : no_output(&l, job);
 	}
-	for (size_t i = 0; i < l.n; i++)
-		follow_end(&l.files[i]);
+	logs_end(&l);
 	return r;
 }
 

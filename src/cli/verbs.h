@@ -21,6 +21,7 @@
 	X(cancel) \
 	X(wait) \
 	X(logs) \
+	X(attach) \
 	X(resize) \
 	X(requeue) \
 	X(suspend) \
