@@ -49,7 +49,7 @@ left() {
     left 137
     same 10 "$(wc -l <o)"
     grep -q "job 1 .*SIGKILL" e
-    mscg submit --begin now+1 -o out2 -e err2 "exit 7"
+    mscg submit --begin now+1seconds -o out2 -e err2 "exit 7"
     attach_to -Q 2
     left 7
     same "" "$(cat e)"

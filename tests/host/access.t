@@ -108,7 +108,7 @@ IDENTITIES = {
 OPERATORS = ("member", "root")
 # What each verb needs. VIEW: shows jobs, as far as privacy lets it.
 TABLE = {
-    "Ping": "anyone", "Config": "anyone", "Stats": "anyone", "Submit": "submit",
+    "Ping": "anyone", "Config": "anyone", "Stats": "anyone", "PassStdio": "anyone", "Submit": "submit",
     "List": "view", "Show": "view", "Top": "view", "Wait": "view", "Events": "view",
     "Cancel": "owner", "Resize": "owner", "Hold": "owner", "Release": "owner", "Update": "owner",
     "Suspend": "owner", "Resume": "owner", "Exec": "user",
