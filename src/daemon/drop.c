@@ -13,7 +13,7 @@
 #include "daemon.h"
 #include "src/base/clock.h"
 
-enum { CLOSERS_MAX = 32, AT_ONCE = 1024, KEPT_MAX = 2048, LOOK_MS = 100, LOOK_STUCK_MS = 1000 };
+enum { CLOSERS_MAX = 32, AT_ONCE = 1024, KEPT_MAX = 2048, FIRST_LOOK_MS = 100, LOOK_MS = 1000 };
 
 struct drops {
 	struct dropped {
@@ -125,7 +125,7 @@ static int look(sd_event_source *source, uint64_t usec, void *ctx)
 	if (!drop_is_full(d) && d->listen_source && !d->upgrading)
 		sd_event_source_set_enabled(d->listen_source, SD_EVENT_ON);
 	if (s->n > 0 || s->closers_n > 0) {
-		sd_event_source_set_time(s->timer, (uint64_t)clock_boot_usec() + (s->closers_n ? LOOK_STUCK_MS : LOOK_MS) * 1000u);
+		sd_event_source_set_time(s->timer, (uint64_t)clock_boot_usec() + LOOK_MS * 1000u);
 		sd_event_source_set_enabled(s->timer, SD_EVENT_ONESHOT);
 	}
 	return 0;
@@ -142,7 +142,7 @@ static void keep(struct daemon *d, int fd, uint32_t uid)
 	if (!s->timer && sd_event_add_time(d->loop, &s->timer, CLOCK_BOOTTIME, 0, 1, look, d) < 0)
 		return;
 	if (s->n == 1) {
-		sd_event_source_set_time(s->timer, (uint64_t)clock_boot_usec() + LOOK_MS * 1000u);
+		sd_event_source_set_time(s->timer, (uint64_t)clock_boot_usec() + FIRST_LOOK_MS * 1000u);
 		sd_event_source_set_enabled(s->timer, SD_EVENT_ONESHOT);
 	}
 }
