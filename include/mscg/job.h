@@ -353,6 +353,7 @@ struct mscg_row {
 	uint32_t array_throttle, array_ended, array_worst; /* array record: tasks ended, highest exit status of them */
 	char    *dependency;   /* what it still waits for; NULL: nothing */
 	uint32_t array_failed; /* array record: tasks that ended in another state than COMPLETED */
+	char    *account;      /* what it is charged to, where that counts for anything; NULL: nothing */
 	uint32_t array_max_fails, array_fails; /* array record: how many may fail, and have: neither COMPLETED nor CANCELLED */
 };
 MSCG_PUBLIC void mscg_row_clear(struct mscg_row *row);

@@ -11,6 +11,8 @@
 	X(queue) \
 	X(show) \
 	X(why) \
+	X(prio) \
+	X(share) \
 	X(graph) \
 	X(events) \
 	X(stats) \

@@ -112,6 +112,7 @@ static struct entry *split(struct core *core, struct entry *record, uint32_t at,
 	a->active++;
 	core_job_split(&record->job, index, &e->job);
 	e->array = a;
+	share_join(core, e, record->assoc ? record->assoc->account : NULL);
 	entry_index(core, e);
 	out_touch(core, record);
 	array_consider(core, a);

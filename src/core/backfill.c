@@ -10,6 +10,8 @@
  * for `starvation_guard_s`: nothing passes it then. */
 #include "src/core/internal.h"
 
+#include <math.h>
+
 struct backfill {
 	struct core *core;
 	const struct entry *head;
@@ -40,10 +42,9 @@ static bool fits(const struct core *core, const struct mscg_job *job, bool later
 	return mem_needed(job) <= book_mem_free(core) && queue_available(core, pool_of(job), job->priority, later) >= job->cpus_milli;
 }
 
-/* What any job behind this one is not before. */
-static struct mscg_job behind(const struct mscg_job *job)
+/* What any job behind the one at this place is not before. */
+static struct mark behind(struct mark next)
 {
-	struct mscg_job next = {.priority = job->priority, .id = job->id};
 
 	if (next.id.task == MSCG_NO_TASK)
 		next.id = (struct mscg_id){next.id.job + 1, 0};
@@ -130,16 +131,16 @@ static int64_t promise(struct backfill *b, const struct mscg_job *job, bool firs
 }
 
 /* Each of those in front gets its time; whose time is now starts. Returns what is behind them. */
-static struct mscg_job promise_all(struct backfill *b)
+static struct mark promise_all(struct backfill *b)
 {
 	struct core *core = b->core;
 	uint32_t n = MAX_OF(core->policy.backfill_depth, 1u);
 	_cleanup_free_ struct entry **first = xcalloc(n, sizeof *first);
-	struct mscg_job next;
+	struct mark next;
 	uint32_t limit;
 
 	n = queue_front(core, first, n); /* the head is one of them, if it is one that waits to start */
-	next = behind(&first[n - 1]->job);
+	next = behind(queue_mark(core, first[n - 1]));
 	for (uint32_t i = 0; i < n; i++) {
 		if (first[i] == b->head && i == 0)
 			continue;
@@ -158,24 +159,24 @@ static struct mscg_job promise_all(struct backfill *b)
 
 /* Whatever fits and may. What can be had only shrinks while this goes on, so that nobody is asked twice; of those with
  * the same needs the first is asked for all. So many are looked at in vain as the depth says. */
-static void pass(struct backfill *b, struct mscg_job from)
+static void pass(struct backfill *b, struct mark from)
 {
 	uint32_t looks = b->planned || b->guarded ? b->core->policy.backfill_depth : UINT32_MAX;
 	struct shape *s;
 	uint32_t limit;
 
 	while (looks && (s = queue_next(b->core, &from, !b->core->wanted))) {
-		from = s->head->job;
+		from = s->mark;
 		if (may_start(b, &s->head->job, &limit)) {
 			start(b, s->head, limit);
 		} else {
 			looks--;
-			from = behind(&from);
+			from = behind(from);
 		}
 	}
 }
 
-static void let_pass(struct core *core, const struct entry *head, struct mscg_job from)
+static void let_pass(struct core *core, const struct entry *head, struct mark from)
 {
 	struct backfill b = {.core = core, .head = head};
 	int64_t at = USEC_NEVER;
@@ -193,7 +194,7 @@ static void let_pass(struct core *core, const struct entry *head, struct mscg_jo
 	pass(&b, from);
 }
 
-static void let_others_pass(struct core *core, const struct entry *head, struct mscg_job from)
+static void let_others_pass(struct core *core, const struct entry *head, struct mark from)
 {
 	if (core->policy.scheduler != CORE_FCFS)
 		let_pass(core, head, from);
@@ -202,11 +203,12 @@ static void let_others_pass(struct core *core, const struct entry *head, struct 
 /* What is to go on comes before what waits: it began first, and it keeps its memory from others. */
 void backfill(struct core *core)
 {
-	const struct mscg_job everybody = {.priority = INT32_MAX};
+	const struct mark everybody = {.priority = INT32_MAX, .score = HUGE_VAL, .since = INT64_MIN};
 	struct entry *e;
 	struct shape *s = NULL;
 	uint32_t cpus;
 
+	factor_calculate(core);
 	core->head = NULL;
 	core->wanted = false;
 	while ((e = suspend_first(core)) && !e->live->restored && (cpus = size_for_first(core, &e->job)) > 0)
@@ -222,7 +224,7 @@ void backfill(struct core *core)
 		let_others_pass(core, e, everybody);
 	} else {
 		core->wanted = fits(core, &s->head->job, true);
-		let_others_pass(core, s->head, behind(&s->head->job));
+		let_others_pass(core, s->head, behind(s->mark));
 	}
 }
 

@@ -121,6 +121,7 @@ void book_accrue(struct core *core, struct entry *e)
 	if (held > 0)
 		run->usage.cpu_held_usec += (uint64_t)held / CPU * share_of(e)->cpu_milli +
 		                            (uint64_t)held % CPU * share_of(e)->cpu_milli / CPU;
+	share_charge(core, e, held);
 	run->held_since_usec = core->now.boot_usec;
 }
 

@@ -187,7 +187,12 @@ void change_machine(struct core *core, const struct core_machine *machine)
 
 void change_policy(struct core *core, const struct core_policy *policy)
 {
+	bool multifactor = core->policy.priority.multifactor;
+
 	core->policy = *policy;
+	core->policy.priority.multifactor = multifactor;
+	if (multifactor)
+		share_configure(core);
 	elastic_update_all(core);
 	queue_reconsider(core);
 	core->exceeded = users_over(core);

@@ -165,7 +165,7 @@ static int check_jobs(struct census *c, const struct shape *s, const struct tnod
 	if (r < 0)
 		return r;
 	e = container_of(node, struct entry, node);
-	if (e->shape != s || (*last && !queue_before(*last, &e->job)))
+	if (e->shape != s || (*last && !queue_in_order(c->core, *last, &e->job)))
 		return BAD(c, "job %s is out of order", name(e));
 	if (!*last && s->head != e)
 		return BAD(c, "job %s is the first of its shape and not its head", name(e));

@@ -10,6 +10,8 @@ struct core *core_new(const struct core_machine *machine, const struct core_poli
 	core->next_seq = 1;
 	core->queue.by_user = users_limited(policy);
 	change_set_machine(core, machine);
+	if (policy->priority.multifactor)
+		share_configure(core);
 	return core;
 }
 
@@ -35,6 +37,7 @@ void core_free(struct core *core)
 	}
 	depend_clear(core);
 	users_clear(core);
+	share_clear(core);
 	ids_free(&core->jobs);
 	for (uint32_t i = 0; i < core->chunks; i++)
 		free(core->chunk[i]);
@@ -248,6 +251,7 @@ void core_step(struct core *core, const struct core_input *inputs, uint32_t n, s
 	backfill(core);
 	elastic_grow(core);
 	close_step(core);
+	share_give_out(core);
 	out_rows(core);
 	out->wake_boot_usec = MIN_OF(timer_next(core), core->grow_at);
 	core->out = NULL;

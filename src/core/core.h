@@ -60,7 +60,31 @@ struct core_qos {
 	uint64_t user_submitted, user_running, user_cpus_milli, user_mem_bytes; /* of one user's in it, as in core_policy */
 };
 
+/* Accounts, as in Slurm: a tree, whose accounts have shares among those below the same one. */
+struct core_account {
+	const char *name;
+	uint32_t    up; /* the place of the one above; CORE_NO_ACCOUNT: it is at the top */
+	uint32_t    shares;
+};
+#define CORE_NO_ACCOUNT UINT32_MAX
+/* A user who has other than 1 share in an account. */
+struct core_member {
+	uint32_t account, uid, shares;
+};
+
+/* Order by factors: factor.c, share.c. All is copied. */
+struct core_priority {
+	bool    multifactor; /* false: by --priority, then by submission. Does not change while a core lives */
+	double  weight_age, weight_fairshare, weight_job_size, weight_qos;
+	int64_t max_age_s;    /* older ones have no more of it */
+	int64_t half_life_s;  /* after so long half of a usage is forgotten; 0: nothing is */
+	int64_t calc_period_s; /* factors are as old as that at most; longer where jobs of very many different needs wait */
+	const struct core_account *account; uint32_t accounts; /* one comes after the one above it */
+	const struct core_member  *member;  uint32_t members;
+};
+
 struct core_policy {
+	struct core_priority priority;
 	enum core_scheduler scheduler;
 	uint32_t backfill_depth;     /* conservative: so many get a time; both: so many are looked at in vain in a step */
 	int64_t  starvation_guard_s; /* nothing passes a head that waits for what has no time limit, after so long; 0: never */
@@ -126,7 +150,7 @@ struct core_input {
 	uint32_t cpus_milli;
 	uint64_t mem_bytes;
 	bool     on;
-	bool     admin; /* HOLD, RELEASE, SUSPEND, RESUME: an operator asks, of somebody else's job or of what an operator holds */
+	bool     admin; /* HOLD, RELEASE, SUSPEND, RESUME, UPDATE: an operator asks, of somebody else's job or of what an operator holds */
 	const struct core_update  *update;  /* borrowed */
 	const struct mscg_report  *report;  /* borrowed */
 	const struct core_machine *machine; /* borrowed */
@@ -147,12 +171,21 @@ struct core_answer {
 	char     text[160]; /* for people; "" when there is nothing to say */
 };
 
+/* What one user held in one account: CPU-seconds, of which half is forgotten in every half-life, as they were at a time. */
+struct core_usage {
+	char    *account; /* owned; "": in none */
+	uint32_t uid;
+	double   cpu_s;
+	int64_t  at_usec; /* wall clock */
+};
+
 /* Arrays grow and are reused: clear between steps, free at the end. Elements own what their types say. */
 struct core_output {
 	struct mscg_event  *events;  uint32_t events_n, events_cap;
 	struct mscg_row    *rows;    uint32_t rows_n, rows_cap; /* jobs that changed, each once, as they are after the step */
 	struct mscg_action *actions; uint32_t actions_n, actions_cap; /* in order */
 	struct core_answer *answers; uint32_t answers_n, answers_cap;
+	struct core_usage  *usages;  uint32_t usages_n, usages_cap; /* that changed; of several of one the last counts */
 	int64_t wake_boot_usec; /* call again by then even if nothing happens; USEC_NEVER: no need */
 };
 void core_output_clear(struct core_output *out);
@@ -168,6 +201,9 @@ void core_restore(struct core *core, uint32_t next_job_id, uint64_t next_seq, bo
 int  core_load(struct core *core, const struct mscg_row *row, struct core_now now, struct mscg_error *error);
 
 /* Appends to *out (which must be clear). Never fails: what cannot be done is in the answers. */
+/* Before the rows: what the usages were that a step gave. Borrowed. */
+void core_load_usage(struct core *core, const struct core_usage *usage);
+
 void core_step(struct core *core, const struct core_input *inputs, uint32_t n, struct core_now now, struct core_output *out);
 
 /* Whether CORE_SUBMIT of these, all of one user, would be refused now (policy.infeasible_reject, limits of its user, ids used up): 0, or the code and text that
@@ -227,6 +263,27 @@ struct core_stats {
 };
 void core_get_stats(const struct core *core, struct core_stats *ret);
 const struct mscg_cpuset *core_free_cpus(const struct core *core);
+
+/* Why a waiting job stands where it does, by the last calculation. */
+struct core_factors {
+	int32_t priority;  /* --priority: comes before everything below */
+	double  age, fairshare, job_size, qos; /* 0 to 1 */
+	double  weighted_age, weighted_fairshare, weighted_job_size, weighted_qos, sum;
+};
+/* Of those that wait and may start, the first in order, `most` of them, an array once. Returns how many. */
+uint32_t core_front(const struct core *core, struct mscg_id *ids, uint32_t most);
+/* False: it does not wait, or the order is not by factors. `account` (borrowed; "": none) may be NULL. */
+bool core_get_factors(const struct core *core, struct mscg_id id, struct core_factors *ret, const char **account);
+
+/* Shares, as `sshare` has them: the root, then each account with its users behind it. Borrowed until the next step. */
+struct core_share {
+	const char *account; /* "": the root */
+	const char *up;      /* NULL: the root has none above it */
+	bool     is_user;
+	uint32_t uid, shares, level;
+	double   norm_shares, cpu_s, norm_usage, effective_usage, factor; /* factor: of users, otherwise 0 */
+};
+void core_each_share(const struct core *core, struct core_now now, void (*each)(const struct core_share *share, void *ctx), void *ctx);
 
 /* The invariants above. 0, or -EBADMSG with text. For tests: costs a walk of everything. */
 int core_check(const struct core *core, struct mscg_error *error);

@@ -36,6 +36,15 @@ struct entry {
 	struct live    *live;
 	struct array   *array; /* record: its own; task: its record's */
 	struct depends *depends; /* what it still waits for; NULL: nothing. Owned */
+	struct assoc *assoc;     /* whom it is charged to; NULL: it does not count */
+};
+
+/* A place in the order of the queue. */
+struct mark {
+	int32_t  priority;
+	double   score; /* what its factors come to, and since when its age counts; 0 where order is not by factors */
+	int64_t  since;
+	struct mscg_id id;
 };
 
 /* All waiting jobs with the same needs. */
@@ -44,6 +53,8 @@ struct shape {
 	struct shape *next; /* of the same hash */
 	struct tnode *jobs;
 	struct entry *head; /* first of jobs */
+	struct mark   mark; /* of the head, where it is listed */
+	struct assoc *assoc; /* whose, where order is by factors; NULL: anybody's */
 	uint64_t mem;
 	uint32_t cpus, min; /* thousandths */
 	uint32_t limit_s, grace_s, time_min_s, qos;
@@ -60,6 +71,37 @@ struct queue {
 	struct shape **bucket;
 	bool           by_user; /* shapes are of one user each: users have limits */
 	uint32_t       buckets, count;
+};
+
+/* share.c: an account, or the root of all */
+struct figures {
+	double norm, usage, effective;
+};
+struct account {
+	char    *name; /* "": the root */
+	uint32_t up, shares;
+	double   cpu_s, siblings; /* when it was last worked out */
+	struct figures figures;
+};
+/* One user in one account. */
+struct assoc {
+	struct assoc *next, *same_user;
+	char    *account;
+	uint32_t at; /* place of the account */
+	uint32_t uid, shares;
+	uint64_t entries; /* jobs, tasks and records that are not over */
+	double   cpu_s; int64_t at_usec; /* usage, as it was then (wall clock) */
+	bool     dirty; /* it is owed to the caller */
+	double   now_s; struct figures figures; /* when they were last worked out */
+	double   factor; /* by the last calculation: what the queue is in order of */
+};
+struct shares {
+	struct account *account; uint32_t accounts; /* the root first, each behind the one above it */
+	struct core_member *member;
+	struct assoc   *assocs;
+	struct ids      users; /* uid: first of his */
+	bool            dirty, calculated;
+	int64_t         calc_boot, calc_real; /* when factors were calculated last */
 };
 
 enum timer_kind { TIMER_DEADLINE, TIMER_BACKOFF };
@@ -189,6 +231,7 @@ struct core {
 	struct ids  users;
 	struct entry *spare, **chunk; uint32_t chunks, chunks_cap;
 	struct queue  queue;
+	struct shares shares;
 	struct tnode *timers;
 	struct tnode *elastic[POOL_COUNT];
 	struct live  *hurt, *granted;
@@ -288,17 +331,21 @@ void     book_give_up_awaited(struct core *core, struct entry *e); /* shrinks th
 void     book_dress(struct core *core, struct entry *e);  /* node name and memory nodes of its grant */
 
 /* queue.c: who waits */
-bool queue_before(const struct mscg_job *a, const struct mscg_job *b); /* in the order of the queue */
+bool queue_before(const struct mscg_job *a, const struct mscg_job *b); /* by priority, then by number */
 void queue_add(struct core *core, struct entry *e);
 void queue_remove(struct core *core, struct entry *e);
 void queue_reconsider(struct core *core); /* machine or policy changed */
 void queue_allow(struct core *core, struct shape *s); /* lists it or not, by what its user has */
 void queue_clear(struct core *core);
 struct shape *queue_first(const struct core *core); /* NULL: nobody waits */
+struct mark queue_mark(const struct core *core, const struct entry *e);
+bool mark_before(const struct mark *a, const struct mark *b);
+bool queue_in_order(const struct core *core, const struct mscg_job *a, const struct mscg_job *b); /* of one shape: a before b */
+void queue_rescore(struct core *core); /* the factors are others */
 /* The first shape in order whose head is not before `from` and fits; `later`: counting what comes back soon. */
-struct shape *queue_next(const struct core *core, const struct mscg_job *from, bool later);
-/* Who is served before `job` whenever there is enough for it: the first that needs no more. NULL: nobody. */
-const struct mscg_job *queue_ahead(const struct core *core, const struct mscg_job *job);
+struct shape *queue_next(const struct core *core, const struct mark *from, bool later);
+/* Who is served before it whenever there is enough for it: the first that needs no more. NULL: nobody. */
+const struct entry *queue_ahead(const struct core *core, const struct entry *e);
 /* Thousandths of CPUs that a job of this priority can have. */
 uint64_t queue_available(const struct core *core, enum pool pool, int32_t priority, bool later);
 uint32_t queue_least(const struct core *core, const struct mscg_job *job); /* it would start with */
@@ -329,6 +376,19 @@ bool qos_there(const struct core *core, uint32_t qos); /* its jobs may start */
 int  qos_admits(const struct core *core, const struct mscg_job *job, char text[160]); /* by the limits of one job */
 int32_t qos_priority(const struct core *core, uint32_t qos, int64_t asked); /* that a job has which asks for this */
 enum mscg_reason qos_why(const struct core *core, const struct entry *e, char text[160]);
+/* share.c: usage and shares; factor.c: what they and other factors make of the order */
+void   share_configure(struct core *core); /* takes a copy of what the policy points to */
+void   share_clear(struct core *core);
+void   share_join(struct core *core, struct entry *e, const char *account); /* NULL: none */
+void   share_leave(struct core *core, struct entry *e);
+void   share_count(struct core *core, struct entry *e, int32_t jobs); /* so many more of its user are not over */
+void   share_charge(struct core *core, struct entry *e, int64_t usec); /* it held its CPUs for so long, up to now */
+void   share_give_out(struct core *core);
+void   share_work_out(const struct core *core, struct core_now now);
+double share_factor(const struct figures *f);
+void    factor_calculate(struct core *core); /* if it is time to */
+double  factor_score(const struct core *core, const struct entry *e);
+int64_t factor_since(const struct mscg_job *job);
 
 /* plan.c: what will be free when, by time limits */
 void    plan_make(const struct core *core, struct core_now now, const struct mscg_job *head, struct plan *plan);

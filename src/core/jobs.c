@@ -32,6 +32,7 @@ void entry_free(struct core *core, struct entry *e)
 	if (is_record(e))
 		array_free(e->array);
 	entry_drop_live(core, e);
+	share_leave(core, e);
 	depend_forget(e);
 	mscg_run_free(e->job.run);
 	*e = (struct entry){.live = (struct live *)(void *)core->spare};

@@ -367,12 +367,14 @@ static void requeue_running(struct core *core, struct entry *e)
 }
 
 /* It had ended, and is known to the store only. */
-static void requeue_ended(struct core *core, const struct mscg_job *job)
+static void requeue_ended(struct core *core, const struct mscg_row *row)
 {
+	const struct mscg_job *job = &row->job;
 	struct entry *e = entry_new(core);
 
 	e->job = *job;
 	e->job.run = mscg_run_copy(job->run);
+	share_join(core, e, row->account);
 	entry_index(core, e);
 	entry_live(core, e);
 	core->count[e->job.state]++;
@@ -411,7 +413,7 @@ void life_requeue(struct core *core, const struct core_input *in)
 	} else if ((r = may_requeue(job, text)) == 0 && e) {
 		requeue_running(core, e);
 	} else if (r == 0 && (r = user_admits(core, job, 1, text)) == 0) {
-		requeue_ended(core, job);
+		requeue_ended(core, in->row);
 	}
 	out_answer(core, in->token, in->id, r, CORE_RESIZE_NONE, true, "%s", text);
 }

@@ -136,6 +136,7 @@ static int load_record(struct core *core, const struct mscg_row *row, struct msc
 	e->node.bits &= ~(uint32_t)ENTRY_EMPTY;
 	e->job = row->job;
 	e->job.run = NULL;
+	share_join(core, e, row->account);
 	core->count[MSCG_STATE_PENDING] += e->array->waiting;
 	user_count(core, &e->job, (int64_t)e->array->waiting);
 	r = row->dependency ? depend_set(core, e, row->dependency, error) : 0;
@@ -159,6 +160,7 @@ static int load_job(struct core *core, const struct mscg_row *row, struct mscg_e
 	e = entry_new(core);
 	e->job = row->job;
 	e->job.run = mscg_run_copy(row->job.run);
+	share_join(core, e, row->account);
 	if (record)
 		e->array = record->array;
 	entry_index(core, e);

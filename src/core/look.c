@@ -201,7 +201,7 @@ static enum mscg_reason why_resources(const struct core *core, const struct mscg
 
 static enum mscg_reason why_pending(const struct core *core, const struct entry *e, struct core_now now, char *text)
 {
-	const struct mscg_job *ahead;
+	const struct entry *ahead;
 	char id[MSCG_ID_TEXT], buf[160];
 	enum mscg_reason closed, why;
 
@@ -225,9 +225,13 @@ static enum mscg_reason why_pending(const struct core *core, const struct entry 
 		say(text, "%s", mscg_reason_text(MSCG_REASON_DRAINED));
 		return MSCG_REASON_DRAINED;
 	}
-	ahead = queue_ahead(core, &e->job);
+	ahead = queue_ahead(core, e);
 	if (ahead) {
-		say(text, "job %s (priority %d) waits before it", mscg_id_format(ahead->id, id), ahead->priority);
+		mscg_id_format(ahead->job.id, id);
+		if (core->policy.priority.multifactor && ahead->job.priority == e->job.priority)
+			say(text, "job %s waits before it: its factors come to %.2f, those of this one to %.2f", id, factor_score(core, ahead), factor_score(core, e));
+		else
+			say(text, "job %s (priority %d) waits before it", id, ahead->job.priority);
 		return MSCG_REASON_PRIORITY;
 	}
 	why = backfill_why(core, e, now, buf);

@@ -12,7 +12,9 @@ void core_output_clear(struct core_output *out)
 		mscg_row_clear(&out->rows[i]);
 	for (uint32_t i = 0; i < out->actions_n; i++)
 		mscg_action_clear(&out->actions[i]);
-	out->events_n = out->rows_n = out->actions_n = out->answers_n = 0;
+	for (uint32_t i = 0; i < out->usages_n; i++)
+		free(out->usages[i].account);
+	out->events_n = out->rows_n = out->actions_n = out->answers_n = out->usages_n = 0;
 	out->wake_boot_usec = USEC_NEVER;
 }
 
@@ -23,6 +25,7 @@ void core_output_free(struct core_output *out)
 	free(out->rows);
 	free(out->actions);
 	free(out->answers);
+	free(out->usages);
 	*out = (struct core_output){0};
 }
 
@@ -71,6 +74,8 @@ uint32_t out_event(struct core *core, struct entry *e, struct mscg_event *event)
 		snprintf(core->broken_text, sizeof core->broken_text, "%s", error.text);
 	}
 	event->state = e->job.state;
+	if (mscg_state_is_final(was) != mscg_state_is_final((enum mscg_state)e->job.state))
+		share_count(core, e, mscg_state_is_final(was) ? 1 : -1);
 	if (!is_record(e)) {
 		if (!new)
 			core->count[was]--;
@@ -126,6 +131,7 @@ void out_fill_row(const struct entry *e, struct mscg_row *ret)
 	*ret = (struct mscg_row){.job = e->job};
 	ret->job.run = mscg_run_copy(e->job.run);
 	ret->dependency = e->depends && !mscg_state_is_final((enum mscg_state)e->job.state) ? mscg_depends_format(e->depends) : NULL;
+	ret->account = e->assoc && *e->assoc->account ? xstrdup(e->assoc->account) : NULL;
 	if (is_record(e)) {
 		const struct array *a = e->array;
 

@@ -20,9 +20,46 @@ static int by_order(const struct tnode *a, const struct tnode *b)
 	return queue_before(&x->job, &y->job) ? -1 : 1;
 }
 
+/* Within a shape factors differ by age alone. */
+static bool older(const struct mscg_job *a, const struct mscg_job *b)
+{
+	int64_t x = factor_since(a), y = factor_since(b);
+
+	return a->priority != b->priority || x == y ? queue_before(a, b) : x < y;
+}
+
+static int by_age(const struct tnode *a, const struct tnode *b)
+{
+	return older(&container_of(a, struct entry, node)->job, &container_of(b, struct entry, node)->job) ? -1 : 1;
+}
+
+bool mark_before(const struct mark *a, const struct mark *b)
+{
+	if (a->priority != b->priority)
+		return a->priority > b->priority;
+	if (a->score > b->score || a->score < b->score)
+		return a->score > b->score;
+	if (a->since != b->since)
+		return a->since < b->since;
+	if (a->id.job != b->id.job)
+		return a->id.job < b->id.job;
+	return a->id.task < b->id.task;
+}
+
+struct mark queue_mark(const struct core *core, const struct entry *e)
+{
+	struct mark mark = {.priority = e->job.priority, .id = e->job.id};
+
+	if (core->policy.priority.multifactor) {
+		mark.score = factor_score(core, e);
+		mark.since = factor_since(&e->job);
+	}
+	return mark;
+}
+
 static int by_head(const struct tnode *a, const struct tnode *b)
 {
-	return by_order(&container_of(a, struct shape, node)->head->node, &container_of(b, struct shape, node)->head->node);
+	return mark_before(&container_of(a, struct shape, node)->mark, &container_of(b, struct shape, node)->mark) ? -1 : 1;
 }
 
 static enum pool shape_pool(const struct shape *s)
@@ -53,8 +90,18 @@ static void sum_up(struct tnode *node)
 	fold_least(s, node->right);
 }
 
-static const struct treap_type by_queue = {by_order, NULL};
+static const struct treap_type by_queue = {by_order, NULL}, by_factors = {by_age, NULL};
 static const struct treap_type by_shape = {by_head, sum_up};
+
+static const struct treap_type *order_of(const struct core *core)
+{
+	return core->policy.priority.multifactor ? &by_factors : &by_queue;
+}
+
+bool queue_in_order(const struct core *core, const struct mscg_job *a, const struct mscg_job *b)
+{
+	return core->policy.priority.multifactor ? older(a, b) : queue_before(a, b);
+}
 
 /* An elastic job that may not be squeezed starts with --cpus or not at all. */
 static uint32_t least_of(const struct core *core, uint32_t cpus, uint32_t min, bool elastic)
@@ -102,21 +149,27 @@ static struct user *limited_user(struct core *core, const struct mscg_job *job)
 	return core->queue.by_user && job->uid ? user_get(core, job->uid) : NULL;
 }
 
-static bool has_shape(const struct shape *s, const struct user *user, const struct mscg_job *job)
+static bool has_shape(const struct shape *s, const struct user *user, const struct assoc *assoc, const struct mscg_job *job)
 {
-	return s->user == user && s->qos == job->qos && s->limit_s == job->time_limit_s && s->time_min_s == job->time_min_s && s->grace_s == job->grace_s && s->cpus == job->cpus_milli && s->min == job->min_cpus_milli && s->mem == job->mem_bytes &&
+	return s->user == user && s->assoc == assoc && s->qos == job->qos && s->limit_s == job->time_limit_s && s->time_min_s == job->time_min_s && s->grace_s == job->grace_s && s->cpus == job->cpus_milli && s->min == job->min_cpus_milli && s->mem == job->mem_bytes &&
 	       s->quota == !!(job->flags & MSCG_JOB_QUOTA) && s->elastic == !!(job->flags & MSCG_JOB_ELASTIC);
 }
 
-static uint32_t hash(const struct core *core, const struct user *user, uint32_t cpus, uint32_t min, uint64_t mem, uint32_t limit_s)
+static uint32_t hash(const struct core *core, uint32_t uid, uint32_t cpus, uint32_t min, uint64_t mem, uint32_t limit_s)
 {
-	return treap_weight(treap_weight(cpus, min), treap_weight((uint32_t)mem, (uint32_t)(mem >> 32) ^ treap_weight(limit_s, user ? user->uid : 0))) &
+	return treap_weight(treap_weight(cpus, min), treap_weight((uint32_t)mem, (uint32_t)(mem >> 32) ^ treap_weight(limit_s, uid))) &
 	       (core->queue.buckets - 1);
+}
+
+/* Whose shape it is; 0: anybody's. */
+static uint32_t owner(const struct user *user, const struct assoc *assoc)
+{
+	return assoc ? assoc->uid : user ? user->uid : 0;
 }
 
 static struct shape **chain_of(struct core *core, const struct shape *s)
 {
-	return &core->queue.bucket[hash(core, s->user, s->cpus, s->min, s->mem, s->limit_s)];
+	return &core->queue.bucket[hash(core, owner(s->user, s->assoc), s->cpus, s->min, s->mem, s->limit_s)];
 }
 
 static void grow_buckets(struct core *core)
@@ -155,14 +208,15 @@ static void leave_user(struct core *core, struct shape *s)
 	user_put(core, s->user);
 }
 
-static struct shape *shape_for(struct core *core, const struct mscg_job *job)
+static struct shape *shape_for(struct core *core, const struct entry *e)
 {
+	const struct mscg_job *job = &e->job;
 	struct user *user = limited_user(core, job);
 	struct shape *s;
 
 	grow_buckets(core);
-	for (s = core->queue.bucket[hash(core, user, job->cpus_milli, job->min_cpus_milli, job->mem_bytes, job->time_limit_s)]; s; s = s->next)
-		if (has_shape(s, user, job))
+	for (s = core->queue.bucket[hash(core, owner(user, e->assoc), job->cpus_milli, job->min_cpus_milli, job->mem_bytes, job->time_limit_s)]; s; s = s->next)
+		if (has_shape(s, user, e->assoc, job))
 			return s;
 	s = xcalloc(1, sizeof *s);
 	s->cpus = job->cpus_milli;
@@ -175,6 +229,7 @@ static struct shape *shape_for(struct core *core, const struct mscg_job *job)
 	s->elastic = job->flags & MSCG_JOB_ELASTIC;
 	s->qos = job->qos;
 	s->user = user;
+	s->assoc = e->assoc;
 	if (user)
 		join_user(s);
 	s->feasible = shape_is_feasible(core, s);
@@ -217,8 +272,10 @@ static void list(struct core *core, struct shape *s)
 
 	s->head = first ? container_of(first, struct entry, node) : NULL;
 	s->listed = s->head && s->feasible && is_allowed(core, s);
-	if (s->listed)
-		treap_insert(&by_shape, &core->queue.shapes, &s->node);
+	if (!s->listed)
+		return;
+	s->mark = queue_mark(core, s->head);
+	treap_insert(&by_shape, &core->queue.shapes, &s->node);
 }
 
 void queue_allow(struct core *core, struct shape *s)
@@ -231,12 +288,12 @@ void queue_allow(struct core *core, struct shape *s)
 
 void queue_add(struct core *core, struct entry *e)
 {
-	struct shape *s = shape_for(core, &e->job);
-	bool first = !s->head || queue_before(&e->job, &s->head->job);
+	struct shape *s = shape_for(core, e);
+	bool first = !s->head || queue_in_order(core, &e->job, &s->head->job);
 
 	if (first)
 		unlist(core, s);
-	treap_insert(&by_queue, &s->jobs, &e->node);
+	treap_insert(order_of(core), &s->jobs, &e->node);
 	e->shape = s;
 	if (first)
 		list(core, s);
@@ -252,7 +309,7 @@ void queue_remove(struct core *core, struct entry *e)
 	first = s->head == e;
 	if (first)
 		unlist(core, s);
-	treap_remove(&by_queue, &s->jobs, &e->node);
+	treap_remove(order_of(core), &s->jobs, &e->node);
 	e->shape = NULL;
 	if (first)
 		list(core, s);
@@ -268,7 +325,7 @@ static void rekey(struct core *core, bool by_user)
 
 	for (uint32_t i = 0; i < core->queue.buckets; i++)
 		for (struct shape *s = core->queue.bucket[i]; s; s = s->next)
-			for (struct tnode *node = treap_first(s->jobs); node; node = treap_after(&by_queue, s->jobs, node)) {
+			for (struct tnode *node = treap_first(s->jobs); node; node = treap_after(order_of(core), s->jobs, node)) {
 				GROW(all, n, cap);
 				all[n++] = container_of(node, struct entry, node);
 			}
@@ -287,6 +344,15 @@ void queue_reconsider(struct core *core)
 		for (struct shape *s = core->queue.bucket[i]; s; s = s->next) {
 			unlist(core, s);
 			s->feasible = shape_is_feasible(core, s);
+			list(core, s);
+		}
+}
+
+void queue_rescore(struct core *core)
+{
+	for (uint32_t i = 0; i < core->queue.buckets; i++)
+		for (struct shape *s = core->queue.bucket[i]; s; s = s->next) {
+			unlist(core, s);
 			list(core, s);
 		}
 }
@@ -318,37 +384,40 @@ struct shape *queue_first(const struct core *core)
 
 /* A heap of shapes, each with the next of its jobs. */
 struct front {
-	struct entry **heap;
+	const struct core *core;
+	struct waiting { struct entry *e; struct mark mark; } *heap;
 	uint32_t n;
 };
 
 static bool heap_before(const struct front *f, uint32_t a, uint32_t b)
 {
-	return queue_before(&f->heap[a]->job, &f->heap[b]->job);
+	return mark_before(&f->heap[a].mark, &f->heap[b].mark);
 }
 
 static void heap_swap(struct front *f, uint32_t a, uint32_t b)
 {
-	struct entry *e = f->heap[a];
+	struct waiting w = f->heap[a];
 
 	f->heap[a] = f->heap[b];
-	f->heap[b] = e;
+	f->heap[b] = w;
 }
 
 static void heap_push(struct front *f, const struct tnode *node)
 {
+	struct entry *e;
 	uint32_t i = f->n;
 
 	if (!node)
 		return;
-	f->heap[f->n++] = container_of(node, struct entry, node);
+	e = container_of(node, struct entry, node);
+	f->heap[f->n++] = (struct waiting){e, queue_mark(f->core, e)};
 	for (; i && heap_before(f, i, (i - 1) / 2); i = (i - 1) / 2)
 		heap_swap(f, i, (i - 1) / 2);
 }
 
 static struct entry *heap_pop(struct front *f)
 {
-	struct entry *e = f->heap[0];
+	struct entry *e = f->heap[0].e;
 
 	f->heap[0] = f->heap[--f->n];
 	for (uint32_t i = 0, child; (child = 2 * i + 1) < f->n; i = child) {
@@ -363,7 +432,7 @@ static struct entry *heap_pop(struct front *f)
 /* A shape comes in when the one before it is out: the heap is never larger than what was given. */
 uint32_t queue_front(const struct core *core, struct entry **first, uint32_t most)
 {
-	struct front f = {.heap = xcalloc(most + 2, sizeof *f.heap)};
+	struct front f = {.core = core, .heap = xcalloc(most + 2, sizeof *f.heap)};
 	const struct shape *s = queue_first(core);
 	uint32_t n = 0;
 
@@ -374,7 +443,7 @@ uint32_t queue_front(const struct core *core, struct entry **first, uint32_t mos
 
 		while (times-- && n < most)
 			first[n++] = e;
-		heap_push(&f, treap_after(&by_queue, e->shape->jobs, &e->node));
+		heap_push(&f, treap_after(order_of(core), e->shape->jobs, &e->node));
 		if (e->shape->head == e) {
 			struct tnode *next = treap_after(&by_shape, core->queue.shapes, &e->shape->node);
 
@@ -387,7 +456,7 @@ uint32_t queue_front(const struct core *core, struct entry **first, uint32_t mos
 
 struct search {
 	const struct core *core;
-	const struct mscg_job *from;
+	const struct mark *from;
 	bool later;
 	uint64_t mem;
 };
@@ -419,19 +488,19 @@ static struct shape *search(const struct search *s, struct tnode *node, struct b
 	if (shape->least_mem > s->mem ||
 	    (shape->least[POOL_EXCLUSIVE] > b.most[POOL_EXCLUSIVE] && shape->least[POOL_SHARED] > b.most[POOL_SHARED]))
 		return NULL;
-	if (!queue_before(&shape->head->job, s->from)) {
+	if (!mark_before(&shape->mark, s->from)) {
 		found = search(s, node->left, b);
 		if (found)
 			return found;
-		narrow(s, shape->head->job.priority, &b);
+		narrow(s, shape->mark.priority, &b);
 		if (shape->mem <= s->mem && shape->cpus <= b.most[shape_pool(shape)])
 			return shape;
 	}
-	narrow(s, shape->head->job.priority, &b);
+	narrow(s, shape->mark.priority, &b);
 	return search(s, node->right, b);
 }
 
-struct shape *queue_next(const struct core *core, const struct mscg_job *from, bool later)
+struct shape *queue_next(const struct core *core, const struct mark *from, bool later)
 {
 	struct search s = {.core = core, .from = from, .later = later, .mem = book_mem_free(core)};
 	struct bound b = {.priority = from->priority == 0}; /* another one, so that it is worked out */
@@ -457,9 +526,10 @@ static struct shape *first_within(struct tnode *node, enum pool pool, uint32_t c
 	return first_within(node->right, pool, cpus, mem);
 }
 
-const struct mscg_job *queue_ahead(const struct core *core, const struct mscg_job *job)
+const struct entry *queue_ahead(const struct core *core, const struct entry *e)
 {
-	struct shape *shape = first_within(core->queue.shapes, pool_of(job), job->cpus_milli, job->mem_bytes);
+	struct shape *shape = first_within(core->queue.shapes, pool_of(&e->job), e->job.cpus_milli, e->job.mem_bytes);
+	struct mark mark = queue_mark(core, e);
 
-	return shape && queue_before(&shape->head->job, job) ? &shape->head->job : NULL;
+	return shape && mark_before(&shape->mark, &mark) ? shape->head : NULL;
 }

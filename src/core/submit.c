@@ -122,6 +122,7 @@ void life_submit(struct core *core, const struct core_input *in)
 		core->count[MSCG_STATE_PENDING] += e->array->waiting;
 		user_count(core, &job, (int64_t)e->array->waiting);
 	}
+	share_join(core, e, in->spec->account);
 	entry_index(core, e);
 	event = out_new(core, e, MSCG_EVENT_SUBMITTED);
 	event.reason = !fits ? MSCG_REASON_INFEASIBLE : job.flags & MSCG_JOB_HELD ? MSCG_REASON_HELD_USER : MSCG_REASON_NONE;

@@ -115,7 +115,8 @@ static int64_t top_priority(const struct core *core, const struct entry *e)
 		if (other == e || other->job.uid != e->job.uid || !waits(other) || other->job.id.job == e->job.id.job)
 			continue;
 		if (other->job.priority >= top)
-			top = (int64_t)other->job.priority + (queue_before(&other->job, &e->job) || other->job.priority > top ? 1 : 0);
+			top = (int64_t)other->job.priority +
+			      (core->policy.priority.multifactor || queue_before(&other->job, &e->job) || other->job.priority > top ? 1 : 0);
 	}
 	return top;
 }
@@ -237,6 +238,15 @@ static const char *check_qos(const struct core *core, const struct entry *e, con
 	return text[0] ? text : NULL;
 }
 
+/* By factors everybody would put himself before all of them. */
+static const char *check_rank(const struct core *core, const struct entry *e, int64_t v, char text[160])
+{
+	if (!core->policy.priority.multifactor || v <= 0 || v <= e->job.priority)
+		return NULL;
+	snprintf(text, 160, "priority %" PRId64 ": expected 0 or less; with priority-type=multifactor only operators give more", v);
+	return text;
+}
+
 /* Relative ones made absolute; false: refused. */
 static bool resolve(struct core *core, const struct core_input *in, const struct entry *e, int64_t value[MSCG_FIELD_COUNT])
 {
@@ -250,6 +260,8 @@ static bool resolve(struct core *core, const struct core_input *in, const struct
 			value[f] = top_priority(core, e);
 		if (u->field[f].given)
 			wrong = check_field(core, e, u, f, value[f], text);
+		if (!wrong && f == MSCG_FIELD_PRIORITY && u->field[f].given && !in->admin)
+			wrong = check_rank(core, e, value[f], text);
 	}
 	if (!wrong)
 		wrong = check_qos(core, e, u, value, text);

@@ -25,6 +25,9 @@ void batch_free(struct batch *b)
 		mscg_action_clear(&b->actions[i].action);
 		spec_ref_put(b->actions[i].spec);
 	}
+	for (uint32_t i = 0; i < b->usages_n; i++)
+		free(b->usages[i].account);
+	free(b->usages);
 	free(b->events);
 	free(b->rows);
 	free(b->specs);
@@ -44,7 +47,7 @@ void batch_submit_behind(struct batch *b)
 
 bool batch_is_empty(const struct batch *b)
 {
-	return !b->events_n && !b->rows_n && !b->specs_n && !b->actions_n && !b->answers_n && b->drained < 0 && !b->stamp_boot;
+	return !b->events_n && !b->usages_n && !b->rows_n && !b->specs_n && !b->actions_n && !b->answers_n && b->drained < 0 && !b->stamp_boot;
 }
 
 /* -- commit: in the committer's thread --------------------------------------------------------------------------- */
@@ -52,12 +55,15 @@ bool batch_is_empty(const struct batch *b)
 static int write_batch(struct batch *b, struct store *store)
 {
 	_cleanup_free_ struct store_new_spec *specs = xcalloc(b->specs_n + 1, sizeof *specs);
+	_cleanup_free_ struct store_usage *usages = xcalloc(b->usages_n + 1, sizeof *usages);
 
+	for (uint32_t i = 0; i < b->usages_n; i++)
+		usages[i] = (struct store_usage){ b->usages[i].account, b->usages[i].uid, b->usages[i].cpu_s, b->usages[i].at_usec };
 	for (uint32_t i = 0; i < b->specs_n; i++)
 		specs[i] = (struct store_new_spec){ b->specs[i].job, b->specs[i].ref->spec };
 	struct store_batch batch = {
 		.events = b->events, .events_n = b->events_n, .rows = b->rows, .rows_n = b->rows_n,
-		.specs = specs, .specs_n = b->specs_n, .next_job_id = b->next_job_id, .drained = b->drained,
+		.specs = specs, .specs_n = b->specs_n, .usages = usages, .usages_n = b->usages_n, .next_job_id = b->next_job_id, .drained = b->drained,
 		.boot_id = b->stamp_boot ? b->d->boot_id : NULL,
 	};
 	return store_commit(store, &batch, &b->error);
@@ -101,7 +107,7 @@ void batch_run(struct work *work, struct store *store)
 	struct batch *b = container_of(work, struct batch, work);
 
 	b->result = 0;
-	if (b->events_n || b->rows_n || b->specs_n || b->drained >= 0 || b->stamp_boot)
+	if (b->events_n || b->usages_n || b->rows_n || b->specs_n || b->drained >= 0 || b->stamp_boot)
 		b->result = write_with_ballast(b, store);
 	if (b->result == 0)
 		b->result = read_specs(b, store);

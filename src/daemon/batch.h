@@ -14,6 +14,7 @@ struct batch {
 	struct new_spec { uint32_t job; struct spec_ref *ref; } *specs; uint32_t specs_n, specs_cap;
 	struct planned { struct mscg_action action; struct spec_ref *spec; } *actions; uint32_t actions_n, actions_cap;
 	struct core_answer *answers; uint32_t answers_n, answers_cap;
+	struct core_usage *usages; uint32_t usages_n, usages_cap;
 	uint32_t next_job_id;
 	int8_t   drained;
 	bool     stamp_boot;

@@ -163,6 +163,7 @@ void update_start(struct request *r)
 		return;
 	input.id     = r->id;
 	input.update = &update;
+	input.admin  = client_is_operator(r->client);
 	r->answer    = update_answer;
 	turn_add(r->d, &input, NULL, r);
 }

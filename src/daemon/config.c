@@ -10,7 +10,7 @@
 
 #include <mscg/job.h>
 
-enum type { TYPE_BOOL, TYPE_COUNT, TYPE_SIZE, TYPE_TIME, TYPE_TEXT, TYPE_PERCENT, TYPE_CHOICE, TYPE_ISOLATE, TYPE_RATES };
+enum type { TYPE_BOOL, TYPE_COUNT, TYPE_SIZE, TYPE_TIME, TYPE_TEXT, TYPE_PERCENT, TYPE_CHOICE, TYPE_ISOLATE, TYPE_RATES, TYPE_WEIGHT };
 enum { CLI_ONLY = 1, HIDDEN = 2 };
 
 #define FIELD(type, name) TYPE_##type, offsetof(struct config, name)
@@ -32,6 +32,14 @@ static const struct setting {
 	{ { "scheduler", "backfill-depth", "N", "conservative: so many waiting jobs have a time to start (100)" }, FIELD(COUNT, backfill_depth), 0 },
 	{ { "scheduler", "starvation-guard", "TIME", "nothing passes a job without expected start after so long (1h)" }, FIELD(TIME, starvation_guard), 0 },
 	{ { "scheduler", "default-qos", "NAME", "the quality of service of jobs that ask for none (normal)" }, FIELD(TEXT, default_qos), 0 },
+	{ { "priority", "priority-type", "basic|multifactor", "order: --priority, then by submission (basic); or by factors" }, FIELD(CHOICE, priority_type), 0 },
+	{ { "priority", "priority-weight-age", "N", "multifactor: what the age of a job counts at most (1000)" }, FIELD(WEIGHT, weight_age), 0 },
+	{ { "priority", "priority-weight-fairshare", "N", "multifactor: what its user's share counts at most (10000)" }, FIELD(WEIGHT, weight_fairshare), 0 },
+	{ { "priority", "priority-weight-job-size", "N", "multifactor: what its CPUs count at most (0)" }, FIELD(WEIGHT, weight_job_size), 0 },
+	{ { "priority", "priority-weight-qos", "N", "multifactor: what its QOS counts at most (0)" }, FIELD(WEIGHT, weight_qos), 0 },
+	{ { "priority", "priority-max-age", "TIME", "multifactor: an older job has no more of it (7 days)" }, FIELD(TIME, max_age), 0 },
+	{ { "priority", "priority-decay-half-life", "TIME", "multifactor: after so long half of a usage is forgotten (7 days)" }, FIELD(TIME, half_life), 0 },
+	{ { "priority", "priority-calc-period", "TIME", "multifactor: factors are worked out so often (10 s)" }, FIELD(TIME, calc_period), 0 },
 	{ { "users", "user-max-submit", "N", "jobs of one user that are not over, each task of an array (no limit)" }, FIELD(COUNT, user_max_submit), 0 },
 	{ { "users", "user-max-jobs", "N", "jobs of one user that run at once (no limit)" }, FIELD(COUNT, user_max_jobs), 0 },
 	{ { "users", "user-max-cpus", "N", "CPUs that one user's jobs asked for at once (no limit)" }, FIELD(COUNT, user_max_cpus), 0 },
@@ -130,6 +138,7 @@ static int set_value(struct config *config, size_t i, const char *value, struct 
 			return parse_u64(number, 0, 100, field, error);
 		return parse_u64(value, 0, 100, field, error);
 	}
+	case TYPE_WEIGHT: return parse_u64(value, 0, 1000000000, field, error);
 	case TYPE_SIZE: return parse_size(value, field, error);
 	case TYPE_TIME: return parse_time_limit(value, field, error);
 	case TYPE_TEXT: return set_text(field, value);
@@ -197,6 +206,15 @@ static int parse_qos(struct config *config, const char *qos, const char *name, c
 	return r < 0 ? mscg_error_prefix(error, r, "%s: ", origin) : 0;
 }
 
+/* [account NAME] */
+static int parse_account(struct config *config, const char *account, const char *name, const char *value, const char *origin, struct mscg_error *error)
+{
+	struct account_config *a = accounts_section(&config->accounts, account, origin, error);
+	int r = a ? accounts_set(a, name, value, error) : -EINVAL;
+
+	return r < 0 ? mscg_error_prefix(error, r, "%s: ", origin) : 0;
+}
+
 static int parse_line(struct config *config, char *line, const char *section, const char *origin, struct mscg_error *error)
 {
 	char *equals = strchr(line, '=');
@@ -205,6 +223,8 @@ static int parse_line(struct config *config, char *line, const char *section, co
 		return mscg_error_set(error, -EINVAL, "%s: '%s': expected name = value", origin, line);
 	*equals = 0;
 	const char *name = trim(line), *value = trim(equals + 1);
+	if (strncasecmp(section, "account ", 8) == 0)
+		return parse_account(config, section + 8, name, value, origin, error);
 	ssize_t i = find_setting(name, strlen(name));
 
 	if (qos_section(section))
@@ -251,6 +271,8 @@ static int parse_file(struct config *config, const char *path, bool must_exist, 
 			r = qos_section(section) ? parse_qos(config, qos_section(section), NULL, NULL, origin, error) : 0;
 			if (r < 0)
 				return r;
+			if (strncasecmp(section, "account ", 8) == 0 && !accounts_section(&config->accounts, section + 8, origin, error))
+				return mscg_error_prefix(error, -EINVAL, "%s: ", origin);
 			continue;
 		}
 		r = parse_line(config, line, section, origin, error);
@@ -416,6 +438,11 @@ int config_load(struct config *ret, int argc, char *const *argv, struct mscg_err
 	struct config config = {
 		.elastic_threshold  = 50,
 		.backfill_depth     = 100,
+		.weight_age         = 1000,
+		.weight_fairshare   = 10000,
+		.max_age            = 7 * 86400,
+		.half_life          = 7 * 86400,
+		.calc_period        = 10,
 		.starvation_guard   = 3600,
 		.max_jobs           = 4096,
 		.spare_supervisors  = 2,
@@ -440,6 +467,10 @@ int config_load(struct config *ret, int argc, char *const *argv, struct mscg_err
 		r = qos_finish(&config.qos, config.default_qos, error);
 	if (r == 0)
 		r = fill_isolate(&config, error);
+	if (r == 0)
+		r = accounts_check(&config.accounts, error);
+	if (r == 0 && config.priority_type == PRIORITY_MULTIFACTOR && !config.max_age)
+		r = mscg_error_set(error, -EINVAL, "priority-max-age: expected a time, as 7-00:00:00");
 	if (r != 0) {
 		config_clear(&config);
 		return r;
@@ -457,6 +488,7 @@ void config_clear(struct config *config)
 			free(*(char **)(void *)((char *)config + settings[i].offset));
 	}
 	qos_clear(&config->qos);
+	accounts_clear(&config->accounts);
 	memset(config, 0, sizeof *config);
 }
 
@@ -472,6 +504,7 @@ char *config_value(const struct config *config, size_t index, char *text, size_t
 
 	switch (settings[index].type) {
 	case TYPE_BOOL: snprintf(text, size, "%s", *(const bool *)field ? "yes" : "no"); break;
+	case TYPE_WEIGHT:
 	case TYPE_COUNT:
 	case TYPE_PERCENT:
 		memcpy(&number, field, sizeof number);

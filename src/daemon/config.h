@@ -5,10 +5,12 @@
 #define DAEMON_CONFIG_H
 
 #include "qos.h"
+#include "accounts.h"
 #include "src/base/base.h"
 
 enum config_missing { MISSING_FAIL, MISSING_WARN };
 enum config_scheduler { SCHEDULER_EASY, SCHEDULER_CONSERVATIVE, SCHEDULER_FIRSTFIT, SCHEDULER_FCFS };
+enum config_priority { PRIORITY_BASIC, PRIORITY_MULTIFACTOR };
 enum config_infeasible { INFEASIBLE_QUEUE, INFEASIBLE_REJECT };
 enum config_privacy { PRIVACY_NONE, PRIVACY_USERS, PRIVACY_JOBS };
 
@@ -24,6 +26,10 @@ struct config {
 	uint64_t starvation_guard; /* seconds, 0: none */
 	char    *default_qos;
 	struct qos_table qos; /* sections of the files, QOS_NORMAL at least */
+	int      priority_type; /* enum config_priority */
+	uint64_t weight_age, weight_fairshare, weight_job_size, weight_qos;
+	uint64_t max_age, half_life, calc_period; /* seconds */
+	struct accounts accounts;
 	uint64_t elastic_threshold;
 	bool     disable_elastic;
 	char    *cgroup_root, *state_dir, *runtime_dir, *socket;

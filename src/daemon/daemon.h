@@ -215,6 +215,10 @@ void depends_settle(struct request *r, struct mscg_spec **specs, uint32_t n,
 void list_change_start(struct request *r); /* Hold, Release, Suspend, Resume */
 void update_start(struct request *r);
 
+/* -- shares.c -- */
+void priorities_start(struct request *r);
+void shares_start(struct request *r);
+
 /* -- why.c -- */
 void why_start(struct request *r);
 /* Says why a job waits where the core of `mscgd --once` is drained because nobody is there to start anything. False: for
@@ -293,6 +297,7 @@ void prune_if_due(struct daemon *d);
 int users_fill(struct mscg_spec *spec, struct mscg_error *error);
 int users_uid(const char *name, uint32_t *ret);
 const char *users_name(uint32_t uid); /* borrowed, for now; NULL: it has no account */
+const char *users_label(uint32_t uid, char text[32]); /* borrowed; its number where it has none */
 char *users_shell(uint32_t uid); /* of its account; malloc'ed */
 
 /* -- scope.c -- */
@@ -342,6 +347,7 @@ struct daemon {
 	struct mscg_cpuset allowed; /* CPUs of the jobs root; empty: all */
 	struct machine    machine;
 	struct core_policy policy;
+	struct accounts_view accounts; /* which it points to */
 	struct cost_rates  cost_rates;
 	sd_event         *loop;
 	sd_event_source  *hotplug_source, *hotplug_settle;

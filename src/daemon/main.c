@@ -139,6 +139,33 @@ static int on_term(sd_event_source *source, const struct signalfd_siginfo *info,
 	return 0;
 }
 
+static void note_unknown(const char *user, const char *account)
+{
+	log_line(LOG_WARNING, "account %s: no user %s on this machine", account, user);
+}
+
+static struct core_priority priority_of(struct daemon *d)
+{
+	const struct config *c = &d->config;
+
+	accounts_view_clear(&d->accounts);
+	accounts_view(&c->accounts, &d->accounts, note_unknown);
+	return (struct core_priority){
+		.multifactor      = c->priority_type == PRIORITY_MULTIFACTOR,
+		.weight_age       = (double)c->weight_age,
+		.weight_fairshare = (double)c->weight_fairshare,
+		.weight_job_size  = (double)c->weight_job_size,
+		.weight_qos       = (double)c->weight_qos,
+		.max_age_s        = (int64_t)c->max_age,
+		.half_life_s      = (int64_t)c->half_life,
+		.calc_period_s    = (int64_t)c->calc_period,
+		.account          = d->accounts.account,
+		.accounts         = d->accounts.accounts,
+		.member           = d->accounts.member,
+		.members          = d->accounts.members,
+	};
+}
+
 static void set_policy(struct daemon *d)
 {
 	static const enum core_scheduler schedulers[] = {
@@ -149,6 +176,7 @@ static void set_policy(struct daemon *d)
 	uint64_t per_cpu = d->machine.core.mem_bytes / d->machine.core.ncpus;
 
 	d->policy = (struct core_policy){
+		.priority             = priority_of(d),
 		.scheduler            = schedulers[c->scheduler],
 		.backfill_depth       = (uint32_t)c->backfill_depth,
 		.starvation_guard_s   = (int64_t)c->starvation_guard,
@@ -197,6 +225,9 @@ static int take_over_config(struct daemon *d, struct config *fresh, struct mscg_
 	if (!streq(fresh->state_dir, d->config.state_dir) || !streq(fresh->socket, d->config.socket) ||
 	    !streq(fresh->runtime_dir, d->config.runtime_dir) || !streq(fresh->cgroup_root, d->config.cgroup_root))
 		log_line(LOG_WARNING, "directories, socket and cgroup-root are taken over at the next start only");
+	if (fresh->priority_type != d->config.priority_type)
+		log_line(LOG_WARNING, "priority-type is taken over at the next start only");
+	fresh->priority_type = d->config.priority_type;
 	/* The engine and the socket go on with the old ones. */
 	char **const kept[][2] = { { &fresh->state_dir, &d->config.state_dir }, { &fresh->socket, &d->config.socket },
 		                   { &fresh->runtime_dir, &d->config.runtime_dir }, { &fresh->cgroup_root, &d->config.cgroup_root } };
@@ -400,6 +431,7 @@ static void teardown(struct daemon *d)
 	sd_event_source_unref(d->probe_source);
 	sd_event_unref(d->loop);
 	config_clear(&d->config);
+	accounts_view_clear(&d->accounts);
 }
 
 void daemon_notify_status(const struct daemon *d)

@@ -37,6 +37,13 @@ static int load_row(struct mscg_row *row, void *ctx)
 	return r;
 }
 
+static void load_usage(const struct store_usage *usage, void *ctx)
+{
+	const struct reload *l = ctx;
+
+	core_load_usage(l->core, &(struct core_usage){ (char *)(uintptr_t)usage->account, usage->uid, usage->cpu_s, usage->at_usec });
+}
+
 static void reload_run(struct work *work, struct store *store)
 {
 	struct reload *l = container_of(work, struct reload, work);
@@ -48,8 +55,10 @@ static void reload_run(struct work *work, struct store *store)
 	if (l->result >= 0) {
 		/* Without an engine nothing may be granted. */
 		core_restore(l->core, l->info.next_job_id, l->info.next_seq, l->info.drained || l->d->config.once);
-		l->result = store_load_active(store, load_row, l, &l->error);
+		l->result = store_load_usages(store, load_usage, l, &l->error);
 	}
+	if (l->result >= 0)
+		l->result = store_load_active(store, load_row, l, &l->error);
 	for (uint32_t i = 0; i < l->adoptees_n && l->result >= 0; i++)
 		l->result = store_get_spec(store, l->adoptees[i].row.job.id.job, true, &l->adoptees[i].spec, &l->error);
 }

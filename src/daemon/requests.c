@@ -186,6 +186,14 @@ static int submit_in_time(struct mscg_spec *spec, struct mscg_error *error)
 	return users_fill(spec, error);
 }
 
+/* By factors everybody would put himself before all of them. */
+static int submit_priority(const struct request *r, const struct mscg_spec *spec, struct mscg_error *error)
+{
+	if (r->d->policy.priority.multifactor && spec->priority > 0 && !client_is_operator(r->client))
+		return mscg_error_set(error, -EPERM, "priority %d: expected 0 or less; with priority-type=multifactor only operators give more", spec->priority);
+	return 0;
+}
+
 static int submit_admit(struct request *r, struct mscg_spec *spec, struct mscg_error *error)
 {
 	spec->uid = r->client->peer.uid;
@@ -212,7 +220,9 @@ static int submit_admit(struct request *r, struct mscg_spec *spec, struct mscg_e
 		spec->mem_bytes = r->d->policy.default_mem_per_cpu * cpus;
 	}
 	spec->time_limit_s = core_time_limit(&r->d->policy, name_key(spec->qos), spec->time_limit_s);
-	return submit_in_time(spec, error);
+	if ((code = submit_priority(r, spec, error)) < 0 || (code = submit_in_time(spec, error)) < 0)
+		return code;
+	return accounts_fill(&r->d->config.accounts, spec, error);
 }
 
 static void submit_refuse(struct request *r, struct mscg_spec **specs, uint32_t n, int code, const struct mscg_error *error)
@@ -316,6 +326,8 @@ static const struct method methods[] = {
 	{ "io.mscg.List", list_start, KEYS("ids", "states", "user", "name", "account", "since", "until", "active", "newest_first", "limit"), ACCESS_VIEWER, false },
 	{ "io.mscg.Show", show_start, KEYS("id"), ACCESS_VIEWER, false },
 	{ "io.mscg.Why", why_start, KEYS("id"), ACCESS_VIEWER, false },
+	{ "io.mscg.Priorities", priorities_start, KEYS("ids"), ACCESS_VIEWER, false },
+	{ "io.mscg.Shares", shares_start, KEYS(), ACCESS_VIEWER, false },
 	{ "io.mscg.Top", stats_start, KEYS(), ACCESS_VIEWER, false },
 	{ "io.mscg.Stats", stats_start, KEYS(), ACCESS_ANYONE, false },
 	{ "io.mscg.Cancel", cancel_start, KEYS("ids", "mine", "user", "states", "signal"), ACCESS_OWNER, false },

@@ -66,3 +66,13 @@ int users_uid(const char *name, uint32_t *ret)
 	*ret = pw->pw_uid;
 	return 0;
 }
+
+const char *users_label(uint32_t uid, char text[32])
+{
+	const char *name = users_name(uid);
+
+	if (name)
+		return name;
+	snprintf(text, 32, "%u", uid);
+	return text;
+}

@@ -28,6 +28,8 @@
 	X(SPEC_LAST,    "SELECT max(job) FROM spec") \
 	X(USER_ADD,     "INSERT OR IGNORE INTO user(uid, name) VALUES(?1, ?2)") \
 	X(USER_FIND,    "SELECT uid FROM user WHERE name = ?1") \
+	X(USAGE_SET,    "INSERT INTO usage VALUES(?1, ?2, ?3, ?4) ON CONFLICT(account, uid) DO UPDATE SET cpu_s = ?3, at_usec = ?4") \
+	X(USAGE_ALL,    "SELECT account, uid, cpu_s, at_usec FROM usage ORDER BY account, uid") \
 	X(TEXT_FIND,    "SELECT text.id, body.content FROM text JOIN body ON body.id = text.id " \
 	                "WHERE text.hash = ?1 AND text.size = ?2 ORDER BY text.id LIMIT 8") \
 	X(TEXT_INSERT,  "INSERT INTO text(hash, size, refs) VALUES(?1, ?2, 0)") \
@@ -204,6 +206,9 @@ int  sums_compare(struct store *store, const struct kept *found, enum outcome of
 int  total_load(struct store *store, struct mscg_error *error);
 int  total_flush(struct store *store, struct mscg_error *error);
 int  total_check(struct store *store, struct mscg_error *error); /* against the rows */
+
+/* usage.c */
+int usage_write(struct store *store, const struct store_usage *usage, struct mscg_error *error);
 
 /* row.c */
 int row_write(struct store *store, const struct mscg_row *row, struct mscg_error *error);

@@ -6,6 +6,8 @@
 
 /* Columns come from table.h. Numbers of states, reasons and events are explained by three tables of
  * names, so that a file says itself what it means. */
+#define USAGE_TABLE \
+	"CREATE TABLE usage(account TEXT, uid INTEGER, cpu_s REAL, at_usec INTEGER, PRIMARY KEY(account, uid)) WITHOUT ROWID;"
 static const char tables[] =
 	"CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
 	"CREATE TABLE state(id INTEGER PRIMARY KEY, name TEXT, short TEXT, final INTEGER);"
@@ -14,6 +16,7 @@ static const char tables[] =
 	"CREATE TABLE total(state INTEGER PRIMARY KEY, jobs INTEGER, started INTEGER, wait_msec INTEGER, ended INTEGER,"
 	" run_msec INTEGER);"
 	"CREATE TABLE user(uid INTEGER, name TEXT, PRIMARY KEY(name, uid)) WITHOUT ROWID;"
+	USAGE_TABLE
 	"CREATE TABLE text(id INTEGER PRIMARY KEY, hash INTEGER, size INTEGER, refs INTEGER);"
 	"CREATE INDEX text_hash ON text(hash);"
 	"CREATE TABLE body(id INTEGER PRIMARY KEY, content BLOB);"
@@ -74,8 +77,8 @@ static const char views[] =
 	" FROM event LEFT JOIN kind ON kind.id = event.kind LEFT JOIN state ON state.id = event.state"
 	" LEFT JOIN reason ON reason.id = coalesce(" DETAIL("event", "reason") ", 0);";
 
-/* What came since: members of details only, which are left out where they are 0. */
-static const char *const steps[STORE_VERSION] = {[1] = "", [2] = "", [3] = "", [4] = ""};
+/* What came since, beside members of details, which are left out where they are 0. */
+static const char *const steps[STORE_VERSION] = {[1] = "", [2] = "", [3] = "", [4] = USAGE_TABLE};
 const struct schema schema_now = {STORE_VERSION, steps};
 
 static int pragma_int(struct store *store, const char *sql, int64_t *ret, struct mscg_error *error)

@@ -42,10 +42,17 @@ int store_get_info(struct store *store, struct store_info *ret, struct mscg_erro
  * nothing is written and the error says what the file system said; only after -EIO it may be there nevertheless: the
  * connection is opened anew by the next call, and then what is there can be looked up. A commit with nothing in it costs
  * nothing. -EEXIST: a spec or an event of that number is there already. -EINVAL: job ids are 1 to 2^31 - 1. */
+struct store_usage { /* what a user held in an account ("": in none): CPU-seconds, decayed, as they were at a time */
+	const char *account;
+	uint32_t    uid;
+	double      cpu_s;
+	int64_t     at_usec;
+};
 struct store_batch {
 	const struct mscg_event *events; uint32_t events_n;
 	const struct mscg_row   *rows;   uint32_t rows_n; /* of several rows of one job the last counts */
 	const struct store_new_spec { uint32_t job; const struct mscg_spec *spec; } *specs; uint32_t specs_n;
+	const struct store_usage *usages; uint32_t usages_n; /* of several of one user and account the last counts */
 	uint32_t    next_job_id;  /* 0: unchanged */
 	int8_t      drained;      /* -1: unchanged */
 	const char *boot_id;      /* NULL: unchanged */
@@ -62,6 +69,9 @@ bool store_ballast_drop(struct store *store);
  * -errno, and must not use the store. The row is owned by the callee after the call. */
 int store_load_active(struct store *store, int (*each)(struct mscg_row *row, void *ctx), void *ctx,
                       struct mscg_error *error);
+
+/* Restart: what users held. Texts are borrowed for the call. -EBADMSG. */
+int store_load_usages(struct store *store, void (*each)(const struct store_usage *usage, void *ctx), void *ctx, struct mscg_error *error);
 
 /* What was asked, whole (with environment and script if `with_texts`). -ENOENT. The caller frees it. */
 int store_get_spec(struct store *store, uint32_t job, bool with_texts, struct mscg_spec **ret, struct mscg_error *error);

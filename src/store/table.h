@@ -93,7 +93,8 @@ struct columns {
 	X(U32,   PLAIN, array_max_fails,        array_max_fails) \
 	X(U32,   PLAIN, array_fails,            array_fails) \
 	X(U32,   PLAIN, job.qos,                qos) \
-	X(U32,   PLAIN, job.partition,          partition)
+	X(U32,   PLAIN, job.partition,          partition) \
+	X(TEXT,  PLAIN, account,                account)
 
 /* In a column `run` of its own, NULL while the job has none; then "usage", a list in the order of USAGES (left out
  * where nothing is known), and "grant". */

@@ -62,8 +62,13 @@ struct journal {
 	bool has_row;
 };
 
+enum { ACCOUNTS = 3 };
+static const struct core_account accounts[ACCOUNTS] = {{"science", CORE_NO_ACCOUNT, 3}, {"physics", 0, 2}, {"guests", CORE_NO_ACCOUNT, 0}};
+static const struct core_member members[] = {{1, 2, 5}, {0, 3, 0}};
+
 struct world {
 	struct rig rig;
+	struct core_usage *usage; uint32_t usages, usages_cap; /* as last written */
 	struct proc *proc; uint32_t procs, procs_cap;
 	struct journal *book; uint32_t books, books_cap;
 	uint64_t *taken; /* resizes that the kernel took */
@@ -75,7 +80,7 @@ struct world {
 	char depends[8][64];
 	struct mscg_range range[8][3];
 	uint64_t tokens; /* open: asked and not answered for the last time */
-	uint64_t steps, started, resized, suspended, resumed, restarts, deferred, plans, named, warned, cut, seq;
+	uint64_t steps, started, resized, suspended, resumed, restarts, deferred, plans, named, warned, cut, charged, seq;
 	struct test_machine all; /* with every CPU plugged in */
 	struct mscg_cpuset online;
 	bool unplugged, tame; /* tame: the engine does what it is told, and jobs run on */
@@ -457,6 +462,7 @@ static void random_spec(struct world *w, struct mscg_spec *s, struct mscg_range 
 	}
 	s->uid = below(4);
 	s->qos = chance(50) ? NULL : (char *)(uintptr_t)qos_names[below(3)];
+	s->account = chance(60) ? (char *)(uintptr_t)accounts[below(ACCOUNTS)].name : NULL;
 	if (chance(15)) {
 		s->array_n = 1 + below(3);
 		for (uint32_t i = 0, at = 0; i < s->array_n; i++) {
@@ -522,6 +528,17 @@ static bool submits(const struct world *w)
 		if (w->in[i].kind == CORE_SUBMIT)
 			return true;
 	return false;
+}
+
+static void random_priority(struct core_priority *p)
+{
+	uint32_t n = chance(70) ? ACCOUNTS : below(ACCOUNTS);
+
+	*p = (struct core_priority){
+		.multifactor = p->multifactor, .weight_age = below(3) * 500, .weight_fairshare = below(3) * 5000, .weight_job_size = below(3) * 100,
+		.max_age_s = 1 + below(100), .half_life_s = below(3) * 40, .calc_period_s = below(60),
+		.account = accounts, .accounts = n, .member = members, .members = n == ACCOUNTS ? ARRAY_SIZE(members) : 0,
+	};
 }
 
 static void random_inputs(struct world *w)
@@ -595,6 +612,7 @@ static void random_inputs(struct world *w)
 			limit_users(&w->rig.policy);
 		if (w->rig.policy.qos_n)
 			limit_qos(&w->rig.policy);
+		random_priority(&w->rig.policy.priority);
 		input(w, CORE_POLICY)->policy = &w->rig.policy;
 	}
 }
@@ -634,6 +652,65 @@ static void assert_same_job(struct world *w, const struct mscg_job *a, const str
 	}
 }
 
+static void keep_usages(struct world *w)
+{
+	struct core_output *out = &w->rig.out;
+	uint32_t at;
+
+	for (uint32_t i = 0; i < out->usages_n; i++) {
+		struct core_usage *u = &out->usages[i];
+
+		assert_true(w->rig.policy.priority.multifactor && u->cpu_s > 0);
+		for (at = 0; at < w->usages && (w->usage[at].uid != u->uid || !streq(w->usage[at].account, u->account)); at++)
+			;
+		if (at == w->usages) {
+			GROW(w->usage, w->usages, w->usages_cap);
+			w->usage[w->usages++] = (struct core_usage){0};
+		}
+		free(w->usage[at].account);
+		w->usage[at] = *u;
+		w->charged += 1;
+	}
+	out->usages_n = 0; /* they are the world's now */
+}
+
+struct seen_shares {
+	double norm, usage, effective, cpu_s;
+	uint32_t users;
+};
+
+static void see_share(const struct core_share *s, void *ctx)
+{
+	struct seen_shares *seen = ctx;
+
+	assert_true(s->norm_shares >= 0 && s->norm_shares <= 1 + 1e-9 && s->norm_usage >= 0 && s->norm_usage <= 1 + 1e-9);
+	assert_true(s->effective_usage >= -1e-9 && s->effective_usage <= 1 + 1e-9 && s->factor >= 0 && s->factor <= 1);
+	if (!s->is_user)
+		return;
+	seen->users++;
+	seen->cpu_s += s->cpu_s;
+	seen->usage += s->norm_usage;
+	seen->norm += s->norm_shares;
+}
+
+/* Whatever was used is somebody's, and nobody has more than all. */
+static void check_shares(struct world *w)
+{
+	struct seen_shares seen = {0};
+	double sum = 0;
+
+	if (!w->rig.policy.priority.multifactor)
+		return;
+	core_each_share(w->rig.core, w->rig.now, see_share, &seen);
+	for (uint32_t i = 0; i < w->usages; i++)
+		for (uint32_t a = 0; a <= w->rig.policy.priority.accounts; a++) /* what of it is not configured now is kept, and not seen */
+			if (streq(w->usage[i].account, a ? accounts[a - 1].name : ""))
+				sum += w->usage[i].cpu_s;
+	assert_true(seen.norm <= 1 + 1e-9 && (seen.usage == 0 || (seen.usage > 1 - 1e-9 && seen.usage < 1 + 1e-9)));
+	if (!w->rig.policy.priority.half_life_s)
+		assert_true(seen.cpu_s >= sum - 1e-6);
+}
+
 /* Rows are what the fold is, and nothing else changed. */
 static void check_rows(struct world *w)
 {
@@ -648,6 +725,7 @@ static void check_rows(struct world *w)
 		j->row.job.run = mscg_run_copy(out->rows[i].job.run);
 		j->row.pending = xstrdup(out->rows[i].pending);
 		j->row.dependency = xstrdup(out->rows[i].dependency);
+		j->row.account = xstrdup(out->rows[i].account);
 		j->has_row = true;
 	}
 	for (uint32_t i = 0; i < w->books;) {
@@ -728,6 +806,7 @@ static void step(struct world *w, bool acted)
 		fold_one(w, &out->events[i]);
 	}
 	check_rows(w);
+	keep_usages(w);
 	count_answers(w);
 	for (uint32_t i = 0; i < w->procs; i++)
 		if (w->proc[i].stage == GONE)
@@ -754,6 +833,8 @@ static struct core *core_of_rows(struct world *w)
 		order[j] = i;
 	}
 	core_restore(core, core_next_job_id(w->rig.core), w->seq, core_drained(w->rig.core));
+	for (uint32_t i = 0; i < w->usages; i++)
+		core_load_usage(core, &w->usage[i]);
 	for (uint32_t i = 0; i < w->books; i++) {
 		assert_true(w->book[order[i]].has_row);
 		if (core_load(core, &w->book[order[i]].row, w->rig.now, &error) < 0)
@@ -938,6 +1019,8 @@ static void walk(struct world *w, uint64_t seed, uint32_t steps)
 		limit_users(&w->rig.policy);
 	if (chance(60))
 		limit_qos(&w->rig.policy);
+	w->rig.policy.priority.multifactor = chance(50);
+	random_priority(&w->rig.policy.priority);
 	rig_open(&w->rig);
 	for (uint32_t i = 0; i < steps; i++) {
 		for (uint32_t p = 0; p < w->procs; p++)
@@ -953,6 +1036,8 @@ static void walk(struct world *w, uint64_t seed, uint32_t steps)
 		if (below(120) == 0)
 			restart(w);
 		check_tasks(w);
+		if (below(50) == 0)
+			check_shares(w);
 		if (below(200) == 0)
 			same_plan(w);
 		if (below(400) == 0)
@@ -987,6 +1072,9 @@ static void world_free(struct world *w)
 	rig_close(&w->rig);
 	for (uint32_t i = 0; i < w->procs; i++)
 		free_proc(&w->proc[i]);
+	for (uint32_t i = 0; i < w->usages; i++)
+		free(w->usage[i].account);
+	free(w->usage);
 	free(w->proc);
 	free(w->book);
 	free(w->taken);
@@ -1005,7 +1093,7 @@ static uint64_t env_number(const char *env, uint64_t otherwise)
 static void test_random_walks(void **state)
 {
 	uint64_t steps = env_number("CORE_PROPERTY_STEPS", 200000), seed = env_number("CORE_PROPERTY_SEED", 1), done = 0;
-	uint64_t started = 0, resized = 0, suspended = 0, resumed = 0, restarts = 0, deferred = 0, plans = 0, named = 0, warned = 0, cut = 0;
+	uint64_t started = 0, resized = 0, suspended = 0, resumed = 0, restarts = 0, deferred = 0, plans = 0, named = 0, warned = 0, cut = 0, charged = 0;
 
 	(void)state;
 	for (; done < steps; seed++) {
@@ -1026,12 +1114,13 @@ static void test_random_walks(void **state)
 		named += w->named;
 		warned += w->warned;
 		cut += w->cut;
+		charged += w->charged;
 		world_free(w);
 	}
 	print_message("# %" PRIu64 " steps, %" PRIu64 " starts, %" PRIu64 " resizes, %" PRIu64 " suspended, %" PRIu64 " resumed, %" PRIu64 " starts put off by a refused resize, "
-	              "%" PRIu64 " restarts, %" PRIu64 " plans compared, %" PRIu64 " tasks named by range, %" PRIu64 " warned, %" PRIu64 " limits cut\n", done, started, resized, suspended, resumed, deferred, restarts, plans,
-	              named, warned, cut);
-	assert_true(steps < 100000 || (started > 1000 && resized > 1000 && suspended > 100 && resumed > 100 && deferred > 10 && restarts > 100 && plans > 50 && named > 1000 && warned > 100 && cut > 10));
+	              "%" PRIu64 " restarts, %" PRIu64 " plans compared, %" PRIu64 " tasks named by range, %" PRIu64 " warned, %" PRIu64 " limits cut, %" PRIu64 " charges\n", done, started, resized, suspended, resumed, deferred, restarts, plans,
+	              named, warned, cut, charged);
+	assert_true(steps < 100000 || (started > 1000 && resized > 1000 && suspended > 100 && resumed > 100 && deferred > 10 && restarts > 100 && plans > 50 && named > 1000 && warned > 100 && cut > 10 && charged > 1000));
 }
 
 int main(void)

@@ -15,14 +15,17 @@
 enum { CPUS = 8, FEW = 1000, MANY = 1000000, CYCLES = 3, WARM_UP = 200 };
 
 /* Bounds, with room for another compiler: about twice of what was measured. */
-enum { MOST_INSTRUCTIONS = 60000, MOST_BYTES = 256 };
+enum { MOST_INSTRUCTIONS = 60000, MOST_BY_FACTORS = 600000, MOST_BYTES = 256 };
 
 struct costs {
 	uint64_t cycles[CYCLES]; /* instructions */
 	double   bytes;          /* of a waiting job */
 };
 
+enum order { BY_PRIORITY, BY_FACTORS };
+
 struct queue {
+	enum order          order;
 	struct test_machine machine;
 	struct core        *core;
 	struct core_now     now;
@@ -54,10 +57,12 @@ static void begin_started(struct queue *q, unsigned place)
 
 static void submit(struct queue *q, unsigned place)
 {
-	unsigned shape = q->next++ % 20;
+	unsigned shape = q->next % 20, user = q->next / 20 % 5;
+
+	q->next++;
 	struct mscg_spec spec = {
 		.cpus_milli = 1000, .mem_bytes = ((uint64_t)64 << 20) + shape * 4096, .grace_s = 30, .time_limit_s = 60 * (1 + shape % 7),
-		.priority = (int32_t)(q->next * 2654435761u >> 30),
+		.priority = q->order == BY_FACTORS ? 0 : (int32_t)(q->next * 2654435761u >> 30), .uid = q->order == BY_FACTORS ? 1 + user : 0,
 	};
 
 	spec.min_cpus_milli = spec.max_cpus_milli = spec.cpus_milli;
@@ -74,8 +79,8 @@ static void cycle(struct queue *q, unsigned i)
 	};
 
 	mscg_usage_init(&report.usage);
-	q->now.real_usec += 1000;
-	q->now.boot_usec += 1000;
+	q->now.real_usec += q->order == BY_FACTORS ? 1000000 : 1000;
+	q->now.boot_usec += q->order == BY_FACTORS ? 1000000 : 1000;
 	take_step(q, &(struct core_input){.kind = CORE_REPORT, .id = report.id, .report = &report});
 	begin_started(q, place);
 	submit(q, place);
@@ -84,11 +89,15 @@ static void cycle(struct queue *q, unsigned i)
 static struct costs *shared;
 
 /* Stops around each cycle, so that the parent steps through that and nothing else. */
-static void __attribute__((noreturn)) child(unsigned waiting)
+static void __attribute__((noreturn)) child(unsigned waiting, enum order order)
 {
 	struct core_policy policy = {.scheduler = CORE_EASY, .elastic = true, .elastic_threshold = 50, .backfill_depth = 100};
 	struct queue *q = xcalloc(1, sizeof *q);
 
+	q->order = order;
+	if (order == BY_FACTORS) /* which are calculated anew in every cycle */
+		policy.priority = (struct core_priority){.multifactor = true, .weight_age = 1000, .weight_fairshare = 10000, .weight_job_size = 100,
+		                                         .max_age_s = 604800, .half_life_s = 604800};
 	build_machine(&q->machine, 1, 1, 1, CPUS, 1);
 	q->core = core_new(&q->machine.m, &policy);
 	q->now  = (struct core_now){1700000000000000, 1000000000};
@@ -140,14 +149,14 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static struct costs measure(unsigned waiting)
+static struct costs measure(unsigned waiting, enum order order)
 {
 	int status = 0;
 	pid_t pid = fork();
 
 	assert_true(pid >= 0);
 	if (pid == 0)
-		child(waiting);
+		child(waiting, order);
 	for (unsigned i = 0; i < CYCLES; i++) {
 		await_stop(pid);
 		shared->cycles[i] = count_until_stop(pid);
@@ -164,16 +173,27 @@ static struct costs measure(unsigned waiting)
 static void decisions(void **state)
 {
 	(void)state;
-	struct costs few = measure(FEW), many = measure(MANY);
+	struct costs few = measure(FEW, BY_PRIORITY), many = measure(MANY, BY_PRIORITY);
 
 	assert_in_range(few.cycles[CYCLES / 2], 1, MOST_INSTRUCTIONS);
 	assert_in_range(many.cycles[CYCLES / 2], 1, 3 * few.cycles[CYCLES / 2]);
 	assert_in_range((uint64_t)many.bytes, 1, MOST_BYTES);
 }
 
+/* 100 shapes of five users: all of their first jobs get their factors anew. */
+static void by_factors(void **state)
+{
+	(void)state;
+	struct costs few = measure(FEW, BY_FACTORS), many = measure(MANY, BY_FACTORS);
+
+	assert_in_range(few.cycles[CYCLES / 2], 1, MOST_BY_FACTORS);
+	assert_in_range(many.cycles[CYCLES / 2], 1, 3 * few.cycles[CYCLES / 2]);
+	assert_in_range((uint64_t)many.bytes, 1, MOST_BYTES);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(decisions)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(decisions), cmocka_unit_test(by_factors)};
 
 	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -160,6 +160,7 @@ static inline struct mscg_spec *rnd_spec(void)
 
 	/* A new member? It wants a line in src/store/table.h and two here. */
 	assert_int_equal(sizeof *s, 0x138);
+	assert_int_equal(sizeof *s, 0x128);
 	free(s->name), s->name = rnd_maybe(20);
 	strv_free(s->argv), s->argv = rnd_strv(4);
 	strv_free(s->env), s->env = rnd_one_in(3) ? NULL : rnd_strv(10);
@@ -395,6 +396,7 @@ static inline struct mscg_row rnd_row(struct mscg_id id)
 	row.job.time_min_s = rnd_u32();
 	row.job.time_max_s = rnd_u32();
 	row.array_max_fails = rnd_u32();
+	row.account = rnd_maybe(20);
 	row.array_fails = rnd_u32();
 	row.job.qos = rnd_u32();
 	row.job.partition = rnd_u32();
@@ -444,6 +446,7 @@ static inline void assert_row_equal(const struct mscg_row *x, const struct mscg_
 
 		SAME_TEXT(pending);
 		SAME_TEXT(dependency);
+		SAME_TEXT(account);
 		SAME(job.restarts);
 		SAME(job.suspend_usec);
 		SAME(job.suspended_usec);
