@@ -197,6 +197,7 @@ struct mscg_spec {
 	char  *allow;       /* "perf,userns": what its system call filter lets through all the same */
 	char  *lines;       /* of an array: the first for its task 0, and so on; '\n' between them. NULL: none */
 	char  *signal;      /* "B:USR1@60": sent before its end (mscg_warn_parse) */
+	char  *gres;        /* "gpu:2,license:matlab:1": generic resources, NAME[:TYPE]:N */
 	char  *submit_line; /* the command line as typed, for `history` */
 	bool   shell;
 	bool   append;    /* open output files for appending instead of truncating */
@@ -274,7 +275,7 @@ struct mscg_share {
 	struct mscg_cpuset mems; /* memory nodes that follow the CPUs; empty: all */
 	uint32_t           cpu_milli;
 	uint64_t           mem_bytes;
-	char              *gres; /* generic resources as "gpu:0,gpu:1"; owned, NULL: none */
+	char              *gres; /* generic resources, devices by number: "gpu:2(IDX:0,2) license:matlab:1"; owned, NULL: none */
 };
 struct mscg_grant {
 	uint32_t           n;
@@ -342,6 +343,7 @@ struct mscg_job {
 	int64_t  begin_usec, deadline_usec; /* as asked; 0: none */
 	int64_t  suspend_usec;   /* since when it is suspended; 0: it is not */
 	int64_t  suspended_usec; /* length: how long it was before, in this attempt */
+	const char *gres; /* generic resources as asked, "gpu:2"; kept for good, equal texts are one pointer; NULL: none */
 	struct mscg_run *run; /* owned; NULL before the first grant */
 };
 
@@ -424,6 +426,7 @@ struct mscg_event {
 	uint64_t       mem_bytes;
 	uint8_t        field; /* updated: enum mscg_field */
 	int64_t        value; /* updated: of that field from now on; resumed: see there */
+	char          *gres; /* granted: generic resources, as in a share */
 	char          *cpus; /* granted, resizing, resized: the set, as text */
 	char          *text; /* for people: why it failed, why it was deferred */
 };

@@ -78,6 +78,7 @@ void mscg_row_clear(struct mscg_row *row)
 void mscg_event_clear(struct mscg_event *event)
 {
 	free(event->cpus);
+	free(event->gres);
 	free(event->text);
 	*event = (struct mscg_event){0};
 }

@@ -2,6 +2,7 @@
 #include "src/base/bind.h"
 #include "src/base/base.h"
 #include "src/base/depend.h"
+#include "src/base/gres.h"
 #include "src/base/parse.h"
 #include "src/base/utf8.h"
 
@@ -53,6 +54,7 @@ void mscg_spec_free(struct mscg_spec *spec)
 	free(spec->binds);
 	free(spec->signal);
 	free(spec->lines);
+	free(spec->gres);
 	free(spec->dependency);
 	free(spec->dependency_left);
 	free(spec->array);
@@ -85,6 +87,7 @@ struct mscg_spec *mscg_spec_copy(const struct mscg_spec *spec)
 	copy->rootfs      = xstrdup(spec->rootfs);
 	copy->signal      = xstrdup(spec->signal);
 	copy->lines       = xstrdup(spec->lines);
+	copy->gres        = xstrdup(spec->gres);
 	copy->dependency  = xstrdup(spec->dependency);
 	copy->dependency_left = xstrdup(spec->dependency_left);
 	copy->user        = xstrdup(spec->user);
@@ -423,6 +426,19 @@ static int check_lines(const struct mscg_spec *spec, struct mscg_error *error)
 	return 0;
 }
 
+/* In one form, so that equal requests are equal texts. */
+static int check_gres(struct mscg_spec *spec, struct mscg_error *error)
+{
+	struct gres gres;
+	int r = spec->gres ? gres_parse(spec->gres, &gres, error) : 0;
+
+	if (r == 0 && spec->gres) {
+		free(spec->gres);
+		spec->gres = gres_format(&gres);
+	}
+	return r;
+}
+
 static int check_array(const struct mscg_spec *spec, struct mscg_error *error)
 {
 	uint64_t count;
@@ -511,6 +527,8 @@ int mscg_spec_check(struct mscg_spec *spec, struct mscg_error *error)
 		r = check_signal(spec, error);
 	if (r == 0)
 		r = check_log(spec, error);
+	if (r == 0)
+		r = check_gres(spec, error);
 	if (r == 0 && spec->attached && spec->hold)
 		r = mscg_error_set(error, -EINVAL, "a held job cannot be attached to a terminal: submit it instead");
 	if (r == 0 && spec->pty && !spec->attached)

@@ -26,6 +26,8 @@ static void print_more(const json_t *event)
 		printf(" cpus=%s", text_cpus(jreal(event, "cpus", 0), text, sizeof text));
 	if (jhas(event, "cpuset"))
 		printf(" cpuset=%s", jtext(event, "cpuset", ""));
+	if (jhas(event, "gres"))
+		printf(" gres=%s", jtext(event, "gres", ""));
 	if (jhas(event, "mem_bytes"))
 		printf(" mem=%s", text_bytes((uint64_t)jint(event, "mem_bytes", 0), text, sizeof text));
 	if (jhas(event, "exit_code"))

@@ -8,6 +8,7 @@
 
 #include "src/base/bind.h"
 #include "src/base/clock.h"
+#include "src/base/gres.h"
 #include "src/base/parse.h"
 #include "src/base/utf8.h"
 
@@ -183,6 +184,33 @@ static int set_program(struct mscg_spec *spec, const struct job_program *program
 	return 0;
 }
 
+static void add_gres(char **list, const char *prefix, const char *items)
+{
+	_cleanup_free_ char *copy = xstrdup(items);
+	char *rest = copy, *item;
+
+	while (rest && (item = strsep(&rest, ","))) {
+		char *was = *list;
+
+		*list = xasprintf("%s%s%s%s", was ? was : "", was ? "," : "", prefix, item);
+		free(was);
+	}
+}
+
+/* --gpus and --licenses are --gres of these names. */
+static int set_gres(struct mscg_spec *spec, const struct job_options *o, struct mscg_error *error)
+{
+	if (o->gpus && o->gres && gres_count(o->gres, GRES_GPU))
+		return mscg_error_set(error, -EINVAL, "--gpus %.40s beside --gres %.60s: expected GPUs in one of them", o->gpus, o->gres);
+	if (o->gpus)
+		add_gres(&spec->gres, GRES_GPU ":", o->gpus);
+	if (o->gres && !streq(o->gres, "none"))
+		add_gres(&spec->gres, "", o->gres);
+	if (o->licenses)
+		add_gres(&spec->gres, GRES_LICENSE ":", o->licenses);
+	return 0;
+}
+
 static void set_texts(struct mscg_spec *spec, const struct job_options *o)
 {
 	spec->name = xstrdup(o->name);
@@ -266,6 +294,8 @@ int job_spec(const struct cli *cli, const struct job_options *o, const struct jo
 		r = set_limits(spec, o, error);
 	if (r == 0)
 		r = set_array(spec, o, error);
+	if (r == 0)
+		r = set_gres(spec, o, error);
 	if (r == 0)
 		r = set_workdir(spec, o->chdir, error);
 	if (r == 0 && o->binds)

@@ -7,7 +7,7 @@
 
 struct job_options {
 	const char *name, *array, *chdir, *account, *comment, *partition, *qos, *cpu_mode, *elastic_by, *export_list;
-	const char *input, *output, *error_file, *open_mode, *dependency, *isolate, *allow, *signal, *each_line, *binds, *rootfs;
+	const char *input, *output, *error_file, *open_mode, *dependency, *isolate, *allow, *signal, *each_line, *binds, *rootfs, *gpus, *gres, *licenses;
 	uint32_t cpus, min_cpus, max_cpus; /* thousandths; 0: not given */
 	uint32_t tasks, tasks_per_node;    /* 0: not given */
 	struct job_memory {
@@ -62,6 +62,10 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 	 JOB_OPTION(binds)}, \
 	{0, "rootfs", "DIR[:ro]", "have DIR as the root of its file system, with /proc, /dev, /tmp and the working directory in it", value_text, \
 	 JOB_OPTION(rootfs), .values = VALUES_DIRECTORY}, \
+	{'G', "gpus", "[TYPE:]N", "GPUs, each the job's own; CUDA_VISIBLE_DEVICES says which", value_text, JOB_OPTION(gpus)}, \
+	{0, "gpus-per-node", "[TYPE:]N", "as --gpus; there is one node", value_text, JOB_OPTION(gpus), OPTION_HIDDEN}, \
+	{0, "gres", "LIST", "what the machine has a number of: gpu:2, gpu:a100:1, fpga:1, ... (mscg stats)", value_text, JOB_OPTION(gres)}, \
+	{'L', "licenses", "LIST", "licenses: NAME:N,..., as matlab:2", value_text, JOB_OPTION(licenses)}, \
 	{'J', "job-name", "NAME", "name (default: that of the program)", value_text, JOB_OPTION(name)}, \
 	{'D', "chdir", "DIR", "working directory (default: this one)", value_text, JOB_OPTION(chdir), .values = VALUES_DIRECTORY}, \
 	{0, "export", "LIST", "environment: ALL (default), NONE, or NAME, NAME=value, ... ; ALL,NAME=value adds", value_text, \
@@ -106,10 +110,6 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 
 /* What Slurm has and this version has not: refused by name. */
 #define JOB_OPTIONS_LATER \
-	JOB_LATER('L', "licenses", "LIST", "licences"), \
-	JOB_LATER('G', "gpus", "N", "GPUs"), \
-	JOB_LATER(0, "gres", "LIST", "generic resources"), \
-	JOB_LATER(0, "gpus-per-node", "N", "GPUs"), \
 	JOB_LATER(0, "gpus-per-task", "N", "GPUs"), \
 	JOB_LATER(0, "cpus-per-gpu", "N", "GPUs"), \
 	JOB_LATER(0, "mem-per-gpu", "SIZE", "GPUs"), \

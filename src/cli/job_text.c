@@ -184,6 +184,9 @@ static TEXT(text_alloc_cpus)
 	return text_cpus(held, buf, JOB_TEXT);
 }
 
+static TEXT(text_gres) { (void)buf; return jtext(job, jhas(job, "gres_granted") ? "gres_granted" : "gres", "N/A"); }
+static TEXT(text_gpus) { return number(job, buf, "gpus"); }
+static TEXT(text_gpu_time) { return text_elapsed(jreal(job, "gpu_seconds", 0), buf, JOB_TEXT); }
 static TEXT(text_req_mem) { return text_bytes((uint64_t)jint(job, "mem_bytes", 0), buf, JOB_TEXT); }
 
 static const char *slurm_time(const json_t *job, char *buf, const char *key, const char *none)
@@ -338,6 +341,9 @@ const struct job_field job_fields[] = {
 	{'C', "CPUS", "AllocCPUS", 10, text_alloc_cpus, "what it holds; afterwards the mean of it"},
 	{0, NULL, "NCPUS", 10, text_alloc_cpus, "the same"},
 	{'m', "MIN_MEMORY", "ReqMem", 10, text_req_mem, "--mem"},
+	{'b', "TRES_PER_NODE", "Gres", 12, text_gres, "--gres, --gpus, --licenses: gpu:2, and while it runs which: gpu:2(IDX:0,2)"},
+	{0, NULL, "GPUs", 4, text_gpus, "--gpus"},
+	{0, NULL, "GPUTime", 11, text_gpu_time, "GPUs times the time that it had them"},
 	{0, NULL, "MaxRSS", 10, text_peak, "the kernel's memory.peak"},
 	{0, NULL, "TotalCPU", 12, text_cpu, "CPU time used"},
 	{0, NULL, "UserCPU", 12, text_cpu_user, "in the program"},

@@ -172,6 +172,9 @@ static void print_ours(const json_t *job)
 		line("CPU mode:", "quota (a share of the cores set aside for sharing)");
 	known("Cores:", job, "cpuset");
 	known("Memory nodes:", job, "mems");
+	known("GRES:", job, jhas(job, "gres_granted") ? "gres_granted" : "gres");
+	if (jint(job, "gpus", 0))
+		line("GPU time:", "%.2fs", jreal(job, "gpu_seconds", 0));
 	known("Node:", job, "node");
 	known("Nodes:", job, "nodes");
 	print_switches(job);

@@ -13,6 +13,24 @@ static double of(double part, double whole)
 	return whole > 0 ? part / whole * 100 : 0;
 }
 
+/* "  gpu:a100:       1 of 2 used (free: 1)" */
+static void print_gres(const json_t *list)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(list, i, one) {
+		const char *type = jtext(one, "type", "");
+		char name[80];
+		int n = snprintf(name, sizeof name, "%s%s%s:", jtext(one, "name", "?"), *type ? ":" : "", type);
+
+		printf("  %s%*s%lld of %lld used", name, MAX_OF(1, 16 - n), "", (long long)jint(one, "held", 0), (long long)jint(one, "total", 0));
+		if (*jtext(one, "free_ids", ""))
+			printf(" (free: %s)", jtext(one, "free_ids", ""));
+		putchar('\n');
+	}
+}
+
 static void print_resources(const json_t *s)
 {
 	double cpus = jreal(s, "cpus_total", 0), held = jreal(s, "cpus_held", 0);
@@ -36,6 +54,7 @@ static void print_resources(const json_t *s)
 	printf("  Total Memory:   %.0f MB (%.1f GB)\n", mem, mem / 1024);
 	printf("  Used Memory:    %.0f MB (%.1f%%)\n", mem_held, of(mem_held, mem));
 	printf("  Available Mem:  %.0f MB\n", mem - mem_held);
+	print_gres(json_object_get(s, "gres"));
 	if (*jtext(s, "topology", "")) {
 		fputs("  Topology:       ", stdout);
 		print_plain(stdout, jtext(s, "topology", ""));

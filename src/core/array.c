@@ -111,6 +111,7 @@ static struct entry *split(struct core *core, struct entry *record, uint32_t at,
 	depend_task_taken(core, record, index);
 	a->active++;
 	core_job_split(&record->job, index, &e->job);
+	gres_learn(core, e->job.gres);
 	e->array = a;
 	share_join(core, e, record->assoc ? record->assoc->account : NULL);
 	entry_index(core, e);

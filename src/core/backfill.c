@@ -28,7 +28,7 @@ static uint32_t size_for_first(const struct core *core, const struct mscg_job *j
 	enum pool pool = pool_of(job);
 	uint64_t now = queue_available(core, pool, job->priority, false);
 
-	if (mem_needed(job) > book_mem_free(core))
+	if (mem_needed(job) > book_mem_free(core) || !gres_fits(core, gres_need_of(core, job)))
 		return 0;
 	if (now >= job->cpus_milli)
 		return job->cpus_milli;
@@ -39,7 +39,8 @@ static uint32_t size_for_first(const struct core *core, const struct mscg_job *j
 
 static bool fits(const struct core *core, const struct mscg_job *job, bool later)
 {
-	return mem_needed(job) <= book_mem_free(core) && queue_available(core, pool_of(job), job->priority, later) >= job->cpus_milli;
+	return mem_needed(job) <= book_mem_free(core) && gres_fits(core, gres_need_of(core, job)) &&
+	       queue_available(core, pool_of(job), job->priority, later) >= job->cpus_milli;
 }
 
 /* What any job behind the one at this place is not before. */
@@ -64,7 +65,8 @@ static bool has_starved(const struct core *core, const struct entry *e)
 /* Those who pass take nothing that the head waits for. */
 static bool leaves_head_alone(const struct backfill *b, const struct mscg_job *job)
 {
-	return pool_of(job) != pool_of(&b->head->job) && job->mem_bytes + mem_needed(&b->head->job) <= book_mem_free(b->core);
+	return pool_of(job) != pool_of(&b->head->job) && job->mem_bytes + mem_needed(&b->head->job) <= book_mem_free(b->core) &&
+	       gres_apart(b->core, gres_choice(b->core, gres_need_of(b->core, job)), gres_need_of(b->core, &b->head->job));
 }
 
 /* Its limit, or as much of it as there is before it would be in the way, --time-min at least. */
@@ -80,6 +82,7 @@ static bool may_pass(const struct backfill *b, const struct mscg_job *job, uint3
 	if (!b->planned)
 		return true;
 	need = plan_need(b->core, plan, job, false);
+	need.gres = gres_choice(b->core, need.gres);
 	if (plan_fits_now(plan, &need))
 		return true;
 	room = (plan_obstacle(plan, &need) - plan->point[0].at) / USEC_PER_SEC - job->grace_s;
@@ -109,6 +112,7 @@ static void start(struct backfill *b, struct entry *e, uint32_t limit_s)
 	if (b->limits) {
 		given.time_limit_s = limit_s;
 		need = plan_need(core, &core->plan, &given, false);
+		need.gres = gres_choice(core, need.gres);
 		plan_promise(&core->plan, core->now.boot_usec, &need);
 	}
 	life_start(core, e, e->job.cpus_milli, limit_s);
@@ -189,6 +193,7 @@ static void let_pass(struct core *core, const struct entry *head, struct mark fr
 	}
 	core->head = b.planned || b.guarded ? head : NULL;
 	core->head_at = at;
+	gres_want(core, gres_need_of(core, &head->job));
 	if (core->policy.scheduler == CORE_CONSERVATIVE)
 		from = promise_all(&b);
 	pass(&b, from);
@@ -211,6 +216,7 @@ void backfill(struct core *core)
 	factor_calculate(core);
 	core->head = NULL;
 	core->wanted = false;
+	gres_want(core, NULL);
 	while ((e = suspend_first(core)) && !e->live->restored && (cpus = size_for_first(core, &e->job)) > 0)
 		suspend_resume(core, e, cpus);
 	core->wanted = e && fits(core, &e->job, true);

@@ -107,6 +107,7 @@ void book_release(struct core *core, struct entry *e)
 		book_give_up_awaited(core, e);
 	}
 	core->mem_held -= share->mem_bytes;
+	gres_give(core, share->gres);
 }
 
 void book_accrue(struct core *core, struct entry *e)

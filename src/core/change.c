@@ -17,6 +17,7 @@ void change_set_machine(struct core *core, const struct core_machine *machine)
 	core->shared_total = (uint64_t)mscg_cpuset_count(&core->shared) * CPU;
 	core->shared_free += (int64_t)core->shared_total;
 	core->mem_total = machine->mem_bytes;
+	gres_set_machine(core, machine);
 	core->cpu_limit = core->place.nrank;
 	core->holder = xcalloc(core->cpu_limit, sizeof(struct entry *));
 	core->claim = xcalloc(core->cpu_limit, sizeof(struct entry *));
@@ -140,6 +141,8 @@ static void take_back(struct core *core, struct entry *e)
 {
 	const struct mscg_cpuset *set;
 
+	if (holds(e))
+		gres_hold(core, share_of(e)->gres);
 	if (!holds(e) || pool_of(&e->job) == POOL_SHARED)
 		return;
 	set = &share_of(e)->cpus;
@@ -182,7 +185,7 @@ void change_machine(struct core *core, const struct core_machine *machine)
 	each_granted(core, take_back);
 	each_granted(core, change_repair);
 	queue_reconsider(core);
-	core->squeezed = core->mem_held > core->mem_total || core->shared_free < 0;
+	core->squeezed = core->mem_held > core->mem_total || core->shared_free < 0 || gres_over(core);
 }
 
 void change_policy(struct core *core, const struct core_policy *policy)

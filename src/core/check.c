@@ -7,6 +7,9 @@ struct census {
 	struct ids users; /* what is counted here for each */
 	uint64_t count[MSCG_STATE_COUNT], mem, indexed, timers, elastic, granted, room[POOL_COUNT], deficit[POOL_COUNT], owed[POOL_COUNT];
 	int64_t  shared;
+	uint64_t gres[CORE_GRES_MAX]; /* devices held, of each kind */
+	int64_t  gres_held[GRES_ACCOUNTS];
+	uint64_t gres_jobs; /* that have asked for some */
 	bool     waits; /* some job waits for a shrink to be started */
 };
 
@@ -68,6 +71,70 @@ static struct user *user_of(struct census *c, const struct entry *e)
 	return u;
 }
 
+/* Devices of one name that a job has: of the machine's, nobody else's, and not free. */
+static int check_units(struct census *c, const struct entry *e, const struct gres_part *part)
+{
+	const struct gres_books *b = &c->core->gres;
+
+	for (uint32_t i = 0; i < b->kinds; i++) {
+		const struct gres_kind *k = &b->kind[i];
+		uint64_t units = streq(k->name, part->name) ? part->units & k->units : 0;
+
+		if (units & (c->gres[i] | k->free))
+			return BAD(c, "job %s has %s, some of which is free or somebody else's", name(e), share_of(e)->gres);
+		c->gres[i] |= units;
+	}
+	return 0;
+}
+
+static int check_gres(struct census *c, const struct entry *e)
+{
+	const struct gres_need *need = gres_request(c->core, e->job.gres);
+	struct gres granted;
+	uint32_t asked = 0, given = 0, held[GRES_ACCOUNTS];
+	int r = 0;
+
+	if (!share_of(e)->gres != !e->job.gres || gres_granted_parse(share_of(e)->gres, &granted) < 0)
+		return BAD(c, "job %s asked for %s and has %s", name(e), e->job.gres, share_of(e)->gres);
+	for (uint32_t i = 0; need && i < need->gres.n; i++)
+		asked += need->gres.part[i].n;
+	for (uint32_t i = 0; i < granted.n && r == 0; i++) {
+		given += granted.part[i].n;
+		if (granted.part[i].units && (uint32_t)__builtin_popcountll(granted.part[i].units) != granted.part[i].n)
+			return BAD(c, "job %s has %s: that is another number", name(e), share_of(e)->gres);
+		r = check_units(c, e, &granted.part[i]);
+	}
+	if (given != asked)
+		return BAD(c, "job %s asked for %s and has %s", name(e), e->job.gres, share_of(e)->gres);
+	gres_held(c->core, share_of(e)->gres, held);
+	for (uint32_t a = 0; a < c->core->gres.accounts; a++)
+		c->gres_held[a] += held[a];
+	return r;
+}
+
+/* What nobody has is free, and counted so. */
+static int check_free_gres(struct census *c)
+{
+	const struct gres_books *b = &c->core->gres;
+	uint64_t jobs = 0;
+
+	for (uint32_t i = 0; i < b->kinds; i++)
+		if ((c->gres[i] | b->kind[i].free) != b->kind[i].units)
+			return BAD(c, "some of %s is lost", b->kind[i].name);
+	for (uint32_t i = 0; i < b->accounts; i++) {
+		const struct gres_account *a = &b->account[i];
+
+		if (a->free != (int64_t)a->total - c->gres_held[i] || (!c->core->squeezed && a->free < 0))
+			return BAD(c, "%" PRId64 " of %s:%s are counted as free, of %u, %" PRId64 " are held", a->free, a->name, a->type, a->total,
+			           c->gres_held[i]);
+		if (!(b->gone >> i & 1) != (a->free > 0))
+			return BAD(c, "%s:%s is %s", a->name, a->type, a->free > 0 ? "said to be gone" : "gone and nobody says so");
+	}
+	for (uint32_t i = 0; i < b->needs; i++)
+		jobs += b->need[i]->jobs;
+	return jobs == c->gres_jobs ? 0 : BAD(c, "%" PRIu64 " jobs ask for generic resources, counted %" PRIu64, c->gres_jobs, jobs);
+}
+
 static int check_granted(struct census *c, const struct entry *e)
 {
 	int r = 0;
@@ -76,6 +143,9 @@ static int check_granted(struct census *c, const struct entry *e)
 		return BAD(c, "job %s is %s and holds nothing", name(e), mscg_state_name(e->job.state));
 	c->mem += share_of(e)->mem_bytes;
 	user_add(user_of(c, e), e->job.qos, &(struct have){.running = 1, .cpus = user_cpus(e), .mem = share_of(e)->mem_bytes});
+	r = check_gres(c, e);
+	if (r < 0)
+		return r;
 	c->granted++;
 	c->waits |= e->live->after_n > 0;
 	if (pool_of(&e->job) == POOL_SHARED)
@@ -108,6 +178,7 @@ static int check_job(struct census *c, const struct entry *e)
 		return BAD(c, "job %s was left dirty", name(e));
 	c->count[e->job.state]++;
 	user_add(user_of(c, e), e->job.qos, &(struct have){.submitted = 1});
+	c->gres_jobs += e->job.gres != NULL;
 	c->indexed += e->shape != NULL;
 	if (e->live)
 		c->timers += (e->live->deadline.at != USEC_NEVER) + (e->live->backoff.at != USEC_NEVER);
@@ -135,6 +206,7 @@ static int check_record(struct census *c, const struct entry *e)
 		if (r < 0)
 			return r;
 	}
+	c->gres_jobs += e->job.gres != NULL;
 	if (active != a->active || mscg_ranges_count(a->range + a->first, a->n - a->first) != a->waiting)
 		return BAD(c, "array %s counts %" PRIu64 " tasks as active", name(e), a->active);
 	for (uint32_t i = a->first + 1; i < a->n; i++)
@@ -309,6 +381,8 @@ int core_check(const struct core *core, struct mscg_error *error)
 		r = check_users(&c);
 	if (r == 0)
 		r = check_totals(&c);
+	if (r == 0)
+		r = check_free_gres(&c);
 	IDS_EACH(&c.users, uid, u)
 		user_free(u);
 	ids_free(&c.users);

@@ -44,6 +44,7 @@ void core_free(struct core *core)
 	free(core->chunk);
 	plan_clear(&core->plan);
 	place_clear(&core->place);
+	gres_clear(core);
 	free(core->holder);
 	free(core->claim);
 	free(core->dirty);

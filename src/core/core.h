@@ -8,6 +8,7 @@
  * by core_load.
  *
  * Invariants, checked by core_check in every test step:
+ *   - a GPU, or whatever is counted by name, is held by one job at most
  *   - a CPU is held by one exclusive job at most; held = what the kernel was told last and not yet told to give up
  *   - memory and shared CPUs granted never exceed what the machine has
  *   - min <= current <= max for a running elastic job
@@ -36,6 +37,14 @@ struct core_switch {
 	uint16_t up; /* the one above it, by place; the one at the top: itself */
 };
 
+/* Generic resources of one name and type. */
+struct core_gres {
+	const char *name, *type; /* "gpu", "a100"; "license", "matlab"; type NULL: none */
+	uint32_t    n;
+	uint64_t    units; /* devices: their numbers, 1 << number, each once of a name; 0: they are only counted */
+};
+#define CORE_GRES_MAX 32 /* kinds of a machine */
+
 struct core_machine {
 	const char            *node; /* name in grants */
 	const struct core_cpu *cpus; /* every usable CPU, the pool for sharing included; copied by core_new */
@@ -44,6 +53,8 @@ struct core_machine {
 	uint32_t               nswitches;   /* packages do; 0: none */
 	struct mscg_cpuset     shared; /* CPUs set aside for --cpu-mode=quota; not given out exclusively */
 	uint64_t               mem_bytes;
+	const struct core_gres *gres; /* copied by core_new */
+	uint32_t               gres_n;
 };
 
 /* What may pass the first of the queue that can not start: backfill.c. */
@@ -263,6 +274,14 @@ struct core_stats {
 };
 void core_get_stats(const struct core *core, struct core_stats *ret);
 const struct mscg_cpuset *core_free_cpus(const struct core *core);
+/* Generic resources: by name (type "") and by type. */
+struct core_gres_use {
+	const char *name, *type; /* borrowed until the machine changes */
+	uint32_t    total, held;
+	bool        devices;    /* they have numbers */
+	uint64_t    free_units; /* those that nobody has */
+};
+bool core_get_gres(const struct core *core, uint32_t index, struct core_gres_use *ret); /* false: there are no more */
 
 /* Why a waiting job stands where it does, by the last calculation. */
 struct core_factors {

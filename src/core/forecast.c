@@ -115,7 +115,8 @@ static void plan_for_passing(struct forecast *f)
 
 static bool is_there(const struct forecast *f, uint64_t cpus, uint64_t mem, int32_t priority)
 {
-	return queue_available(f->core, pool_of(&f->e->job), priority, true) >= cpus && book_mem_free(f->core) >= mem;
+	return queue_available(f->core, pool_of(&f->e->job), priority, true) >= cpus && book_mem_free(f->core) >= mem &&
+	       gres_fits(f->core, gres_need_of(f->core, &f->e->job));
 }
 
 static bool would_pass(const struct forecast *f, struct plan_need need)

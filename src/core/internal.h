@@ -5,6 +5,7 @@
 #include "src/base/base.h"
 #include "src/base/clock.h"
 #include "src/base/depend.h"
+#include "src/base/gres.h"
 #include "src/base/parse.h"
 #include "src/core/core.h"
 #include "src/core/place.h"
@@ -58,11 +59,15 @@ struct shape {
 	uint64_t mem;
 	uint32_t cpus, min; /* thousandths */
 	uint32_t limit_s, grace_s, time_min_s, qos;
+	const char *gres;
+	const struct gres_need *need;
 	bool     quota, elastic, feasible, listed;
 	struct user  *user; /* whose, where users have limits; NULL: anybody's */
 	struct shape *user_next, **user_link; /* all of this user */
 	/* Least need below this node of the tree: by pool, so that whole subtrees are passed over. */
-	uint32_t least[POOL_COUNT];
+	uint32_t least[POOL_COUNT]; /* of what needs no generic resources */
+	uint32_t least_gres;        /* CPUs of what does */
+	uint64_t all_want;          /* accounts that all of these need */
 	uint64_t least_mem;
 };
 
@@ -196,6 +201,37 @@ struct array {
 	uint64_t excess; /* more than the throttle may run: it was higher when these were started */
 };
 
+/* gres.c. Counted by name, and by name and type: a request without a type is one of the former. */
+enum { GRES_ACCOUNTS = 64 };
+_Static_assert(2 * CORE_GRES_MAX <= GRES_ACCOUNTS && GRES_ACCOUNTS <= 64, "a bit for each account, two of a kind at most");
+struct gres_kind {
+	char     name[GRES_NAME_MAX], type[GRES_NAME_MAX];
+	uint64_t units, free; /* devices, by number; none: these are only counted */
+	bool     wanted; /* the head of the queue waits for this type: who has no preference gets another */
+};
+struct gres_account {
+	char     name[GRES_NAME_MAX], type[GRES_NAME_MAX]; /* type "": all of the name */
+	uint32_t total;
+	int64_t  free; /* below 0: there were more when they were given out */
+};
+/* What one request comes to on this machine. */
+struct gres_need {
+	const char *text;
+	uint64_t    jobs; /* that have it */
+	struct gres gres;
+	uint32_t    n[GRES_ACCOUNTS];
+	uint64_t    wants; /* accounts, 1 << index */
+	bool        mixed; /* without a type, and there are types: what it gets counts for these too */
+	const struct gres_part *unknown; /* there is none of its name or type; NULL: there is of all */
+};
+struct gres_books {
+	struct gres_kind    kind[CORE_GRES_MAX];    uint32_t kinds;
+	struct gres_account account[GRES_ACCOUNTS]; uint32_t accounts;
+	uint64_t            gone; /* accounts that have nothing free */
+	struct gres_need    choice; /* gres_choice() */
+	struct gres_need  **need; uint32_t needs, needs_cap; /* of all jobs, by address of the text */
+};
+
 /* From `at` on (boot clock) so much is free: thousandths of CPUs, bytes. Below 0: owed. */
 struct plan_point {
 	int64_t at;
@@ -205,12 +241,15 @@ struct plan_point {
 struct plan {
 	struct plan_point *point;
 	uint32_t n, cap;
+	int64_t *gres; /* of each point, one after another, so many in each account */
+	uint32_t gres_cap, accounts;
 	int32_t  priority; /* for which it was made: those below have less to take from others */
 };
 
 struct plan_need {
 	uint64_t  cpus, mem, beyond; /* beyond: to be there, and not used */
 	enum pool pool;
+	const struct gres_need *gres;
 	int64_t   span; /* USEC_NEVER: for ever */
 };
 
@@ -225,6 +264,8 @@ struct core {
 	/* By CPU number: who has it, and who gets it when that one has let go. */
 	struct entry **holder, **claim;
 	uint32_t       cpu_limit;
+
+	struct gres_books gres;
 
 	struct ids  waited; /* by number of a job: who waits for it or its tasks (depend.c) */
 	struct ids  jobs; /* plain jobs and records */
@@ -329,6 +370,29 @@ void     book_unlist(struct core *core, struct live *live);
 void     book_accrue(struct core *core, struct entry *e);       /* cpu_held_usec up to now */
 void     book_give_up_awaited(struct core *core, struct entry *e); /* shrinks that it waits for are for nobody now */
 void     book_dress(struct core *core, struct entry *e);  /* node name and memory nodes of its grant */
+
+/* gres.c: generic resources */
+void gres_set_machine(struct core *core, const struct core_machine *machine); /* all free: gres_hold() is for what is not */
+void gres_clear(struct core *core);
+/* A job with this request (NULL: none; of intern()) is there, and is not any more. In between gres_request() knows it. */
+void gres_learn(struct core *core, const char *request);
+void gres_forget(struct core *core, const char *request);
+const struct gres_need *gres_request(const struct core *core, const char *request);
+const struct gres_need *gres_need_of(const struct core *core, const struct mscg_job *job); /* what it still needs; NULL: it has all */
+bool  gres_fits(const struct core *core, const struct gres_need *need);
+bool  gres_feasible(const struct core *core, const struct gres_need *need);
+bool  gres_exist(const struct core *core, const char *request, char *text); /* the same of any request; text: 160 or NULL */
+bool  gres_no_more(const struct core *core, const struct gres_need *a, const struct gres_need *b); /* a needs no more than b */
+bool  gres_apart(const struct core *core, const struct gres_need *a, const struct gres_need *b);   /* there is enough for both, where both need it */
+void  gres_want(struct core *core, const struct gres_need *need); /* of the head of the queue, in this step; NULL: there is none */
+char *gres_take(struct core *core, const struct gres_need *need); /* as in a share; the caller frees it. There is enough */
+/* The same need where it is known what it would get, if it was started now. Good until the next one is asked for. */
+const struct gres_need *gres_choice(struct core *core, const struct gres_need *need);
+void  gres_held(const struct core *core, const char *granted, uint32_t held[GRES_ACCOUNTS]); /* in each account */
+int   gres_hold(struct core *core, const char *granted); /* again; -EBUSY: somebody has some of it */
+void  gres_give(struct core *core, const char *granted);
+enum mscg_reason gres_why(const struct core *core, const struct gres_need *need, char text[160]); /* NONE: it fits */
+bool  gres_over(const struct core *core); /* more is held than there is: there was more before */
 
 /* queue.c: who waits */
 bool queue_before(const struct mscg_job *a, const struct mscg_job *b); /* by priority, then by number */

@@ -34,6 +34,7 @@ void entry_free(struct core *core, struct entry *e)
 	entry_drop_live(core, e);
 	share_leave(core, e);
 	depend_forget(e);
+	gres_forget(core, e->job.gres);
 	mscg_run_free(e->job.run);
 	*e = (struct entry){.live = (struct live *)(void *)core->spare};
 	core->spare = e;

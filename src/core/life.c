@@ -67,6 +67,7 @@ void life_start(struct core *core, struct entry *e, uint32_t cpus, uint32_t limi
 	event.attempt = e->job.attempt + 1;
 	event.cpus_milli = cpus;
 	event.mem_bytes = e->job.mem_bytes;
+	event.gres = gres_take(core, gres_need_of(core, &e->job));
 	event.cpus = out_set(&set);
 	if (limit_s < e->job.time_limit_s) {
 		event.value = limit_s;
@@ -373,6 +374,7 @@ static void requeue_ended(struct core *core, const struct mscg_row *row)
 	struct entry *e = entry_new(core);
 
 	e->job = *job;
+	gres_learn(core, e->job.gres);
 	e->job.run = mscg_run_copy(job->run);
 	share_join(core, e, row->account);
 	entry_index(core, e);

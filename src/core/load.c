@@ -78,12 +78,16 @@ static bool is_unsure(const struct core *core, const struct entry *e)
 static int load_granted(struct core *core, struct entry *e, struct mscg_error *error)
 {
 	const struct mscg_share *share = share_of(e);
+	char id[MSCG_ID_TEXT];
 	struct live *l;
 	int64_t ago;
 	int r = 0;
 
 	if (pool_of(&e->job) == POOL_EXCLUSIVE)
 		r = check_cpus(core, e, error);
+	if (r == 0 && gres_hold(core, share->gres) < 0)
+		r = mscg_error_set(error, -EBADMSG, "job %s holds %s, of which another job holds some: expected one of them",
+		                   mscg_id_format(e->job.id, id), share->gres);
 	if (r < 0)
 		return r;
 	if (pool_of(&e->job) == POOL_EXCLUSIVE)
@@ -105,7 +109,7 @@ static int load_granted(struct core *core, struct entry *e, struct mscg_error *e
 	life_set_deadline(core, e);
 	elastic_update(core, e);
 	core->exceeded |= users_over(core);
-	core->squeezed |= core->mem_held > core->mem_total || core->shared_free < 0;
+	core->squeezed |= core->mem_held > core->mem_total || core->shared_free < 0 || gres_over(core);
 	return 0;
 }
 
@@ -135,6 +139,7 @@ static int load_record(struct core *core, const struct mscg_row *row, struct msc
 		return r;
 	e->node.bits &= ~(uint32_t)ENTRY_EMPTY;
 	e->job = row->job;
+	gres_learn(core, e->job.gres);
 	e->job.run = NULL;
 	share_join(core, e, row->account);
 	core->count[MSCG_STATE_PENDING] += e->array->waiting;
@@ -159,6 +164,7 @@ static int load_job(struct core *core, const struct mscg_row *row, struct mscg_e
 		return mscg_error_set(error, -EBADMSG, "job %s is there twice", mscg_id_format(row->job.id, id));
 	e = entry_new(core);
 	e->job = row->job;
+	gres_learn(core, e->job.gres);
 	e->job.run = mscg_run_copy(row->job.run);
 	share_join(core, e, row->account);
 	if (record)

@@ -182,6 +182,14 @@ static enum mscg_reason why_resources(const struct core *core, const struct mscg
 	uint64_t all = queue_available(core, pool, job->priority, true), yield = all - free_cpus - lent;
 	char need[32], have[32], l[32], y[32], more[64] = "";
 
+	enum mscg_reason gres;
+	char buf[160];
+
+	gres = gres_why(core, gres_need_of(core, job), buf);
+	if (gres != MSCG_REASON_NONE) {
+		say(text, "%s", buf);
+		return gres;
+	}
 	format_cpus(least, need, sizeof need);
 	count_text(free_cpus, have, sizeof have);
 	if (lent)

@@ -173,6 +173,7 @@ static int granted(struct mscg_job *job, const struct mscg_event *event, struct 
 	share->cpus = cpus;
 	share->cpu_milli = event->cpus_milli;
 	share->mem_bytes = event->mem_bytes;
+	share->gres = xstrdup(event->gres);
 	job->attempt = event->attempt;
 	job->flags = without(job->flags, ATTEMPT_FLAGS | MSCG_JOB_INFEASIBLE);
 	job->reason = MSCG_REASON_NONE;

@@ -8,6 +8,7 @@ struct plan_end {
 	int64_t   at;
 	uint64_t  cpus, mem;
 	enum pool pool;
+	const char *gres; /* granted */
 };
 
 static int64_t plan_span(uint32_t time_limit_s, uint32_t grace_s)
@@ -66,11 +67,13 @@ static bool stands(const struct entry *e)
 
 static struct plan_end end_of(const struct entry *e, struct core_now now, const struct mscg_job *head)
 {
-	struct plan_end end = {latest_end(e, now), size_of(e, head), share_of(e)->mem_bytes, pool_of(&e->job)};
+	struct plan_end end = {latest_end(e, now), size_of(e, head), share_of(e)->mem_bytes, pool_of(&e->job), NULL};
 
 	if (stands(e)) {
 		end.at = end.cpus ? now.boot_usec + SOON : USEC_NEVER;
 		end.mem = 0;
+	} else {
+		end.gres = share_of(e)->gres;
 	}
 	return end;
 }
@@ -82,6 +85,42 @@ static int by_end(const void *a, const void *b)
 	return x->at < y->at ? -1 : x->at > y->at;
 }
 
+static int64_t *gres_at(const struct plan *p, uint32_t i)
+{
+	return p->gres + (size_t)i * p->accounts;
+}
+
+/* The point at `i` is new, and as the one before it. */
+static void insert_gres(struct plan *p, uint32_t i)
+{
+	size_t row = p->accounts * sizeof *p->gres;
+
+	if (p->gres_cap < p->cap * p->accounts) {
+		p->gres_cap = p->cap * p->accounts;
+		p->gres = xreallocarray(p->gres, p->gres_cap, sizeof *p->gres);
+	}
+	memmove(gres_at(p, i + 1), gres_at(p, i), (p->n - 1 - i) * row);
+	if (i)
+		memcpy(gres_at(p, i), gres_at(p, i - 1), row);
+	else
+		memset(gres_at(p, i), 0, row);
+}
+
+static void give_gres(const struct core *core, const struct plan *p, uint32_t i, const char *granted)
+{
+	uint32_t held[GRES_ACCOUNTS];
+
+	gres_held(core, granted, held);
+	for (uint32_t a = 0; a < p->accounts; a++)
+		gres_at(p, i)[a] += held[a];
+}
+
+static void take_gres(const struct plan *p, uint32_t i, const struct gres_need *need)
+{
+	for (uint32_t a = 0; a < p->accounts; a++)
+		gres_at(p, i)[a] -= need->n[a];
+}
+
 static void add_point(struct plan *p, int64_t at)
 {
 	struct plan_point *last = p->n ? &p->point[p->n - 1] : NULL;
@@ -91,6 +130,8 @@ static void add_point(struct plan *p, int64_t at)
 	GROW(p->point, p->n, p->cap);
 	p->point[p->n] = p->n ? p->point[p->n - 1] : (struct plan_point){0};
 	p->point[p->n++].at = at;
+	if (p->accounts)
+		insert_gres(p, p->n - 1);
 }
 
 void plan_make(const struct core *core, struct core_now now, const struct mscg_job *head, struct plan *p)
@@ -100,9 +141,12 @@ void plan_make(const struct core *core, struct core_now now, const struct mscg_j
 	struct plan_point *last;
 
 	p->n = 0;
+	p->accounts = core->gres.accounts;
 	p->priority = head->priority;
 	add_point(p, now.boot_usec);
 	p->point->mem = (int64_t)book_mem_free(core);
+	for (uint32_t i = 0; i < p->accounts; i++)
+		p->gres[i] = core->gres.account[i].free;
 	for (enum pool pool = 0; pool < POOL_COUNT; pool++)
 		p->point->cpus[pool] = (int64_t)queue_available(core, pool, head->priority, true);
 	for (const struct live *l = core->granted; l; l = l->granted_next) {
@@ -124,6 +168,8 @@ void plan_make(const struct core *core, struct core_now now, const struct mscg_j
 		last = &p->point[p->n - 1];
 		last->cpus[ends[i].pool] += (int64_t)ends[i].cpus;
 		last->mem += (int64_t)ends[i].mem;
+		if (ends[i].gres)
+			give_gres(core, p, p->n - 1, ends[i].gres);
 	}
 	free(ends);
 }
@@ -131,19 +177,31 @@ void plan_make(const struct core *core, struct core_now now, const struct mscg_j
 void plan_clear(struct plan *p)
 {
 	free(p->point);
+	free(p->gres);
 	*p = (struct plan){0};
 }
 
-static bool fits(const struct plan_point *point, const struct plan_need *need)
+static bool gres_fit(const struct plan *p, uint32_t i, const struct gres_need *need)
 {
-	return point->cpus[need->pool] >= (int64_t)(need->cpus + need->beyond) && point->mem >= (int64_t)need->mem;
+	for (uint32_t a = 0; a < p->accounts; a++)
+		if (need->n[a] && need->n[a] > gres_at(p, i)[a])
+			return false;
+	return true;
+}
+
+static bool fits(const struct plan *p, uint32_t i, const struct plan_need *need)
+{
+	const struct plan_point *point = &p->point[i];
+
+	return point->cpus[need->pool] >= (int64_t)(need->cpus + need->beyond) && point->mem >= (int64_t)need->mem &&
+	       (!need->gres || gres_fit(p, i, need->gres));
 }
 
 /* The first point from `i` on at which it does not fit before `end`; p->n: there is none. */
 static uint32_t obstacle(const struct plan *p, uint32_t i, int64_t end, const struct plan_need *need)
 {
 	for (; i < p->n && p->point[i].at < end; i++)
-		if (!fits(&p->point[i], need))
+		if (!fits(p, i, need))
 			return i;
 	return p->n;
 }
@@ -190,6 +248,8 @@ static uint32_t cut(struct plan *p, int64_t at)
 	p->n++;
 	p->point[i] = p->point[i - 1];
 	p->point[i].at = at;
+	if (p->accounts)
+		insert_gres(p, i);
 	return i;
 }
 
@@ -200,6 +260,8 @@ void plan_promise(struct plan *p, int64_t at, const struct plan_need *need)
 	for (uint32_t i = from; i < to; i++) {
 		p->point[i].cpus[need->pool] -= need->cpus;
 		p->point[i].mem -= (int64_t)need->mem;
+		if (need->gres)
+			take_gres(p, i, need->gres);
 	}
 }
 
@@ -211,6 +273,7 @@ struct plan_need plan_need(const struct core *core, const struct plan *p, const 
 		.cpus = least ? queue_least(core, job) : job->cpus_milli,
 		.mem = mem_needed(job),
 		.pool = pool,
+		.gres = gres_need_of(core, job),
 		.span = plan_span(job->time_limit_s, job->grace_s),
 		.beyond = job->priority >= p->priority ? 0 :
 		          elastic_takeable(core, pool, p->priority, true) - elastic_takeable(core, pool, job->priority, true),

@@ -77,6 +77,8 @@ static void fold_least(struct shape *s, const struct tnode *child)
 	for (int p = 0; p < POOL_COUNT; p++)
 		s->least[p] = MIN_OF(s->least[p], c->least[p]);
 	s->least_mem = MIN_OF(s->least_mem, c->least_mem);
+	s->least_gres = MIN_OF(s->least_gres, c->least_gres);
+	s->all_want &= c->all_want;
 }
 
 static void sum_up(struct tnode *node)
@@ -84,7 +86,9 @@ static void sum_up(struct tnode *node)
 	struct shape *s = container_of(node, struct shape, node);
 
 	s->least[POOL_EXCLUSIVE] = s->least[POOL_SHARED] = UINT32_MAX;
-	s->least[shape_pool(s)] = s->cpus;
+	s->least[shape_pool(s)] = s->need ? UINT32_MAX : s->cpus;
+	s->least_gres = s->need ? s->cpus : UINT32_MAX;
+	s->all_want = s->need ? s->need->wants : UINT64_MAX;
 	s->least_mem = s->mem;
 	fold_least(s, node->left);
 	fold_least(s, node->right);
@@ -133,13 +137,16 @@ bool queue_feasible(const struct core *core, const struct mscg_job *job, char te
 			         format_size(core->mem_total, b, sizeof b));
 		return false;
 	}
+	if (!gres_exist(core, job->gres, text))
+		return false;
 	return user_feasible(core, job->uid, job->qos, job->cpus_milli, job->mem_bytes, text);
 }
 
 static bool shape_is_feasible(const struct core *core, const struct shape *s)
 {
 	return least_of(core, s->cpus, s->min, s->elastic) <= book_total(core, shape_pool(s)) && s->mem <= core->mem_total &&
-	       (!s->user || user_feasible(core, s->user->uid, s->qos, s->cpus, s->mem, NULL));
+	       (!s->user || user_feasible(core, s->user->uid, s->qos, s->cpus, s->mem, NULL)) &&
+	       gres_feasible(core, s->need);
 }
 
 /* -- shapes ------------------------------------------------------------------------------------------------------- */
@@ -151,7 +158,7 @@ static struct user *limited_user(struct core *core, const struct mscg_job *job)
 
 static bool has_shape(const struct shape *s, const struct user *user, const struct assoc *assoc, const struct mscg_job *job)
 {
-	return s->user == user && s->assoc == assoc && s->qos == job->qos && s->limit_s == job->time_limit_s && s->time_min_s == job->time_min_s && s->grace_s == job->grace_s && s->cpus == job->cpus_milli && s->min == job->min_cpus_milli && s->mem == job->mem_bytes &&
+	return s->user == user && s->assoc == assoc && s->gres == job->gres && s->qos == job->qos && s->limit_s == job->time_limit_s && s->time_min_s == job->time_min_s && s->grace_s == job->grace_s && s->cpus == job->cpus_milli && s->min == job->min_cpus_milli && s->mem == job->mem_bytes &&
 	       s->quota == !!(job->flags & MSCG_JOB_QUOTA) && s->elastic == !!(job->flags & MSCG_JOB_ELASTIC);
 }
 
@@ -225,6 +232,8 @@ static struct shape *shape_for(struct core *core, const struct entry *e)
 	s->limit_s = job->time_limit_s;
 	s->time_min_s = job->time_min_s;
 	s->grace_s = job->grace_s;
+	s->gres = job->gres;
+	s->need = gres_request(core, job->gres);
 	s->quota = job->flags & MSCG_JOB_QUOTA;
 	s->elastic = job->flags & MSCG_JOB_ELASTIC;
 	s->qos = job->qos;
@@ -476,6 +485,12 @@ static void narrow(const struct search *s, int32_t priority, struct bound *b)
 		b->most[p] = queue_available(s->core, p, priority, s->later);
 }
 
+/* May something that needs generic resources start below this node? */
+static bool gres_below(const struct search *s, const struct shape *shape, const struct bound *b)
+{
+	return shape->least_gres <= MAX_OF(b->most[POOL_EXCLUSIVE], b->most[POOL_SHARED]) && !(shape->all_want & s->core->gres.gone);
+}
+
 /* What can be had falls with priority, and the tree is in that order: on the way to the right the bound gets tighter,
  * and what needs more than it is passed over as a whole. */
 static struct shape *search(const struct search *s, struct tnode *node, struct bound b)
@@ -485,15 +500,15 @@ static struct shape *search(const struct search *s, struct tnode *node, struct b
 	if (!node)
 		return NULL;
 	shape = container_of(node, struct shape, node);
-	if (shape->least_mem > s->mem ||
-	    (shape->least[POOL_EXCLUSIVE] > b.most[POOL_EXCLUSIVE] && shape->least[POOL_SHARED] > b.most[POOL_SHARED]))
+	if (shape->least_mem > s->mem || (shape->least[POOL_EXCLUSIVE] > b.most[POOL_EXCLUSIVE] &&
+	                                  shape->least[POOL_SHARED] > b.most[POOL_SHARED] && !gres_below(s, shape, &b)))
 		return NULL;
 	if (!mark_before(&shape->mark, s->from)) {
 		found = search(s, node->left, b);
 		if (found)
 			return found;
 		narrow(s, shape->mark.priority, &b);
-		if (shape->mem <= s->mem && shape->cpus <= b.most[shape_pool(shape)])
+		if (shape->mem <= s->mem && shape->cpus <= b.most[shape_pool(shape)] && gres_fits(s->core, shape->need))
 			return shape;
 	}
 	narrow(s, shape->mark.priority, &b);
@@ -509,26 +524,42 @@ struct shape *queue_next(const struct core *core, const struct mark *from, bool 
 	return search(&s, core->queue.shapes, b);
 }
 
-static struct shape *first_within(struct tnode *node, enum pool pool, uint32_t cpus, uint64_t mem)
+/* What first_within() looks for: that needs no more than this. */
+struct within {
+	const struct core *core;
+	const struct mscg_job *job;
+	const struct gres_need *need;
+};
+
+static bool none_within(const struct within *w, const struct shape *s)
+{
+	bool gres = w->need && s->least_gres <= w->job->cpus_milli && !(s->all_want & ~w->need->wants);
+
+	return s->least_mem > w->job->mem_bytes || (s->least[pool_of(w->job)] > w->job->cpus_milli && !gres);
+}
+
+static struct shape *first_within(const struct within *w, struct tnode *node)
 {
 	struct shape *shape, *found;
 
 	if (!node)
 		return NULL;
 	shape = container_of(node, struct shape, node);
-	if (shape->least[pool] > cpus || shape->least_mem > mem)
+	if (none_within(w, shape))
 		return NULL;
-	found = first_within(node->left, pool, cpus, mem);
+	found = first_within(w, node->left);
 	if (found)
 		return found;
-	if (shape_pool(shape) == pool && shape->cpus <= cpus && shape->mem <= mem)
+	if (shape_pool(shape) == pool_of(w->job) && shape->cpus <= w->job->cpus_milli && shape->mem <= w->job->mem_bytes &&
+	    gres_no_more(w->core, shape->need, w->need))
 		return shape;
-	return first_within(node->right, pool, cpus, mem);
+	return first_within(w, node->right);
 }
 
 const struct entry *queue_ahead(const struct core *core, const struct entry *e)
 {
-	struct shape *shape = first_within(core->queue.shapes, pool_of(&e->job), e->job.cpus_milli, e->job.mem_bytes);
+	struct within w = {core, &e->job, gres_request(core, e->job.gres)};
+	struct shape *shape = first_within(&w, core->queue.shapes);
 	struct mark mark = queue_mark(core, e);
 
 	return shape && mark_before(&shape->mark, &mark) ? shape->head : NULL;

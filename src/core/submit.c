@@ -1,4 +1,5 @@
 /* Submission: what a job is made of, and whether it is taken. */
+#include "src/base/intern.h"
 #include "src/core/internal.h"
 
 static uint64_t default_mem(const struct core *core, uint32_t cpus)
@@ -27,6 +28,7 @@ void core_job_init(const struct core *core, const struct mscg_spec *spec, struct
 		.deadline_usec = spec->deadline_usec,
 		.time_min_s = spec->time_min_s,
 		.max_retries = spec->attached ? 0 : spec->max_retries,
+		.gres = intern(spec->gres),
 	};
 	struct mscg_warn warn;
 
@@ -85,6 +87,8 @@ int core_admits(const struct core *core, struct mscg_spec *const *specs, uint32_
 	bool fits;
 
 	for (uint32_t i = 0; i < n; i++) {
+		if (!gres_exist(core, specs[i]->gres, text))
+			return mscg_error_set(error, -ENOSPC, "%s", text);
 		core_job_init(core, specs[i], (struct mscg_id){core->next_job_id, MSCG_NO_TASK}, &job);
 		tasks += tasks_of(specs[i]);
 		int r = admit(core, &job, tasks, &fits, text);
@@ -102,11 +106,14 @@ void life_submit(struct core *core, const struct core_input *in)
 	struct entry *e;
 	struct mscg_job job;
 	char text[160];
-	bool fits;
-	int r;
+	bool fits = false;
+	int r = -ENOSPC;
 
-	core_job_init(core, in->spec, id, &job);
-	r = admit(core, &job, tasks_of(in->spec), &fits, text);
+	/* Asked before anything of it is kept: who makes up names costs nothing. */
+	if (gres_exist(core, in->spec->gres, text)) {
+		core_job_init(core, in->spec, id, &job);
+		r = admit(core, &job, tasks_of(in->spec), &fits, text);
+	}
 	if (r < 0) {
 		a = out_answer(core, in->token, (struct mscg_id){0, MSCG_NO_TASK}, r, CORE_RESIZE_NONE, true, "%s", text);
 		if (a)
@@ -116,6 +123,7 @@ void life_submit(struct core *core, const struct core_input *in)
 	core->next_job_id++;
 	e = entry_new(core);
 	e->job = job;
+	gres_learn(core, job.gres);
 	if (in->spec->array) {
 		e->node.bits = ENTRY_RECORD;
 		e->array = array_new(e, in->spec);

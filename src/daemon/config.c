@@ -28,6 +28,8 @@ static const struct setting {
 	{ { "resources", "shared-cpus", "LIST|N", "CPUs set aside for --cpu-mode=quota: a list or how many" }, FIELD(TEXT, shared_cpus), 0 },
 	{ { "resources", "topology-config", "FILE|default", "what is close, as in Slurm's topology.conf; default: 4 cores a switch" }, FIELD(TEXT, topology_config), 0 },
 	{ { "resources", "max-jobs", "N", "jobs that may run at once" }, FIELD(COUNT, max_jobs), 0 },
+	{ { "gres", "gres", "NAME[:TYPE]:N,...", "what jobs ask for with --gres, as gpu:a100:4,fpga:2 (default: nothing)" }, FIELD(TEXT, gres), 0 },
+	{ { "gres", "licenses", "NAME:N,...", "what jobs ask for with --licenses, as matlab:4 (default: nothing)" }, FIELD(TEXT, licenses), 0 },
 	{ { "scheduler", "scheduler", "easy|conservative|firstfit|fcfs", "what may pass a job that waits" }, FIELD(CHOICE, scheduler), 0 },
 	{ { "scheduler", "backfill-depth", "N", "conservative: so many waiting jobs have a time to start (100)" }, FIELD(COUNT, backfill_depth), 0 },
 	{ { "scheduler", "starvation-guard", "TIME", "nothing passes a job without expected start after so long (1h)" }, FIELD(TIME, starvation_guard), 0 },

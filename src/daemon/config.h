@@ -21,6 +21,8 @@ struct config {
 	uint64_t reserve_mem;  /* bytes; UINT64_MAX: 5 %, at most 2 GiB */
 	char    *shared_cpus;  /* a list or a count, set aside for --cpu-mode=quota */
 	char    *topology_config; /* a file, or "default"; NULL: the machine's own NUMA nodes and packages */
+	char    *gres;         /* NAME[:TYPE]:N,... */
+	char    *licenses;     /* NAME:N,... */
 	int      scheduler; /* enum config_scheduler */
 	uint64_t backfill_depth;
 	uint64_t starvation_guard; /* seconds, 0: none */

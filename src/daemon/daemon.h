@@ -31,6 +31,7 @@ struct machine {
 	struct core_cpu    *cpus;
 	struct topology    *topology; /* NULL: the machine's own */
 	char               *node;
+	struct core_gres   *gres;
 	uint32_t            cpus_reserved;
 	uint64_t            mem_reserved;
 };
@@ -39,6 +40,10 @@ struct machine {
 int  machine_read(struct machine *ret, const struct config *config, const struct mscg_cpuset *allowed, struct machine *before,
                   struct mscg_error *error);
 void machine_clear(struct machine *machine);
+
+/* -- devices.c -- */
+/* Generic resources, as configured; their names are of intern(). */
+int  devices_read(struct core_gres ret[CORE_GRES_MAX], uint32_t *ret_n, const struct config *config, struct mscg_error *error);
 
 /* -- hotplug.c -- */
 /* From now on CPUs that come and go are taken note of. Where the kernel does not tell (another network namespace than the

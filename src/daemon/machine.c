@@ -247,12 +247,16 @@ int machine_read(struct machine *ret, const struct config *config, const struct 
 	}
 	if (r >= 0)
 		r = read_cpu_choice(&m, "shared-cpus", config->shared_cpus, &m.core.shared, error);
+	m.core.gres = m.gres = xcalloc(CORE_GRES_MAX, sizeof *m.gres);
+	if (r >= 0)
+		r = devices_read(m.gres, &m.core.gres_n, config, error);
 	if (r < 0) {
 		if (before)
 			before->topology = m.topology;
 		else
 			topology_free(m.topology);
 		free(m.cpus);
+		free(m.gres);
 		return r;
 	}
 	m.node      = xstrdup(host);
@@ -265,6 +269,7 @@ int machine_read(struct machine *ret, const struct config *config, const struct 
 void machine_clear(struct machine *m)
 {
 	free(m->node);
+	free(m->gres);
 	free(m->cpus);
 	topology_free(m->topology);
 	*m = (struct machine){ 0 };

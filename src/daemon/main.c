@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "daemon.h"
+#include "src/base/gres.h"
 #include "src/base/fd.h"
 #include "src/base/parse.h"
 #include "src/engine/fake.h"
@@ -197,6 +198,18 @@ static void set_policy(struct daemon *d)
 		cost_rates_parse(c->cost_rates, &d->cost_rates, NULL); /* checked when it was read */
 }
 
+/* What the engine has to know of it. */
+static void tell_engine(struct daemon *d)
+{
+	if (!d->engine)
+		return;
+	d->engine->machine_cpus = d->machine.core.ncpus;
+	d->engine->machine_gpus = 0;
+	for (uint32_t i = 0; i < d->machine.core.gres_n; i++)
+		if (streq(d->machine.gres[i].name, GRES_GPU))
+			d->engine->machine_gpus += d->machine.gres[i].n;
+}
+
 int daemon_reread_machine(struct daemon *d, const struct config *config, struct mscg_error *error)
 {
 	struct core_input input = { .kind = CORE_MACHINE, .machine = &d->machine.core };
@@ -207,8 +220,7 @@ int daemon_reread_machine(struct daemon *d, const struct config *config, struct 
 		return r;
 	machine_clear(&d->machine);
 	d->machine = machine;
-	if (d->engine)
-		d->engine->machine_cpus = machine.core.ncpus;
+	tell_engine(d);
 	turn_add(d, &input, NULL, NULL);
 	daemon_notify_status(d);
 	return 0;
@@ -385,8 +397,7 @@ static int setup(struct daemon *d, struct mscg_error *error)
 	if ((r = machine_read(&d->machine, &d->config, &d->allowed, NULL, error)) < 0)
 		return r;
 	set_policy(d);
-	if (d->engine)
-		d->engine->machine_cpus = d->machine.core.ncpus;
+	tell_engine(d);
 	if ((r = sd_event_new(&d->loop)) < 0)
 		return mscg_error_set(error, r, "cannot make an event loop: %s", strerror(-r));
 	if ((r = turn_open(d, error)) < 0 || (r = recover_open(d, error)) < 0 || (r = store_settle(d->store, error)) < 0)

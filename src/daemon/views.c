@@ -1,6 +1,7 @@
 /* Job and Stats objects: what the store remembers, with what the core and the kernel say now. */
 #include "daemon.h"
 #include "src/base/parse.h"
+#include "src/base/gres.h"
 #include "src/base/jobfile.h"
 
 static void overlay_live(struct daemon *d, struct mscg_id id, struct mscg_usage *usage, json_t *job)
@@ -138,6 +139,20 @@ static json_t *view_stuck(struct daemon *d)
 	return v.list;
 }
 
+static json_t *view_gres(const struct daemon *d)
+{
+	json_t *list = json_array();
+	struct core_gres_use use;
+	char ids[256];
+
+	for (uint32_t i = 0; core_get_gres(d->core, i, &use); i++)
+		if (!streq(use.name, GRES_LICENSE) || *use.type) /* what all licenses are together says nothing */
+			json_array_append_new(list, json_pack("{s:s, s:s?, s:I, s:I, s:s?}", "name", use.name, "type", *use.type ? use.type : NULL,
+			                                      "total", (json_int_t)use.total, "held", (json_int_t)use.held, "free_ids",
+			                                      use.devices ? gres_list_units(use.free_units, ids, sizeof ids) : NULL));
+	return list;
+}
+
 json_t *view_stats(struct daemon *d, const struct store_totals *totals)
 {
 	struct core_stats s;
@@ -158,7 +173,7 @@ json_t *view_stats(struct daemon *d, const struct store_totals *totals)
 	json_t *j = json_pack("{s:s, s:s?, s:I, s:I, s:I, s:I, s:s}", "node", d->machine.node, "topology", topology, "cpus_total", (json_int_t)s.cpus_total,
 	                      "cpus_held", (json_int_t)s.cpus_held, "cpus_lent", (json_int_t)s.cpus_lent, "cpus_reserved",
 	                      (json_int_t)d->machine.cpus_reserved, "cpus_free", cpus);
-	json_t *more = json_pack("{s:f, s:f, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:o, s:f, s:f, s:o, s:s, s:s, s:s?, s:o}",
+	json_t *more = json_pack("{s:f, s:f, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:o, s:f, s:f, s:o, s:s, s:s, s:s?, s:o, s:o}",
 	                         "shared_cpus_total", s.shared_total_milli / 1000.0, "shared_cpus_held", s.shared_held_milli / 1000.0,
 	                         "mem_total", (json_int_t)s.mem_total, "mem_held", (json_int_t)s.mem_held, "mem_reserved",
 	                         (json_int_t)d->machine.mem_reserved, "utilisation_percent", (json_int_t)s.utilisation_percent,
@@ -167,7 +182,8 @@ json_t *view_stats(struct daemon *d, const struct store_totals *totals)
 	                         "completing", (json_int_t)s.completing, "jobs_total", (json_int_t)total, "by_state", states,
 	                         "mean_wait_seconds", totals->mean_wait_s, "mean_run_seconds", totals->mean_run_s, "warnings", warnings,
 	                         "mode", geteuid() == 0 ? "root" : "user", "engine", d->engine ? d->engine->ops->name : "none",
-	                         "degraded", d->degraded ? d->degraded_why.text : NULL, "unkillable", view_stuck(d));
+	                         "degraded", d->degraded ? d->degraded_why.text : NULL, "gres", view_gres(d),
+	                         "unkillable", view_stuck(d));
 	json_object_update(j, more);
 	json_decref(more);
 	return j;

@@ -67,6 +67,7 @@ struct engine {
 	/* Closes a stdio_fd: not by close(2), as it may have files in it whose server does not answer. NULL: by close(2) */
 	void (*drop)(void *ctx, int stdio_fd, uint32_t uid);
 	void *ctx;
+	uint32_t machine_gpus; /* that are given out */
 	uint32_t machine_cpus; /* what MAX_CPUS of an elastic job without a maximum says */
 };
 

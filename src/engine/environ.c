@@ -4,6 +4,7 @@
 
 #include "internal.h"
 #include "src/base/buf.h"
+#include "src/base/gres.h"
 #include "src/base/parse.h"
 
 /* TASKS: of the tasks that -n asked for; who submitted it knows, and says so in the environment (src/cli/environment.c). */
@@ -17,6 +18,7 @@ enum scope { ALWAYS, ARRAYS, TASKS };
 	X(CPUS_PER_TASK, TASKS) X(NTASKS, TASKS) X(NPROCS, TASKS) X(TASKS_PER_NODE, TASKS) \
 	X(SUBMIT_DIR, ALWAYS) X(SUBMIT_HOST, ALWAYS) X(RESTART_COUNT, ALWAYS) X(JOB_START_TIME, ALWAYS) X(JOB_END_TIME, ALWAYS) \
 	X(JOB_UID, ALWAYS) X(JOB_GID, ALWAYS) X(JOB_ACCOUNT, ALWAYS) X(JOB_PARTITION, ALWAYS) \
+	X(JOB_GPUS, ALWAYS) X(GPUS_ON_NODE, ALWAYS) \
 	X(ARRAY_JOB_ID, ARRAYS) X(ARRAY_TASK_ID, ARRAYS) X(ARRAY_TASK_MIN, ARRAYS) X(ARRAY_TASK_MAX, ARRAYS) \
 	X(ARRAY_TASK_STEP, ARRAYS) X(ARRAY_TASK_COUNT, ARRAYS)
 
@@ -37,6 +39,11 @@ static const struct {
 static uint32_t whole_cpus(const struct task *t)
 {
 	return MAX_OF(1, (t->grant->share[0].cpu_milli + 999) / 1000);
+}
+
+static uint64_t gpus_of(const struct task *t)
+{
+	return gres_granted_units(t->grant->share[0].gres, GRES_GPU);
 }
 
 /* NULL: not set for this job. */
@@ -70,6 +77,10 @@ static const char *value_of(enum variable v, const struct task *t, const struct 
 	case VAR_CPUS_PER_TASK: snprintf(text, size, "%u", whole_cpus(t)); return text;
 	case VAR_MEM_PER_NODE: snprintf(text, size, "%llu", (unsigned long long)(t->grant->share[0].mem_bytes >> 20)); return text;
 	case VAR_SUBMIT_DIR: return env_get(spec->env, "MSCG_SUBMIT_DIR") ? NULL : spec->workdir; /* with --chdir it is another */
+	case VAR_JOB_GPUS: return gpus_of(t) ? gres_list_units(gpus_of(t), text, size) : NULL;
+	case VAR_GPUS_ON_NODE:
+		snprintf(text, size, "%d", __builtin_popcountll(gpus_of(t)));
+		return gpus_of(t) ? text : NULL;
 	case VAR_RESTART_COUNT: snprintf(text, size, "%u", t->restarts); return text;
 	case VAR_JOB_END_TIME:
 		if (!t->time_limit_s)
@@ -126,6 +137,20 @@ static void set_elastic(struct setting *s, const struct local *l, const struct t
 	}
 }
 
+/* Each maker's own, as in Slurm. Who has none sees none, where there are some to give out. */
+static void set_gpus(struct setting *s, const struct local *l, const struct task *t)
+{
+	static const char *const names[] = { "CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK", "GPU_DEVICE_ORDINAL" };
+	char text[200];
+
+	if (!l->engine.machine_gpus)
+		return;
+	gres_list_units(gpus_of(t), text, sizeof text);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		set(s, "", names[i], text);
+	set(s, "", "CUDA_DEVICE_ORDER", "PCI_BUS_ID");
+}
+
 static void set_if_unset(struct setting *s, const struct mscg_spec *spec, const char *name, const char *value)
 {
 	if (value && !env_get(spec->env, name))
@@ -138,7 +163,7 @@ static void set_all(struct setting *s, const struct local *l, const struct task 
 	const char *tasks = env_get(spec->env, "MSCG_NTASKS");
 	bool left_out[] = { [ARRAYS] = !spec->array || t->id.task == MSCG_NO_TASK, [TASKS] = tasks };
 	uint32_t cpus = whole_cpus(t);
-	char text[64];
+	char text[200];
 	uint64_t n;
 
 	for (size_t v = 0; v < ARRAY_SIZE(variables); v++) {
@@ -157,6 +182,7 @@ static void set_all(struct setting *s, const struct local *l, const struct task 
 	}
 	if (t->elastic)
 		set_elastic(s, l, t);
+	set_gpus(s, l, t);
 	if (tasks && parse_u64(tasks, 1, UINT32_MAX, &n, NULL) == 0)
 		cpus = (uint32_t)MAX_OF(1, cpus / n);
 	snprintf(text, sizeof text, "%u", cpus);
@@ -171,7 +197,7 @@ static void set_all(struct setting *s, const struct local *l, const struct task 
 /* What is set here may take the place of what the user sent only if its name begins as ours do. */
 static bool is_replaced(const char *entry, char *const *own, uint32_t n)
 {
-	static const char *const prefixes[] = { "MSCG_", "SLURM_", "MINI_SLURM_" };
+	static const char *const prefixes[] = { "MSCG_", "SLURM_", "MINI_SLURM_", "CUDA_", "ROCR_", "ZE_", "GPU_" };
 	size_t length = strcspn(entry, "="), p = 0;
 
 	while (p < ARRAY_SIZE(prefixes) && strncmp(entry, prefixes[p], strlen(prefixes[p])) != 0)

@@ -2,11 +2,12 @@
 #ifndef STORE_COLUMN_H
 #define STORE_COLUMN_H
 
+#include "src/base/intern.h"
 #include "src/store/table.h"
 
 static inline bool column_is_text(const struct column *c)
 {
-	return c->type == COLUMN_TEXT || c->type == COLUMN_CHARS;
+	return c->type == COLUMN_TEXT || c->type == COLUMN_NAME || c->type == COLUMN_CHARS;
 }
 
 /* NULL where there is none. */
@@ -33,6 +34,12 @@ static inline void column_set_text(const struct column *c, void *base, const cha
 		return;
 	}
 	copy = text ? xstrndup(text, size) : NULL;
+	if (c->type == COLUMN_NAME) {
+		const char *name = intern(copy);
+		free(copy);
+		memcpy(at, &name, sizeof(name));
+		return;
+	}
 	memcpy(at, &copy, sizeof(copy));
 }
 
@@ -50,6 +57,7 @@ static inline int64_t column_get_int(const struct column *c, const void *base)
 	case COLUMN_U64:
 	case COLUMN_USAGE: return (int64_t)COLUMN_MEMBER(uint64_t);
 	case COLUMN_TEXT:
+	case COLUMN_NAME:
 	case COLUMN_CHARS: break;
 	}
 	return 0;
@@ -70,6 +78,7 @@ static inline void column_set_int(const struct column *c, void *base, int64_t va
 	case COLUMN_U64:
 	case COLUMN_USAGE: COLUMN_MEMBER(uint64_t) = (uint64_t)value; break;
 	case COLUMN_TEXT:
+	case COLUMN_NAME:
 	case COLUMN_CHARS: break;
 	}
 }

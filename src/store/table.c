@@ -41,7 +41,7 @@ struct field {
 	uint8_t     role;
 };
 
-#define DECLARE(type) (COLUMN_##type == COLUMN_TEXT || COLUMN_##type == COLUMN_CHARS ? "TEXT" : "INTEGER")
+#define DECLARE(type) (COLUMN_##type == COLUMN_TEXT || COLUMN_##type == COLUMN_NAME || COLUMN_##type == COLUMN_CHARS ? "TEXT" : "INTEGER")
 #define X(type, role, member, name) {#name, DECLARE(type), ROLE_##role},
 static const struct field job_fields[] = {
 	{"key", "INTEGER PRIMARY KEY", ROLE_FIXED},

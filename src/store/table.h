@@ -28,6 +28,7 @@
 	X(U64,   8) /* as a signed number of the same bits */ \
 	X(USAGE, 8) /* MSCG_UNKNOWN is NULL */ \
 	X(TEXT,  sizeof(char *)) \
+	X(NAME,  sizeof(char *)) /* const, of intern() */ \
 	X(CHARS, 0) /* char[], NUL ended; "" is NULL */
 
 enum column_type {
@@ -94,7 +95,8 @@ struct columns {
 	X(U32,   PLAIN, array_fails,            array_fails) \
 	X(U32,   PLAIN, job.qos,                qos) \
 	X(U32,   PLAIN, job.partition,          partition) \
-	X(TEXT,  PLAIN, account,                account)
+	X(TEXT,  PLAIN, account,                account) \
+	X(NAME,  PLAIN, job.gres,               gres)
 
 /* In a column `run` of its own, NULL while the job has none; then "usage", a list in the order of USAGES (left out
  * where nothing is known), and "grant". */
@@ -173,7 +175,8 @@ struct columns {
 	X(TEXT,  FIXED, binds,                  binds) \
 	X(TEXT,  FIXED, qos,                    qos) \
 	X(BOOL,  FIXED, by_pressure,            by_pressure) \
-	X(TEXT,  FIXED, rootfs,                 rootfs)
+	X(TEXT,  FIXED, rootfs,                 rootfs) \
+	X(TEXT,  FIXED, gres,                   gres)
 
 #define EVENT_COLUMNS(X) \
 	X(I64,   FIXED, time_usec,              time_usec) \
@@ -189,7 +192,8 @@ struct columns {
 	X(TEXT,  FIXED, cpus,                   cpus) \
 	X(TEXT,  FIXED, text,                   text) \
 	X(U8,    FIXED, field,                  field) \
-	X(I64,   FIXED, value,                  value)
+	X(I64,   FIXED, value,                  value) \
+	X(TEXT,  FIXED, gres,                   gres)
 
 /* The places of columns in a SELECT of the whole table. What is not a member as it stands comes first or last. */
 #define X(type, role, member, name) JOB_##name,

@@ -2,6 +2,7 @@
 #include "src/base/base.h"
 #include "src/base/clock.h"
 #include "src/base/cost.h"
+#include "src/base/gres.h"
 #include "src/base/parse.h"
 #include "src/wire/submit.h"
 
@@ -219,6 +220,17 @@ static json_t *strings_json(char *const *strings)
 	return list;
 }
 
+static json_t *gpu_ids_json(const char *granted)
+{
+	uint64_t gpus = gres_granted_units(granted, GRES_GPU);
+	json_t *ids = json_array();
+
+	for (unsigned g = 0; g < GRES_UNITS_MAX; g++)
+		if (gpus >> g & 1)
+			json_array_append_new(ids, json_integer(g));
+	return ids;
+}
+
 static void set_resources(json_t *o, const struct mscg_job *job, const struct wire_job_extra *extra)
 {
 	const struct mscg_grant *grant = job->run ? job->run->grant : NULL;
@@ -237,6 +249,10 @@ static void set_resources(json_t *o, const struct mscg_job *job, const struct wi
 	set(o, "switches", extra->switches ? strings_json(extra->switches) : json_null());
 	set_text(o, "common_switch", extra->common_switch);
 	set(o, "mem_bytes", known_or_null(job->mem_bytes));
+	set_text(o, "gres", job->gres);
+	set_text(o, "gres_granted", share ? share->gres : NULL);
+	set(o, "gpus", json_integer(gres_count(job->gres, GRES_GPU)));
+	set(o, "gpu_ids", share && share->gres ? gpu_ids_json(share->gres) : json_null());
 	set(o, "elastic", json_boolean(job->flags & MSCG_JOB_ELASTIC));
 	set_text(o, "elastic_by", !(job->flags & MSCG_JOB_ELASTIC) ? NULL : job->flags & MSCG_JOB_BY_PRESSURE ? "pressure" : "share");
 	set_text(o, "elastic_need", extra->need);
@@ -265,6 +281,8 @@ static void set_times(json_t *o, const struct mscg_row *row, const struct mscg_s
 	set(o, "deadline", wire_time_json(job->deadline_usec));
 	set(o, "wait_seconds", seconds_json(started - job->submit_usec));
 	set(o, "run_seconds", seconds_json(end - started - suspended));
+	/* Kept while it is suspended. */
+	set(o, "gpu_seconds", json_real((double)MAX_OF(end - started, INT64_C(0)) / (double)USEC_PER_SEC * gres_count(job->gres, GRES_GPU)));
 	set(o, "suspended_seconds", seconds_json(suspended));
 	set(o, "suspend_time", wire_time_json(job->suspend_usec));
 }
@@ -333,6 +351,7 @@ json_t *wire_event_json(const struct mscg_event *event)
 	set(o, "signal", event->exit_signal > 0 ? json_integer(event->exit_signal) : json_null());
 	set(o, "cpus", event->cpus_milli ? wire_cpus_json(event->cpus_milli) : json_null());
 	set_text(o, "cpuset", event->cpus);
+	set_text(o, "gres", event->gres);
 	set(o, "mem_bytes", positive_or_null(event->mem_bytes));
 	set_text(o, "text", event->text);
 	return o;
@@ -364,7 +383,7 @@ int wire_event_parse(const json_t *o, struct mscg_event *ret, struct mscg_error 
 {
 	struct mscg_event event = {.exit_code = -1};
 	int64_t seq = 0, attempt = 0, code = -1, signal = 0, mem = 0;
-	const char *cpus = NULL, *text = NULL;
+	const char *cpus = NULL, *text = NULL, *gres = NULL;
 	int r = parse_names(o, &event, error);
 
 	if (r >= 0)
@@ -386,6 +405,8 @@ int wire_event_parse(const json_t *o, struct mscg_event *ret, struct mscg_error 
 	if (r >= 0)
 		r = wire_get_string(o, "cpuset", &cpus, error);
 	if (r >= 0)
+		r = wire_get_string(o, "gres", &gres, error);
+	if (r >= 0)
 		r = wire_get_string(o, "text", &text, error);
 	if (r < 0)
 		return r;
@@ -395,6 +416,7 @@ int wire_event_parse(const json_t *o, struct mscg_event *ret, struct mscg_error 
 	event.exit_signal = (int32_t)signal;
 	event.mem_bytes = (uint64_t)mem;
 	event.cpus = xstrdup(cpus);
+	event.gres = xstrdup(gres);
 	event.text = xstrdup(text);
 	*ret = event;
 	return 0;

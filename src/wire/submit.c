@@ -24,6 +24,7 @@ const struct spec_field wire_spec_fields[] = {
 	FIELD(allow, TEXT, 0),
 	FIELD(signal, TEXT, 0),
 	FIELD(lines, TEXT, 0),
+	FIELD(gres, TEXT, 0),
 	FIELD(shell, BOOL, 0),
 	FIELD(append, BOOL, 0),
 	FIELD(truncate, BOOL, 0),

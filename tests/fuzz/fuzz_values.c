@@ -2,6 +2,7 @@
  * to the bounds that its header promises, and where it has a written form, that is read again to the same value. */
 #include "src/base/base.h"
 #include "src/base/depend.h"
+#include "src/base/gres.h"
 #include "src/base/parse.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -36,6 +37,31 @@ static void sizes_and_times(const char *text)
 		format_local(usec, shown, sizeof shown);
 		format_rfc3339(usec, shown, sizeof shown);
 		MUST(parse_time_point(text, now_usec, &usec_again, NULL) == 0 && usec_again == usec);
+	}
+}
+
+static void resources(const char *text)
+{
+	struct gres g, again;
+
+	if (gres_parse(text, &g, NULL) == 0) {
+		_cleanup_free_ char *shown = gres_format(&g);
+
+		MUST(g.n >= 1 && g.n <= GRES_PARTS_MAX);
+		for (uint32_t i = 0; i < g.n; i++)
+			MUST(g.part[i].n >= 1 && g.part[i].n <= GRES_COUNT_MAX && *g.part[i].name);
+		MUST(gres_parse(shown, &again, NULL) == 0);
+		_cleanup_free_ char *twice = gres_format(&again);
+
+		MUST(streq(shown, twice));
+	}
+	if (gres_granted_parse(text, &g) == 0) {
+		_cleanup_free_ char *shown = gres_granted_format(&g);
+
+		MUST(!g.n == !shown);
+		MUST(gres_granted_parse(shown, &again) == 0 && again.n == g.n);
+		for (uint32_t i = 0; i < g.n; i++)
+			MUST(g.part[i].units == again.part[i].units && g.part[i].n == again.part[i].n);
 	}
 }
 
@@ -113,6 +139,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	setenv("TZ", "Europe/Berlin", 1);
 	sizes_and_times(text);
 	numbers(text);
+	resources(text);
 	ids_and_ranges(text);
 	dependencies(text);
 	return 0;

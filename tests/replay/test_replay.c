@@ -3,11 +3,13 @@
  * for a person to read the difference.
  *
  *   machine cores=4 threads=1 caches=1 nodes=1 packages=1 mem=8G shared=0-1     first line
+ *           gres=gpu:a100:2,fpga:1,license:matlab:2      devices are numbered by name, GPUs are devices
  *           leaf=N rack=N      so many cores below a leaf switch, so many of these below a switch, and one above all
  *   policy elastic=no threshold=50 calm=1000 retries=3 reject scheduler=easy|conservative|firstfit|fcfs depth=100
  *          guard=SECONDS user-submit=N user-jobs=N user-cpus=N user-mem=SIZE    may follow
  *   submit NAME cpus=2 [elastic=MIN:MAX] [mem=1G] [priority=5] [time=60] [grace=30] [array=0-9%2] [quota] [requeue]
  *                  [retries=N] [signal=B:USR1@60] [time-min=SECONDS] [max-fails=N] [hold] [begin=SECONDS] [deadline=SECONDS] [uid=N]     seconds from now on
+ *                  [gres=gpu:2,license:matlab:1]
  *                  [after=DEPENDENCY]      jobs by number: afterok:1,afterany:2
  *   started | exited CODE | ended CODE | deferred | failed CODE | resized | refused | lost | stuck   NAME [signal=9] [oom=1]
  *                                                        [supervisor] [node-down] [attempt=N] [ago=SECONDS] [#text...]: a report of the engine
@@ -29,6 +31,8 @@
 #include <signal.h>
 
 #include "src/base/buf.h"
+#include "src/base/gres.h"
+#include "src/base/intern.h"
 #include "src/base/parse.h"
 
 struct named {
@@ -244,6 +248,8 @@ static void print_event(struct replay *r, const struct mscg_event *e)
 	}
 	if (e->cpus)
 		buf_addf(&r->out, " (%s)", e->cpus);
+	if (e->gres)
+		buf_addf(&r->out, " %s", e->gres);
 	if (e->reason && e->kind != MSCG_EVENT_STARTED)
 		buf_addf(&r->out, " %s", mscg_reason_name(e->reason));
 	if (e->text)
@@ -349,10 +355,29 @@ static void make_switches(struct test_machine *machine, unsigned leaf, unsigned 
 	machine->m.nswitches = leaves + racks + 1;
 }
 
+static void make_gres(struct replay *r, const char *text)
+{
+	static struct core_gres kinds[GRES_PARTS_MAX];
+	struct gres g;
+	uint32_t gpus = 0;
+
+	assert_int_equal(gres_parse(text, &g, NULL), 0);
+	for (uint32_t i = 0; i < g.n; i++) {
+		kinds[i] = (struct core_gres){.name = intern(g.part[i].name), .type = intern(g.part[i].type), .n = g.part[i].n};
+		if (streq(g.part[i].name, GRES_GPU)) {
+			kinds[i].units = ((UINT64_C(1) << g.part[i].n) - 1) << gpus;
+			gpus += g.part[i].n;
+		}
+	}
+	r->rig.machine.m.gres = kinds;
+	r->rig.machine.m.gres_n = g.n;
+}
+
 static void do_machine(struct replay *r, char *args)
 {
 	unsigned n[5] = {1, 1, 1, 1, 1}, leaf = 0, rack = 1;
 	static const char *const keys[] = {"packages", "nodes", "caches", "cores", "threads"};
+	const char *gres = NULL;
 	uint64_t mem = 8 * GIB;
 	struct mscg_cpuset shared = {0};
 
@@ -366,12 +391,16 @@ static void do_machine(struct replay *r, char *args)
 			rack = number(r, value(w, "rack"));
 		if (value(w, "mem"))
 			mem = size(r, value(w, "mem"));
+		if (value(w, "gres"))
+			gres = value(w, "gres");
 		if (value(w, "shared"))
 			shared = set_of(value(w, "shared"));
 	}
 	build_machine(&r->rig.machine, n[0], n[1], n[2], n[3], n[4]);
 	if (leaf && rack)
 		make_switches(&r->rig.machine, leaf, rack);
+	if (gres)
+		make_gres(r, gres);
 	r->rig.machine.m.mem_bytes = mem;
 	r->rig.machine.m.shared = shared;
 	r->rig.policy = test_policy();
@@ -496,6 +525,8 @@ static void spec_word(struct replay *r, struct mscg_spec *s, char *w)
 		s->dependency_left = xstrdup(v);
 	} else if ((v = value(w, "qos"))) {
 		s->qos = xstrdup(v);
+	} else if ((v = value(w, "gres"))) {
+		s->gres = xstrdup(v);
 	} else if ((v = value(w, "uid"))) {
 		s->uid = number(r, v);
 	} else if (streq(w, "hold")) {
@@ -590,6 +621,8 @@ static bool print_job(const struct mscg_job *job, void *ctx)
 	if (job->current_cpus_milli)
 		buf_addf(&r->out, " %s CPUs (%s) %s", format_cpus(job->current_cpus_milli, cpus, sizeof cpus), set,
 		         format_size(job->mem_bytes, mem, sizeof mem));
+	if (job->run && job->run->grant && job->run->grant->share[0].gres)
+		buf_addf(&r->out, " %s", job->run->grant->share[0].gres);
 	buf_adds(&r->out, "\n");
 	return true;
 }
@@ -824,6 +857,7 @@ static void replay_free(struct replay *r)
 		free(r->names[i].spec.dependency_left);
 		free(r->names[i].spec.signal);
 		free(r->names[i].spec.qos);
+		free(r->names[i].spec.gres);
 	}
 	for (uint32_t i = 0; i < r->folds_n; i++) {
 		mscg_run_free(r->folds[i].job.run);

@@ -2,12 +2,13 @@
  * loses jobs, and dies with what was decided and not yet carried out. After every step:
  *   - core_check holds
  *   - the fold of the journal is what the core says
- *   - no two jobs are on one CPU, by the books of a kernel of the test's own
+ *   - no two jobs are on one CPU, or have one GPU, by the books of a kernel of the test's own
  * CORE_PROPERTY_STEPS steps (200,000), from CORE_PROPERTY_SEED (1) on.
  *
  * timeout: 600 */
 #include "src/base/parse.h"
 #include "tests/unit/core_support.h"
+#include "src/base/gres.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -49,6 +50,7 @@ struct proc {
 	struct mscg_cpuset grant;
 	uint64_t *after; uint32_t after_n; /* of its start, or of what it is to go on with */
 	bool     frozen, freeze, thaw;
+	uint64_t gpus;
 	/* one resize at a time */
 	uint64_t resize;
 	struct mscg_cpuset target;
@@ -80,7 +82,8 @@ struct world {
 	char depends[8][64];
 	struct mscg_range range[8][3];
 	uint64_t tokens; /* open: asked and not answered for the last time */
-	uint64_t steps, started, resized, suspended, resumed, restarts, deferred, plans, named, warned, cut, charged, seq;
+	uint64_t steps, started, resized, suspended, resumed, restarts, deferred, plans, named, warned, cut, charged, gpus, seq;
+	struct core_gres gres[5];
 	struct test_machine all; /* with every CPU plugged in */
 	struct mscg_cpuset online;
 	bool unplugged, tame; /* tame: the engine does what it is told, and jobs run on */
@@ -101,6 +104,11 @@ static struct journal *book_of(struct world *w, struct mscg_id id)
 	return &w->book[w->books++];
 }
 
+static bool has_gpus(const struct proc *p)
+{
+	return p->stage == RUNS || p->stage == DYING;
+}
+
 /* The one thing that may never be. */
 static void check_kernel(struct world *w)
 {
@@ -110,6 +118,8 @@ static void check_kernel(struct world *w)
 
 			mscg_cpuset_and(&both, &w->proc[j].kernel);
 			mscg_cpuset_and(&both, &w->online);
+			if (w->proc[i].gpus & w->proc[j].gpus && has_gpus(&w->proc[i]) && has_gpus(&w->proc[j]))
+				fail_msg("step %" PRIu64 ": jobs %u and %u have one GPU", w->steps, w->proc[i].id.job, w->proc[j].id.job);
 			if (w->proc[i].exclusive && w->proc[j].exclusive && !mscg_cpuset_empty(&both)) {
 				char a[MSCG_ID_TEXT], b[MSCG_ID_TEXT];
 
@@ -309,7 +319,9 @@ static void perform(struct world *w, const struct mscg_action *a)
 		GROW(w->proc, w->procs, w->procs_cap);
 		p = &w->proc[w->procs++];
 		*p = (struct proc){.id = a->id, .attempt = a->attempt, .grant = a->grant->share[0].cpus,
-		                   .exclusive = a->grant->cpu_mode == MSCG_CPUS_EXCLUSIVE, .after_n = a->after_n};
+		                   .exclusive = a->grant->cpu_mode == MSCG_CPUS_EXCLUSIVE, .after_n = a->after_n,
+		                   .gpus = gres_granted_units(a->grant->share[0].gres, GRES_GPU)};
+		w->gpus += p->gpus != 0;
 		p->after = xcalloc(a->after_n + 1, sizeof *p->after);
 		if (a->after_n)
 			memcpy(p->after, a->after, a->after_n * sizeof *p->after);
@@ -432,6 +444,15 @@ static void random_depends(struct world *w, struct mscg_spec *s, char text[64])
 	}
 }
 
+static const struct core_gres all_gres[] = {
+	{GRES_GPU, "a100", 3, 1 << 0 | 1 << 1 | 1 << 4}, {GRES_GPU, "v100", 2, 1 << 2 | 1 << 3}, {"fpga", NULL, 3, 0},
+	{GRES_LICENSE, "matlab", 4, 0}, {GRES_LICENSE, "ansys", 2, 0},
+};
+static const char *const requests[] = {
+	"gpu:1", "gpu:2", "gpu:4", "gpu:a100:1", "gpu:v100:2", "gpu:1,gpu:a100:2", "gpu:6", "gpu:k80:1", "fpga:2", "gpu:1,license:matlab:2",
+	"license:matlab:3", "license:ansys:1,license:matlab:1",
+};
+
 static void random_spec(struct world *w, struct mscg_spec *s, struct mscg_range *range)
 {
 	static const uint64_t mem[] = {0, 64 * MIB, 512 * MIB, 3 * GIB, 40 * GIB};
@@ -463,6 +484,7 @@ static void random_spec(struct world *w, struct mscg_spec *s, struct mscg_range 
 	s->uid = below(4);
 	s->qos = chance(50) ? NULL : (char *)(uintptr_t)qos_names[below(3)];
 	s->account = chance(60) ? (char *)(uintptr_t)accounts[below(ACCOUNTS)].name : NULL;
+	s->gres = chance(25) ? (char *)(uintptr_t)requests[below(ARRAY_SIZE(requests))] : NULL;
 	if (chance(15)) {
 		s->array_n = 1 + below(3);
 		for (uint32_t i = 0, at = 0; i < s->array_n; i++) {
@@ -649,6 +671,7 @@ static void assert_same_job(struct world *w, const struct mscg_job *a, const str
 		assert_int_equal(x->share[0].cpu_milli, y->share[0].cpu_milli);
 		assert_int_equal(x->share[0].mem_bytes, y->share[0].mem_bytes);
 		assert_int_equal(x->cpu_mode, y->cpu_mode);
+		assert_true(streq(x->share[0].gres, y->share[0].gres));
 	}
 }
 
@@ -903,6 +926,7 @@ static void assert_same_output(const struct core_output *a, const struct core_ou
 		assert_true(mscg_id_equal(x->id, y->id));
 		assert_int_equal(x->state, y->state);
 		assert_true(streq(x->cpus, y->cpus));
+		assert_true(streq(x->gres, y->gres));
 	}
 	assert_int_equal(a->actions_n, b->actions_n);
 	for (uint32_t i = 0; i < a->actions_n; i++) {
@@ -988,6 +1012,12 @@ static void plug(struct world *w)
 		if (i == 0 || w->unplugged || !chance(25))
 			w->rig.machine.cpu[n++] = w->all.cpu[i];
 	w->unplugged = n < w->all.m.ncpus;
+	memcpy(w->gres, all_gres, sizeof all_gres);
+	if (w->unplugged) { /* GPUs and licenses go too */
+		w->gres[0].n = 1;
+		w->gres[0].units = 1 << below(2);
+		w->gres[3].n = 1 + below(4);
+	}
 	w->rig.machine.m.ncpus = n;
 	mscg_cpuset_zero(&w->online);
 	if (getenv("CORE_PROPERTY_TRACE"))
@@ -1004,6 +1034,10 @@ static void walk(struct world *w, uint64_t seed, uint32_t steps)
 	build_machine(&w->all, 1 + below(2), 1 + below(2), 1 + below(2), 1 + below(3), 1 + below(2));
 	if (chance(50) && w->all.m.ncpus > 1)
 		mscg_cpuset_add_range(&w->all.m.shared, 0, below(MIN_OF(w->all.m.ncpus, 4) - 1));
+	if (chance(70)) {
+		w->all.m.gres = memcpy(w->gres, all_gres, sizeof all_gres);
+		w->all.m.gres_n = ARRAY_SIZE(all_gres);
+	}
 	w->rig.machine = w->all;
 	w->rig.machine.m.cpus = w->rig.machine.cpu;
 	mscg_cpuset_add_range(&w->online, 0, MSCG_CPUS_MAX - 1);
@@ -1049,6 +1083,7 @@ static void walk(struct world *w, uint64_t seed, uint32_t steps)
 static void wind_up(struct world *w)
 {
 	struct core_stats stats;
+	struct core_gres_use use;
 
 	input(w, CORE_SHUTDOWN);
 	for (int i = 0; i < 60; i++) {
@@ -1063,6 +1098,8 @@ static void wind_up(struct world *w)
 	assert_int_equal(stats.cpus_held, 0);
 	assert_int_equal(stats.mem_held, 0);
 	assert_int_equal(stats.shared_held_milli, 0);
+	for (uint32_t i = 0; core_get_gres(w->rig.core, i, &use); i++)
+		assert_int_equal(use.held, 0);
 	assert_int_equal(w->books, 0);
 	assert_int_equal(w->tokens, 0);
 }
@@ -1093,7 +1130,7 @@ static uint64_t env_number(const char *env, uint64_t otherwise)
 static void test_random_walks(void **state)
 {
 	uint64_t steps = env_number("CORE_PROPERTY_STEPS", 200000), seed = env_number("CORE_PROPERTY_SEED", 1), done = 0;
-	uint64_t started = 0, resized = 0, suspended = 0, resumed = 0, restarts = 0, deferred = 0, plans = 0, named = 0, warned = 0, cut = 0, charged = 0;
+	uint64_t started = 0, resized = 0, suspended = 0, resumed = 0, restarts = 0, deferred = 0, plans = 0, named = 0, warned = 0, cut = 0, charged = 0, gpus = 0;
 
 	(void)state;
 	for (; done < steps; seed++) {
@@ -1115,12 +1152,13 @@ static void test_random_walks(void **state)
 		warned += w->warned;
 		cut += w->cut;
 		charged += w->charged;
+		gpus += w->gpus;
 		world_free(w);
 	}
 	print_message("# %" PRIu64 " steps, %" PRIu64 " starts, %" PRIu64 " resizes, %" PRIu64 " suspended, %" PRIu64 " resumed, %" PRIu64 " starts put off by a refused resize, "
-	              "%" PRIu64 " restarts, %" PRIu64 " plans compared, %" PRIu64 " tasks named by range, %" PRIu64 " warned, %" PRIu64 " limits cut, %" PRIu64 " charges\n", done, started, resized, suspended, resumed, deferred, restarts, plans,
-	              named, warned, cut, charged);
-	assert_true(steps < 100000 || (started > 1000 && resized > 1000 && suspended > 100 && resumed > 100 && deferred > 10 && restarts > 100 && plans > 50 && named > 1000 && warned > 100 && cut > 10 && charged > 1000));
+	              "%" PRIu64 " restarts, %" PRIu64 " plans compared, %" PRIu64 " tasks named by range, %" PRIu64 " warned, %" PRIu64 " limits cut, %" PRIu64 " charges, %" PRIu64 " starts with GPUs\n", done, started, resized, suspended, resumed, deferred, restarts, plans,
+	              named, warned, cut, charged, gpus);
+	assert_true(steps < 100000 || (started > 1000 && resized > 1000 && suspended > 100 && resumed > 100 && deferred > 10 && restarts > 100 && plans > 50 && named > 1000 && warned > 100 && cut > 10 && charged > 1000 && gpus > 100));
 }
 
 int main(void)

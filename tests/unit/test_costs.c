@@ -12,7 +12,7 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
-enum { CPUS = 8, FEW = 1000, MANY = 1000000, CYCLES = 3, WARM_UP = 200 };
+enum { CPUS = 8, GPUS = 4, FEW = 1000, MANY = 1000000, CYCLES = 3, WARM_UP = 200 };
 
 /* Bounds, with room for another compiler: about twice of what was measured. */
 enum { MOST_INSTRUCTIONS = 60000, MOST_BY_FACTORS = 600000, MOST_BYTES = 256 };
@@ -22,7 +22,7 @@ struct costs {
 	double   bytes;          /* of a waiting job */
 };
 
-enum order { BY_PRIORITY, BY_FACTORS };
+enum order { BY_PRIORITY, BY_FACTORS, ON_GPUS};
 
 struct queue {
 	enum order          order;
@@ -32,6 +32,7 @@ struct queue {
 	struct core_output  out;
 	struct mscg_id      running[CPUS];
 	unsigned            next;
+	bool                gpus; /* all ask for one: so many run, and CPUs are left */
 };
 
 static void take_step(struct queue *q, const struct core_input *in)
@@ -55,6 +56,8 @@ static void begin_started(struct queue *q, unsigned place)
 	}
 }
 
+static const char *const gpu_requests[] = {"gpu:1", "gpu:a:1", "gpu:b:1", "gpu:1,license:x:1"};
+
 static void submit(struct queue *q, unsigned place)
 {
 	unsigned shape = q->next % 20, user = q->next / 20 % 5;
@@ -63,6 +66,7 @@ static void submit(struct queue *q, unsigned place)
 	struct mscg_spec spec = {
 		.cpus_milli = 1000, .mem_bytes = ((uint64_t)64 << 20) + shape * 4096, .grace_s = 30, .time_limit_s = 60 * (1 + shape % 7),
 		.priority = q->order == BY_FACTORS ? 0 : (int32_t)(q->next * 2654435761u >> 30), .uid = q->order == BY_FACTORS ? 1 + user : 0,
+		.gres = (char *)(uintptr_t)(q->gpus ? gpu_requests[q->next % ARRAY_SIZE(gpu_requests)] : NULL),
 	};
 
 	spec.min_cpus_milli = spec.max_cpus_milli = spec.cpus_milli;
@@ -73,7 +77,7 @@ static void submit(struct queue *q, unsigned place)
 /* One of those that run ends, the next one starts, another one comes. */
 static void cycle(struct queue *q, unsigned i)
 {
-	unsigned place = i % CPUS;
+	unsigned place = i % (q->gpus ? GPUS : CPUS);
 	struct mscg_report report = {
 		.kind = MSCG_REPORT_ENDED, .id = q->running[place], .attempt = 1, .time_usec = q->now.real_usec,
 	};
@@ -91,6 +95,7 @@ static struct costs *shared;
 /* Stops around each cycle, so that the parent steps through that and nothing else. */
 static void __attribute__((noreturn)) child(unsigned waiting, enum order order)
 {
+	static const struct core_gres gres[] = {{"gpu", "a", 2, 3}, {"gpu", "b", 2, 12}, {"license", "x", 100, 0}};
 	struct core_policy policy = {.scheduler = CORE_EASY, .elastic = true, .elastic_threshold = 50, .backfill_depth = 100};
 	struct queue *q = xcalloc(1, sizeof *q);
 
@@ -99,9 +104,14 @@ static void __attribute__((noreturn)) child(unsigned waiting, enum order order)
 		policy.priority = (struct core_priority){.multifactor = true, .weight_age = 1000, .weight_fairshare = 10000, .weight_job_size = 100,
 		                                         .max_age_s = 604800, .half_life_s = 604800};
 	build_machine(&q->machine, 1, 1, 1, CPUS, 1);
+	bool gpus = order == ON_GPUS;
+
+	q->gpus = gpus;
+	q->machine.m.gres = gpus ? gres : NULL;
+	q->machine.m.gres_n = gpus ? ARRAY_SIZE(gres) : 0;
 	q->core = core_new(&q->machine.m, &policy);
 	q->now  = (struct core_now){1700000000000000, 1000000000};
-	for (unsigned i = 0; i < CPUS; i++)
+	for (unsigned i = 0; i < (gpus ? GPUS : CPUS); i++)
 		submit(q, i);
 	size_t before = mallinfo2().uordblks;
 	for (unsigned i = 0; i < waiting; i++)
@@ -165,7 +175,7 @@ static struct costs measure(unsigned waiting, enum order order)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	qsort(shared->cycles, CYCLES, sizeof *shared->cycles, by_value);
-	print_message("# %u waiting: %llu instructions for an end, a start and a submission; %.0f bytes for each that waits\n", waiting,
+	print_message("# %u waiting%s: %llu instructions for an end, a start and a submission; %.0f bytes for each that waits\n", waiting, gpus ? " for GPUs" : "",
 	              (unsigned long long)shared->cycles[CYCLES / 2], shared->bytes);
 	return *shared;
 }
@@ -191,9 +201,20 @@ static void by_factors(void **state)
 	assert_in_range((uint64_t)many.bytes, 1, MOST_BYTES);
 }
 
+/* CPUs are free all the time, GPUs never: nobody who waits is looked at one by one. */
+static void decisions_on_gpus(void **state)
+{
+	(void)state;
+	struct costs few = measure(FEW, ON_GPUS), many = measure(MANY, ON_GPUS);
+
+	assert_in_range(few.cycles[CYCLES / 2], 1, 3 * MOST_INSTRUCTIONS);
+	assert_in_range(many.cycles[CYCLES / 2], 1, 3 * few.cycles[CYCLES / 2]);
+	assert_in_range((uint64_t)many.bytes, 1, MOST_BYTES);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(decisions), cmocka_unit_test(by_factors)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(decisions), cmocka_unit_test(by_factors), cmocka_unit_test(decisions_on_gpus)};
 
 	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -100,6 +100,7 @@ static inline struct mscg_spec *rnd_spec(void)
 	s->submit_line = rnd_maybe(200, true);
 	s->isolate = rnd_one_in(2) ? NULL : xstrdup(rnd_one_in(2) ? "strict" : "ipc,seccomp");
 	s->signal = rnd_one_in(2) ? NULL : xstrdup(rnd_one_in(2) ? "B:USR1@60" : "TERM");
+	s->gres = rnd_one_in(2) ? NULL : xstrdup(rnd_one_in(2) ? "gpu:a100:2" : "fpga:1,gpu:1,license:matlab:3");
 	s->allow = rnd_one_in(2) ? NULL : xstrdup("perf,userns");
 	s->binds = rnd_one_in(2) || streq(s->isolate, "ipc,seccomp") ? NULL : xstrdup("/a:/b\n/c d/é:/c d/é:ro");
 	s->rootfs = rnd_one_in(2) || streq(s->isolate, "ipc,seccomp") ? NULL : xstrdup("/srv/root:ro");
