@@ -175,7 +175,7 @@ static struct costs measure(unsigned waiting, enum order order)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	qsort(shared->cycles, CYCLES, sizeof *shared->cycles, by_value);
-	print_message("# %u waiting%s: %llu instructions for an end, a start and a submission; %.0f bytes for each that waits\n", waiting, gpus ? " for GPUs" : "",
+	print_message("# %u waiting%s: %llu instructions for an end, a start and a submission; %.0f bytes for each that waits\n", waiting, order == ON_GPUS ? " for GPUs" : order == BY_FACTORS ? ", by factors" : "",
 	              (unsigned long long)shared->cycles[CYCLES / 2], shared->bytes);
 	return *shared;
 }

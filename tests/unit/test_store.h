@@ -367,7 +367,7 @@ static inline struct mscg_row rnd_row(struct mscg_id id)
 {
 	struct mscg_row row = {.job = {.id = id}};
 
-	assert_int_equal(sizeof row, 0xd0);
+	assert_int_equal(sizeof row, 0xe0);
 	row.job.uid = 1000 + rnd_below(5);
 	row.job.flags = rnd_u32() & ~(uint32_t)MSCG_JOB_ARRAY;
 	row.job.state = (uint8_t)rnd_below(MSCG_STATE_COUNT);
