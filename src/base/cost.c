@@ -4,7 +4,7 @@
 
 #include <strings.h>
 
-#define EXPECTED "expected for example CPU=0.04,Mem=0.005G, the price of a CPU and of a G of memory for an hour"
+#define EXPECTED "expected for example CPU=0.04,Mem=0.005G,GPU=1.2, the price of a CPU, of a G of memory and of a GPU for an hour"
 #define RATE_MAX 1e9
 
 /* "0.04", behind *p. */
@@ -34,20 +34,25 @@ static double units_in_gib(char unit)
 	}
 }
 
+static bool is_named(const char *name, size_t n, const char *known)
+{
+	return n == strlen(known) && strncasecmp(name, known, n) == 0;
+}
+
 static int scan_rate(const char **p, struct cost_rates *rates, struct mscg_error *error)
 {
 	size_t n = strcspn(*p, "=,");
 	const char *name = *p;
-	bool memory = n == 3 && strncasecmp(name, "Mem", 3) == 0;
+	bool memory = is_named(name, n, "Mem"), gpu = is_named(name, n, "GPU") || is_named(name, n, "GRES/gpu");
 	double price, units;
 
-	if (!memory && !(n == 3 && strncasecmp(name, "CPU", 3) == 0))
-		return mscg_error_set(error, -EINVAL, "a price of '%.*s': expected CPU or Mem", (int)MIN_OF(n, (size_t)60), name);
+	if (!memory && !gpu && !is_named(name, n, "CPU"))
+		return mscg_error_set(error, -EINVAL, "a price of '%.*s': expected CPU, Mem or GPU", (int)MIN_OF(n, (size_t)60), name);
 	*p += n;
 	if (*(*p)++ != '=' || scan_price(p, &price) < 0)
-		return mscg_error_set(error, -EINVAL, "the price of %.3s is none: " EXPECTED, name);
+		return mscg_error_set(error, -EINVAL, "the price of %.*s is none: " EXPECTED, (int)n, name);
 	if (!memory) {
-		rates->cpu_hour = price;
+		*(gpu ? &rates->gpu_hour : &rates->cpu_hour) = price;
 		return 0;
 	}
 	units = units_in_gib(**p);
@@ -76,7 +81,9 @@ int cost_rates_parse(const char *text, struct cost_rates *ret, struct mscg_error
 	return 0;
 }
 
-double cost_amount(const struct cost_rates *rates, double cpu_hours, double gib_hours)
+double cost_amount(const struct cost_rates *rates, double cpu_hours, double gib_hours, double gpu_hours)
 {
-	return (double)(int64_t)((rates->cpu_hour * cpu_hours + rates->gib_hour * gib_hours) * 1e6 + 0.5) / 1e6;
+	double amount = rates->cpu_hour * cpu_hours + rates->gib_hour * gib_hours + rates->gpu_hour * gpu_hours;
+
+	return (double)(int64_t)(amount * 1e6 + 0.5) / 1e6;
 }

@@ -14,7 +14,7 @@ struct cost_options {
 struct sum {
 	char    *key; /* owned */
 	uint64_t jobs;
-	double   cpu_hours, gib_hours, amount;
+	double   cpu_hours, gib_hours, gpu_hours, amount;
 };
 
 struct cost {
@@ -60,6 +60,7 @@ static void add(struct sum *sum, const json_t *cost)
 	sum->jobs++;
 	sum->cpu_hours += jreal(cost, "cpu_hours", 0);
 	sum->gib_hours += jreal(cost, "gib_hours", 0);
+	sum->gpu_hours += jreal(cost, "gpu_hours", 0);
 	sum->amount += jreal(cost, "amount", 0);
 }
 
@@ -112,6 +113,8 @@ static void print_row(struct table *table, const struct cost *c, const struct su
 	table_cell(table, "%llu", (unsigned long long)s->jobs);
 	table_cell(table, "%.2f", s->cpu_hours);
 	table_cell(table, "%.2f", s->gib_hours);
+	if (c->total.gpu_hours > 0)
+		table_cell(table, "%.2f", s->gpu_hours);
 	if (c->priced)
 		table_cell(table, "%.*f", streq(c->o->by, "job") ? 4 : 2, s->amount);
 	else
@@ -121,8 +124,10 @@ static void print_row(struct table *table, const struct cost *c, const struct su
 static void print_table(const struct cost *c)
 {
 	char title[64] = "COST", by[16], *p = by;
-	const struct table_column columns[] = {{by, 10, 0, false},  {"JOBS", 8, 0, true},  {"CPU-HOURS", 10, 0, true},
-	                                       {"GIB-HOURS", 10, 0, true}, {title, 10, 0, true}, {0}};
+	const struct table_column cost = {title, 10, 0, true}, gpus = {"GPU-HOURS", 10, 0, true};
+	bool some = c->total.gpu_hours > 0; /* GPUs are shown where there were any */
+	const struct table_column columns[] = {{by, 10, 0, false}, {"JOBS", 8, 0, true}, {"CPU-HOURS", 10, 0, true}, {"GIB-HOURS", 10, 0, true},
+	                                       some ? gpus : cost, some ? cost : (struct table_column){0}, {0}};
 	struct table *table;
 
 	for (const char *b = c->o->by; *b; b++)
@@ -154,7 +159,7 @@ static void print_csv_text(const char *text)
 
 static void print_csv(const struct cost *c)
 {
-	printf("%s,jobs,cpu_hours,gib_hours,cost,currency\r\n", c->o->by);
+	printf("%s,jobs,cpu_hours,gib_hours,cost,currency,gpu_hours\r\n", c->o->by);
 	for (uint32_t i = 0; i < c->n; i++) {
 		const struct sum *s = &c->sum[i];
 
@@ -164,14 +169,14 @@ static void print_csv(const struct cost *c)
 			printf("%.6f", s->amount);
 		putchar(',');
 		print_csv_text(c->currency ? c->currency : "");
-		fputs("\r\n", stdout);
+		printf(",%.6f\r\n", s->gpu_hours);
 	}
 }
 
 static json_t *sum_json(const struct cost *c, const struct sum *s)
 {
-	return json_pack("{s:I, s:f, s:f, s:o}", "jobs", (json_int_t)s->jobs, "cpu_hours", s->cpu_hours, "gib_hours", s->gib_hours, "amount",
-	                 c->priced ? json_real(s->amount) : json_null());
+	return json_pack("{s:I, s:f, s:f, s:f, s:o}", "jobs", (json_int_t)s->jobs, "cpu_hours", s->cpu_hours, "gib_hours", s->gib_hours, "gpu_hours",
+	                 s->gpu_hours, "amount", c->priced ? json_real(s->amount) : json_null());
 }
 
 static void print_cost_json(const struct cost *c)

@@ -193,9 +193,13 @@ static void print_ours(const json_t *job)
 
 static void print_cost(const json_t *cost)
 {
+	char gpus[64] = "";
+
+	if (jreal(cost, "gpu_hours", 0) > 0)
+		snprintf(gpus, sizeof gpus, ", %.4f GPU-hours", jreal(cost, "gpu_hours", 0));
 	if (jhas(cost, "amount"))
-		line("Cost:", "%.4f%s%s (%.4f CPU-hours, %.4f GiB-hours)", jreal(cost, "amount", 0), jhas(cost, "currency") ? " " : "",
-		     jtext(cost, "currency", ""), jreal(cost, "cpu_hours", 0), jreal(cost, "gib_hours", 0));
+		line("Cost:", "%.4f%s%s (%.4f CPU-hours, %.4f GiB-hours%s)", jreal(cost, "amount", 0), jhas(cost, "currency") ? " " : "",
+		     jtext(cost, "currency", ""), jreal(cost, "cpu_hours", 0), jreal(cost, "gib_hours", 0), gpus);
 }
 
 static void print_pressure(const json_t *live)

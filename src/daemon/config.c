@@ -57,7 +57,7 @@ static const struct setting {
 	{ { "jobs", "isolate-min", "HOW", "jobs have at least this (default: none): default, strict, or parts" }, FIELD(ISOLATE, isolate_min), 0 },
 	{ { "jobs", "log-max", "SIZE", "at most so much in each output file of a job (default: no limit)" }, FIELD(SIZE, log_max), 0 },
 	{ { "jobs", "allow-root-jobs", NULL, "let root submit jobs (they run as root)" }, FIELD(BOOL, allow_root_jobs), 0 },
-	{ { "cost", "cost-rates", "RATES", "what an hour costs, CPU=0.04,Mem=0.005G (default: nothing is reckoned)" }, FIELD(RATES, cost_rates), 0 },
+	{ { "cost", "cost-rates", "RATES", "what an hour costs, CPU=0.04,Mem=0.005G,GPU=1.2 (default: nothing is reckoned)" }, FIELD(RATES, cost_rates), 0 },
 	{ { "cost", "cost-currency", "NAME", "what the rates are in, as EUR" }, FIELD(TEXT, cost_currency), 0 },
 	{ { "daemon", "cgroup-root", "PATH", "cgroup under which jobs live" }, FIELD(TEXT, cgroup_root), 0 },
 	{ { "daemon", "missing-controllers", "fail|warn", "start without a controller of cpuset, cpu, memory, pids?" }, FIELD(CHOICE, missing_controllers), 0 },

@@ -304,14 +304,16 @@ static json_t *cost_json(const struct mscg_row *row, const struct wire_job_extra
 {
 	const struct mscg_job *job = &row->job;
 	int64_t end = job->end_usec ? job->end_usec : extra->now_usec;
-	double cpu_hours, gib_hours;
+	double cpu_hours, gib_hours, gpu_hours, ran;
 
 	if (job->flags & MSCG_JOB_ARRAY || !job->run || !job->start_usec || job->state == MSCG_STATE_PENDING)
 		return json_null();
 	cpu_hours = (double)job->run->usage.cpu_held_usec / (3600.0 * USEC_PER_SEC);
-	gib_hours = (double)job->mem_bytes / (1 << 30) * (double)MAX_OF(end - job->start_usec, INT64_C(0)) / (3600.0 * USEC_PER_SEC);
-	return json_pack("{s:f, s:f, s:o, s:s?}", "cpu_hours", cpu_hours, "gib_hours", gib_hours, "amount",
-	                 extra->rates && extra->rates->given ? json_real(cost_amount(extra->rates, cpu_hours, gib_hours)) : json_null(),
+	ran = (double)MAX_OF(end - job->start_usec, INT64_C(0)) / (3600.0 * USEC_PER_SEC);
+	gib_hours = (double)job->mem_bytes / (1 << 30) * ran;
+	gpu_hours = gres_count(job->gres, GRES_GPU) * ran;
+	return json_pack("{s:f, s:f, s:f, s:o, s:s?}", "cpu_hours", cpu_hours, "gib_hours", gib_hours, "gpu_hours", gpu_hours, "amount",
+	                 extra->rates && extra->rates->given ? json_real(cost_amount(extra->rates, cpu_hours, gib_hours, gpu_hours)) : json_null(),
 	                 "currency", extra->currency);
 }
 

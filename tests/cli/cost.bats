@@ -55,8 +55,8 @@ seconds() { echo "__import__('datetime').datetime.fromisoformat(j['$1_time'].rep
     same 4 "$(cost 'j["total"]["jobs"]' --me --since today --until now+1hours)"
     same "ACCOUNT JOBS CPU-HOURS GIB-HOURS COST (EUR)" "$(mscg cost --by account | head -1 | xargs)"
     same "total 4" "$(mscg cost | awk 'END { print $1, $2 }')"
-    same "account,jobs,cpu_hours,gib_hours,cost,currency" "$(mscg cost --by account --csv | head -1 | tr -d '\r')"
-    mscg cost --by account --csv | grep -qE '^chemistry,2,0\.[0-9]{6},0\.[0-9]{6},[0-9]+\.[0-9]{6},EUR.$'
+    same "account,jobs,cpu_hours,gib_hours,cost,currency,gpu_hours" "$(mscg cost --by account --csv | head -1 | tr -d '\r')"
+    mscg cost --by account --csv | grep -qE '^chemistry,2,0\.[0-9]{6},0\.[0-9]{6},[0-9]+\.[0-9]{6},EUR,0\.000000.$'
 }
 
 @test "rates change with a reload; without any there are hours" {
@@ -74,7 +74,7 @@ seconds() { echo "__import__('datetime').datetime.fromisoformat(j['$1_time'].rep
     same "root - 1 0.00 0.00 -" "root - $(awk 'END { print $2, $3, $4, $5 }' out)"
     grep -q 'no cost-rates are set, so there are hours only' err
     mscg show 1 | { ! grep -q Cost; }
-    same "user,jobs,cpu_hours,gib_hours,cost,currency" "$(mscg cost --csv | sed -n 1p | tr -d '\r')"
+    same "user,jobs,cpu_hours,gib_hours,cost,currency,gpu_hours" "$(mscg cost --csv | sed -n 1p | tr -d '\r')"
     same null "$(mscg cost --json | json 'j["total"]["amount"]')"
 }
 
@@ -91,4 +91,18 @@ seconds() { echo "__import__('datetime').datetime.fromisoformat(j['$1_time'].rep
     printf '[cost]\ncost-rates = CPU=1,Mem=2\n' >wrong
     fails 2 mscgd --config wrong --state-dir "$room/other" --socket "$room/other-sock"
     says "wrong:2: cost-rates: the price of Mem has no unit: expected K, M, G or T behind it"
+}
+
+@test "GPUs: hours of each, priced" {
+    printf '[cost]\ncost-rates = GPU=3600\n[gres]\ngres = gpu:2\n' >gpus
+    kill_daemon
+    start_daemon --config "$room/gpus"
+    mscg submit --gpus 2 --wait sleep 1
+    mscg submit --wait true
+    mscg show 1 --json | json 'abs(j["cost"]["amount"] - 2 * j["run_seconds"]) < 0.01 and j["run_seconds"] >= 1' | grep -qx true
+    mscg show 1 --json | json 'abs(j["cost"]["gpu_hours"] * 3600 - j["gpu_seconds"]) < 0.01' | grep -qx true
+    mscg show 2 --json | json '[j["cost"]["gpu_hours"], j["gpu_seconds"]]' | grep -qx '\[0.0, 0.0\]'
+    mscg show 1 | grep -qE '^ +Cost: +[2-9]\.[0-9]+ .*GPU-hours'
+    same "JOB JOBS CPU-HOURS GIB-HOURS GPU-HOURS COST" "$(mscg cost --by job | head -1 | xargs)"
+    mscg cost --csv | grep -qE ',0\.00[0-9]{4}.$'
 }

@@ -13,7 +13,7 @@ static void test_rates(void **state)
 {
 	static const struct {
 		const char *text;
-		double cpu_hours, gib_hours, amount;
+		double cpu_hours, gib_hours, amount, gpu_hours;
 	} cases[] = {
 		{"CPU=0.04,Mem=0.005G", 10, 40, 0.6},
 		{"cpu=2", 1.5, 1000, 3},
@@ -22,6 +22,8 @@ static void test_rates(void **state)
 		{"Mem=0.000001K,CPU=.5", 1, 1, 1.548576},
 		{"CPU=0", 1, 1, 0},
 		{"", 1, 1, 0},
+		{"GPU=1.5", 1, 1, 3, 2},
+		{"GRES/gpu=1,CPU=2", 3, 1, 10, 4},
 		{"CPU=1,CPU=3", 1, 1, 3}, /* the last counts, as everywhere */
 	};
 
@@ -31,7 +33,7 @@ static void test_rates(void **state)
 
 		assert_int_equal(cost_rates_parse(cases[i].text, &rates, NULL), 0);
 		assert_int_equal(rates.given, *cases[i].text != '\0');
-		assert_true(cost_amount(&rates, cases[i].cpu_hours, cases[i].gib_hours) == cases[i].amount);
+		assert_true(cost_amount(&rates, cases[i].cpu_hours, cases[i].gib_hours, cases[i].gpu_hours) == cases[i].amount);
 	}
 }
 
@@ -40,8 +42,8 @@ static void test_refusals(void **state)
 	static const struct {
 		const char *text, *message;
 	} cases[] = {
-		{"x", "a price of 'x': expected CPU or Mem"},
-		{"GRES/gpu=2", "a price of 'GRES/gpu': expected CPU or Mem"},
+		{"x", "a price of 'x': expected CPU, Mem or GPU"},
+		{"GRES/fpga=2", "a price of 'GRES/fpga': expected CPU, Mem or GPU"},
 		{"CPU", "the price of CPU is none: expected for example"},
 		{"CPU=", "the price of CPU is none"},
 		{"CPU=-1", "the price of CPU is none"},
@@ -51,7 +53,7 @@ static void test_refusals(void **state)
 		{"CPU=99999999999", "the price of CPU is none"},
 		{"CPU=1,", "',' behind a price"},
 		{"CPU=1 Mem=1G", "' Mem=1G' behind a price"},
-		{"CPU=1,,Mem=1G", "a price of '': expected CPU or Mem"},
+		{"CPU=1,,Mem=1G", "a price of '': expected CPU, Mem or GPU"},
 		{"Mem=1", "the price of Mem has no unit: expected K, M, G or T behind it"},
 		{"Mem=1,CPU=1", "the price of Mem has no unit"},
 		{"Mem=1GB", "'B' behind a price"},
