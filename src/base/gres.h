@@ -9,6 +9,7 @@
 
 #include <mscg/error.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define GRES_PARTS_MAX 8

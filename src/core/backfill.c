@@ -66,7 +66,7 @@ static bool has_starved(const struct core *core, const struct entry *e)
 static bool leaves_head_alone(const struct backfill *b, const struct mscg_job *job)
 {
 	return pool_of(job) != pool_of(&b->head->job) && job->mem_bytes + mem_needed(&b->head->job) <= book_mem_free(b->core) &&
-	       gres_apart(b->core, gres_choice(b->core, gres_need_of(b->core, job)), gres_need_of(b->core, &b->head->job));
+	       gres_apart(b->core, gres_choice(b->core, job), gres_need_of(b->core, &b->head->job));
 }
 
 /* Its limit, or as much of it as there is before it would be in the way, --time-min at least. */
@@ -82,7 +82,7 @@ static bool may_pass(const struct backfill *b, const struct mscg_job *job, uint3
 	if (!b->planned)
 		return true;
 	need = plan_need(b->core, plan, job, false);
-	need.gres = gres_choice(b->core, need.gres);
+	need.gres = gres_choice(b->core, job);
 	if (plan_fits_now(plan, &need))
 		return true;
 	room = (plan_obstacle(plan, &need) - plan->point[0].at) / USEC_PER_SEC - job->grace_s;
@@ -112,7 +112,7 @@ static void start(struct backfill *b, struct entry *e, uint32_t limit_s)
 	if (b->limits) {
 		given.time_limit_s = limit_s;
 		need = plan_need(core, &core->plan, &given, false);
-		need.gres = gres_choice(core, need.gres);
+		need.gres = gres_choice(core, &given);
 		plan_promise(&core->plan, core->now.boot_usec, &need);
 	}
 	life_start(core, e, e->job.cpus_milli, limit_s);

@@ -42,6 +42,7 @@ struct core_gres {
 	const char *name, *type; /* "gpu", "a100"; "license", "matlab"; type NULL: none */
 	uint32_t    n;
 	uint64_t    units; /* devices: their numbers, 1 << number, each once of a name; 0: they are only counted */
+	const struct mscg_cpuset *cpus; /* close to these; NULL: all alike */
 };
 #define CORE_GRES_MAX 32 /* kinds of a machine */
 

@@ -75,7 +75,9 @@ void gres_set_machine(struct core *core, const struct core_machine *machine)
 		struct gres_kind *k = &b->kind[b->kinds++];
 		const char *type = g->type ? g->type : "";
 
-		*k = (struct gres_kind){.units = g->units, .free = g->units};
+		*k = (struct gres_kind){.units = g->units, .free = g->units, .near_some = g->cpus != NULL};
+		if (g->cpus)
+			k->near = *g->cpus;
 		snprintf(k->name, sizeof k->name, "%s", g->name);
 		snprintf(k->type, sizeof k->type, "%s", type);
 		open_account(b, k->name, "", g->n);
@@ -300,25 +302,96 @@ static bool are_devices(const struct gres_books *b, const char *name)
 	return false;
 }
 
-/* Not of a type that the head of the queue waits for, if it can be; then the kind that has most left: what is of a type is kept
- * for those who ask for it as long as can be. CORE_GRES_MAX: there is none left. */
-static uint32_t roomiest(const struct gres_books *b, const struct gres_part *part, const uint64_t *taken)
+/* What is chosen for one job. */
+struct choice {
+	const struct gres_books *b;
+	uint64_t taken[CORE_GRES_MAX]; /* by kind */
+	bool     close[CORE_GRES_MAX]; /* there are CPUs for it close to these */
+};
+
+static uint32_t left_of(const struct choice *c, uint32_t kind)
 {
-	uint32_t best = CORE_GRES_MAX, most = 0;
+	return bits(c->b->kind[kind].free & ~c->taken[kind]);
+}
 
-	for (uint32_t i = 0; i < b->kinds; i++) {
-		const struct gres_kind *k = &b->kind[i];
-		uint32_t left = bits(k->free & ~taken[i]);
+static uint32_t left_of_type(const struct choice *c, const struct gres_kind *like)
+{
+	uint32_t n = 0;
 
-		if (!left || !streq(k->name, part->name) || (*part->type && !streq(k->type, part->type)))
-			continue;
-		left += k->wanted ? 0 : GRES_UNITS_MAX;
-		if (left > most) {
-			best = i;
-			most = left;
+	for (uint32_t i = 0; i < c->b->kinds; i++)
+		if (streq(c->b->kind[i].name, like->name) && streq(c->b->kind[i].type, like->type))
+			n += left_of(c, i);
+	return n;
+}
+
+/* How well a kind serves `more`, the first that counts first: one that the job has some of already; no type that the head of the
+ * queue waits for; close to CPUs that are free; of the type that most is left of, so that all types stay to be had; all from
+ * one place, the one with least that is enough. */
+static uint64_t merit(const struct choice *c, uint32_t kind, uint32_t more)
+{
+	const struct gres_kind *k = &c->b->kind[kind];
+	uint32_t left = left_of(c, kind);
+	uint64_t m = c->taken[kind] != 0;
+
+	m = m << 1 | !k->wanted;
+	m = m << 1 | c->close[kind];
+	m = m << 16 | left_of_type(c, k);
+	m = m << 1 | (left >= more);
+	return m << 16 | (left >= more ? GRES_UNITS_MAX - left : left);
+}
+
+static void choose_part(struct choice *c, const struct gres_part *part)
+{
+	for (uint32_t more = part->n; more; more--) {
+		uint32_t best = CORE_GRES_MAX;
+		uint64_t most = 0, left;
+
+		for (uint32_t i = 0; i < c->b->kinds; i++) {
+			const struct gres_kind *k = &c->b->kind[i];
+
+			if (!left_of(c, i) || !streq(k->name, part->name) || (*part->type && !streq(k->type, part->type)))
+				continue;
+			if (best == CORE_GRES_MAX || merit(c, i, more) > most) {
+				best = i;
+				most = merit(c, i, more);
+			}
 		}
+		left = c->b->kind[best].free & ~c->taken[best];
+		c->taken[best] |= left & (~left + 1);
 	}
-	return best;
+}
+
+/* The devices that it would get now. There are enough. What has no type comes first in a request, and is served last. */
+static void choose(const struct core *core, const struct mscg_job *job, const struct gres_need *need, struct choice *c)
+{
+	*c = (struct choice){.b = &core->gres};
+	for (uint32_t i = 0; i < c->b->kinds; i++) {
+		struct mscg_cpuset free;
+
+		if (!c->b->kind[i].near_some)
+			continue;
+		free = core->place.free;
+		mscg_cpuset_and(&free, &c->b->kind[i].near);
+		c->close[i] = mscg_cpuset_count(&free) * CPU >= job->cpus_milli;
+	}
+	for (uint32_t p = need->gres.n; p-- > 0;)
+		if (are_devices(c->b, need->gres.part[p].name))
+			choose_part(c, &need->gres.part[p]);
+}
+
+bool gres_near(const struct core *core, const char *granted, struct mscg_cpuset *ret)
+{
+	const struct gres_books *b = &core->gres;
+	struct gres g;
+
+	mscg_cpuset_zero(ret);
+	if (!granted || gres_granted_parse(granted, &g) < 0)
+		return false;
+	for (uint32_t p = 0; p < g.n; p++)
+		for (uint32_t i = 0; i < b->kinds; i++)
+			if (streq(b->kind[i].name, g.part[p].name) && g.part[p].units & b->kind[i].units)
+				mscg_cpuset_or(ret, &b->kind[i].near);
+	return !mscg_cpuset_empty(ret);
 }
 
 void gres_want(struct core *core, const struct gres_need *need)
@@ -333,32 +406,17 @@ void gres_want(struct core *core, const struct gres_need *need)
 	}
 }
 
-/* The devices that it would get now, by kind. There are enough. What has no type comes first in a request, and is served last. */
-static void choose(const struct gres_books *b, const struct gres_need *need, uint64_t taken[CORE_GRES_MAX])
+char *gres_take(struct core *core, const struct mscg_job *job)
 {
-	memset(taken, 0, CORE_GRES_MAX * sizeof *taken);
-	for (uint32_t p = need->gres.n; p-- > 0;) {
-		const struct gres_part *part = &need->gres.part[p];
-
-		for (uint32_t i = 0; i < part->n && are_devices(b, part->name); i++) {
-			uint32_t k = roomiest(b, part, taken);
-			uint64_t left = b->kind[k].free & ~taken[k];
-
-			taken[k] |= left & (~left + 1);
-		}
-	}
-}
-
-char *gres_take(struct core *core, const struct gres_need *need)
-{
+	const struct gres_need *need = gres_need_of(core, job);
 	struct gres_books *b = &core->gres;
 	struct gres granted = {.n = 0};
-	uint64_t taken[CORE_GRES_MAX];
+	struct choice c;
 	char *text;
 
 	if (!need)
 		return NULL;
-	choose(b, need, taken);
+	choose(core, job, need, &c);
 	for (uint32_t p = 0; p < need->gres.n; p++) {
 		const struct gres_part *part = &need->gres.part[p];
 		bool devices = are_devices(b, part->name), first = !p || !streq(part->name, part[-1].name);
@@ -373,27 +431,31 @@ char *gres_take(struct core *core, const struct gres_need *need)
 		if (devices)
 			memset(into->type, 0, sizeof into->type);
 		for (uint32_t k = 0; devices && k < b->kinds; k++)
-			into->units |= streq(b->kind[k].name, part->name) ? taken[k] : 0;
+			into->units |= streq(b->kind[k].name, part->name) ? c.taken[k] : 0;
 	}
 	text = gres_granted_format(&granted);
 	gres_hold(core, text);
 	return text;
 }
 
-const struct gres_need *gres_choice(struct core *core, const struct gres_need *need)
+const struct gres_need *gres_choice(struct core *core, const struct mscg_job *job)
 {
+	const struct gres_need *need = gres_need_of(core, job);
 	struct gres_books *b = &core->gres;
-	uint64_t taken[CORE_GRES_MAX];
+	struct choice c;
 
 	if (!need || !need->mixed || !gres_fits(core, need))
 		return need;
-	choose(b, need, taken);
+	choose(core, job, need, &c);
 	b->choice = *need;
+	for (uint32_t i = 0; i < b->accounts; i++)
+		if (*b->account[i].type && are_devices(b, b->account[i].name))
+			b->choice.n[i] = 0;
 	for (uint32_t k = 0; k < b->kinds; k++) {
 		const struct gres_account *typed = account_of(b, b->kind[k].name, b->kind[k].type);
 
-		if (taken[k] && *b->kind[k].type) {
-			b->choice.n[typed - b->account] = bits(taken[k]);
+		if (c.taken[k] && *b->kind[k].type) {
+			b->choice.n[typed - b->account] += bits(c.taken[k]);
 			b->choice.wants |= UINT64_C(1) << (typed - b->account);
 		}
 	}

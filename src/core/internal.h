@@ -207,6 +207,8 @@ _Static_assert(2 * CORE_GRES_MAX <= GRES_ACCOUNTS && GRES_ACCOUNTS <= 64, "a bit
 struct gres_kind {
 	char     name[GRES_NAME_MAX], type[GRES_NAME_MAX];
 	uint64_t units, free; /* devices, by number; none: these are only counted */
+	bool     near_some; /* of the CPUs */
+	struct mscg_cpuset near;
 	bool     wanted; /* the head of the queue waits for this type: who has no preference gets another */
 };
 struct gres_account {
@@ -385,9 +387,10 @@ bool  gres_exist(const struct core *core, const char *request, char *text); /* t
 bool  gres_no_more(const struct core *core, const struct gres_need *a, const struct gres_need *b); /* a needs no more than b */
 bool  gres_apart(const struct core *core, const struct gres_need *a, const struct gres_need *b);   /* there is enough for both, where both need it */
 void  gres_want(struct core *core, const struct gres_need *need); /* of the head of the queue, in this step; NULL: there is none */
-char *gres_take(struct core *core, const struct gres_need *need); /* as in a share; the caller frees it. There is enough */
+char *gres_take(struct core *core, const struct mscg_job *job); /* as in a share; the caller frees it. There is enough */
+bool  gres_near(const struct core *core, const char *granted, struct mscg_cpuset *ret); /* the CPUs that they are close to; false: all alike */
 /* The same need where it is known what it would get, if it was started now. Good until the next one is asked for. */
-const struct gres_need *gres_choice(struct core *core, const struct gres_need *need);
+const struct gres_need *gres_choice(struct core *core, const struct mscg_job *job);
 void  gres_held(const struct core *core, const char *granted, uint32_t held[GRES_ACCOUNTS]); /* in each account */
 int   gres_hold(struct core *core, const char *granted); /* again; -EBUSY: somebody has some of it */
 void  gres_give(struct core *core, const char *granted);
@@ -547,7 +550,8 @@ void update_job(struct core *core, const struct core_input *input);
 /* life.c */
 void life_submit(struct core *core, const struct core_input *input);
 void life_start(struct core *core, struct entry *e, uint32_t cpus, uint32_t limit_s); /* limit_s: at most its own; 0: none */
-void life_find_cpus(struct core *core, struct entry *e, uint32_t cpus, struct mscg_cpuset *set); /* takes them */
+/* Takes them, close to what it was granted of generic resources (NULL: nothing) if it can be. */
+void life_find_cpus(struct core *core, struct entry *e, uint32_t cpus, const char *gres, struct mscg_cpuset *set);
 void life_await(const struct entry *e, struct mscg_action *action); /* the shrinks that it waits for */
 void life_cancel(struct core *core, struct entry *e);
 void life_cancel_for(struct core *core, struct entry *e, enum mscg_reason reason); /* not of the record of an array */

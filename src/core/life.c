@@ -6,14 +6,18 @@
 /* -- start -------------------------------------------------------------------------------------------------------- */
 
 /* CPUs for a job that may have them (queue.c saw to that): first what is free, then from those who lend or yield. */
-void life_find_cpus(struct core *core, struct entry *e, uint32_t cpus, struct mscg_cpuset *set)
+void life_find_cpus(struct core *core, struct entry *e, uint32_t cpus, const char *gres, struct mscg_cpuset *set)
 {
+	struct mscg_cpuset near;
 	enum pool pool = pool_of(&e->job);
 	uint64_t now = MIN_OF(book_free(core, pool), cpus);
 
 	*set = (struct mscg_cpuset){0};
 	if (pool == POOL_EXCLUSIVE) {
-		place_pick(&core->place, (uint32_t)(now / CPU), set);
+		if (gres_near(core, gres, &near))
+			place_pick_close(&core->place, (uint32_t)(now / CPU), &near, set);
+		else
+			place_pick(&core->place, (uint32_t)(now / CPU), set);
 		book_hold(core, e, set);
 	}
 	if (now < cpus)
@@ -49,6 +53,7 @@ void life_start(struct core *core, struct entry *e, uint32_t cpus, uint32_t limi
 	struct mscg_event event;
 	struct mscg_cpuset set;
 	struct live *l;
+	char *gres;
 
 	if (is_record(e))
 		e = array_split(core, e);
@@ -59,7 +64,8 @@ void life_start(struct core *core, struct entry *e, uint32_t cpus, uint32_t limi
 	timer_set(core, &l->backoff, USEC_NEVER);
 	l->unsure = l->restored = false;
 	l->after_n = 0;
-	life_find_cpus(core, e, cpus, &set);
+	gres = gres_take(core, &e->job);
+	life_find_cpus(core, e, cpus, gres, &set);
 	core->mem_held += e->job.mem_bytes;
 	book_list(core, l);
 	event = out_new(core, e, MSCG_EVENT_GRANTED);
@@ -67,7 +73,7 @@ void life_start(struct core *core, struct entry *e, uint32_t cpus, uint32_t limi
 	event.attempt = e->job.attempt + 1;
 	event.cpus_milli = cpus;
 	event.mem_bytes = e->job.mem_bytes;
-	event.gres = gres_take(core, gres_need_of(core, &e->job));
+	event.gres = gres;
 	event.cpus = out_set(&set);
 	if (limit_s < e->job.time_limit_s) {
 		event.value = limit_s;

@@ -289,3 +289,26 @@ int place_pick(struct place *p, uint32_t n, struct mscg_cpuset *cpus)
 	note_all(p, cpus, false);
 	return 0;
 }
+
+static void set_all_free(struct place *p, const struct mscg_cpuset *cpus, bool free)
+{
+	for (unsigned c = mscg_cpuset_next(cpus, 0); c < MSCG_CPUS_MAX; c = mscg_cpuset_next(cpus, c + 1))
+		place_set_free(p, p->rank[c], free);
+}
+
+/* The others are out of sight while it takes of these. */
+int place_pick_close(struct place *p, uint32_t n, const struct mscg_cpuset *close, struct mscg_cpuset *cpus)
+{
+	struct mscg_cpuset others = p->free;
+	uint32_t first;
+
+	if (n > p->nfree)
+		return -ENOSPC;
+	mscg_cpuset_subtract(&others, close);
+	set_all_free(p, &others, false);
+	first = MIN_OF(n, p->nfree);
+	if (first)
+		place_pick(p, first, cpus);
+	set_all_free(p, &others, true);
+	return n > first ? place_pick(p, n - first, cpus) : 0;
+}

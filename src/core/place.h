@@ -69,6 +69,9 @@ void place_set_free(struct place *place, uint32_t rank, bool free); /* one CPU, 
  * nothing changed, when fewer are free. */
 int place_pick(struct place *place, uint32_t n, struct mscg_cpuset *cpus);
 
+/* The same, of these first. */
+int place_pick_close(struct place *place, uint32_t n, const struct mscg_cpuset *close, struct mscg_cpuset *cpus);
+
 /* Which n of `cpus` to give back. Nothing is marked free. n is less than there are. */
 void place_shed(const struct place *place, const struct mscg_cpuset *cpus, uint32_t n, struct mscg_cpuset *ret);
 

@@ -109,7 +109,7 @@ void suspend_resume(struct core *core, struct entry *e, uint32_t cpus)
 	struct flight *f;
 
 	e->live->after_n = 0;
-	life_find_cpus(core, e, cpus, &set);
+	life_find_cpus(core, e, cpus, share_of(e)->gres, &set);
 	f = resize_begin(core, e, cpus, &set, e->job.mem_bytes, xstrdup("goes on"));
 	f->resumes = true;
 	action = &core->out->actions[f->action];

@@ -29,6 +29,9 @@ static const struct setting {
 	{ { "resources", "topology-config", "FILE|default", "what is close, as in Slurm's topology.conf; default: 4 cores a switch" }, FIELD(TEXT, topology_config), 0 },
 	{ { "resources", "max-jobs", "N", "jobs that may run at once" }, FIELD(COUNT, max_jobs), 0 },
 	{ { "gres", "gres", "NAME[:TYPE]:N,...", "what jobs ask for with --gres, as gpu:a100:4,fpga:2 (default: nothing)" }, FIELD(TEXT, gres), 0 },
+	{ { "gres", "gres-config", "FILE", "the same with files, as in Slurm's gres.conf: Name= Type= File= Cores=" }, FIELD(TEXT, gres_config), 0 },
+	{ { "gres", "gpu-detect", "nvml|off", "where neither says which GPUs there are, ask NVIDIA's library" }, FIELD(CHOICE, gpu_detect), 0 },
+	{ { "gres", "nvml-library", "PATH", "that library (default: libnvidia-ml.so.1, where there is one)" }, FIELD(TEXT, nvml_library), 0 },
 	{ { "gres", "licenses", "NAME:N,...", "what jobs ask for with --licenses, as matlab:4 (default: nothing)" }, FIELD(TEXT, licenses), 0 },
 	{ { "scheduler", "scheduler", "easy|conservative|firstfit|fcfs", "what may pass a job that waits" }, FIELD(CHOICE, scheduler), 0 },
 	{ { "scheduler", "backfill-depth", "N", "conservative: so many waiting jobs have a time to start (100)" }, FIELD(COUNT, backfill_depth), 0 },
@@ -431,6 +434,8 @@ static void fill_paths(struct config *config)
 	make_absolute(&config->state_dir);
 	make_absolute(&config->runtime_dir);
 	make_absolute(&config->socket);
+	if (config->gres_config)
+		make_absolute(&config->gres_config);
 	if (config->topology_config && !streq(config->topology_config, "default"))
 		make_absolute(&config->topology_config);
 }

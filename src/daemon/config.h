@@ -11,6 +11,7 @@
 enum config_missing { MISSING_FAIL, MISSING_WARN };
 enum config_scheduler { SCHEDULER_EASY, SCHEDULER_CONSERVATIVE, SCHEDULER_FIRSTFIT, SCHEDULER_FCFS };
 enum config_priority { PRIORITY_BASIC, PRIORITY_MULTIFACTOR };
+enum config_detect { CONFIG_DETECT_NVML, CONFIG_DETECT_OFF };
 enum config_infeasible { INFEASIBLE_QUEUE, INFEASIBLE_REJECT };
 enum config_privacy { PRIVACY_NONE, PRIVACY_USERS, PRIVACY_JOBS };
 
@@ -22,6 +23,9 @@ struct config {
 	char    *shared_cpus;  /* a list or a count, set aside for --cpu-mode=quota */
 	char    *topology_config; /* a file, or "default"; NULL: the machine's own NUMA nodes and packages */
 	char    *gres;         /* NAME[:TYPE]:N,... */
+	char    *gres_config;  /* a file; NULL: none */
+	int      gpu_detect;   /* enum config_detect */
+	char    *nvml_library; /* NULL: NVIDIA's, if it is there */
 	char    *licenses;     /* NAME:N,... */
 	int      scheduler; /* enum config_scheduler */
 	uint64_t backfill_depth;

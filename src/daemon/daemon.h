@@ -15,6 +15,7 @@
 
 #include "committer.h"
 #include "config.h"
+#include "devices.h"
 #include "topology.h"
 #include "src/base/base.h"
 #include "src/base/clock.h"
@@ -31,7 +32,8 @@ struct machine {
 	struct core_cpu    *cpus;
 	struct topology    *topology; /* NULL: the machine's own */
 	char               *node;
-	struct core_gres   *gres;
+	struct core_gres   *gres;    /* points into devices */
+	struct devices      devices; /* GPUs, and what else it has a number of */
 	uint32_t            cpus_reserved;
 	uint64_t            mem_reserved;
 };
@@ -40,10 +42,6 @@ struct machine {
 int  machine_read(struct machine *ret, const struct config *config, const struct mscg_cpuset *allowed, struct machine *before,
                   struct mscg_error *error);
 void machine_clear(struct machine *machine);
-
-/* -- devices.c -- */
-/* Generic resources, as configured; their names are of intern(). */
-int  devices_read(struct core_gres ret[CORE_GRES_MAX], uint32_t *ret_n, const struct config *config, struct mscg_error *error);
 
 /* -- hotplug.c -- */
 /* From now on CPUs that come and go are taken note of. Where the kernel does not tell (another network namespace than the

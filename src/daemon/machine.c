@@ -249,7 +249,7 @@ int machine_read(struct machine *ret, const struct config *config, const struct 
 		r = read_cpu_choice(&m, "shared-cpus", config->shared_cpus, &m.core.shared, error);
 	m.core.gres = m.gres = xcalloc(CORE_GRES_MAX, sizeof *m.gres);
 	if (r >= 0)
-		r = devices_read(m.gres, &m.core.gres_n, config, error);
+		r = devices_read(config, &m.devices, m.gres, &m.core.gres_n, error);
 	if (r < 0) {
 		if (before)
 			before->topology = m.topology;
@@ -270,6 +270,7 @@ void machine_clear(struct machine *m)
 {
 	free(m->node);
 	free(m->gres);
+	devices_free(&m->devices);
 	free(m->cpus);
 	topology_free(m->topology);
 	*m = (struct machine){ 0 };

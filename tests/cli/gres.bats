@@ -109,3 +109,92 @@ is() { [ "$(field "$1" state)" = "$2" ]; }
         says "gres: "
     done
 }
+
+@test "from a file like gres.conf: devices with their files, and the CPUs that are close" {
+    cat >gres.conf <<'CONF'
+# four of one kind, and something that is counted
+Name=gpu Type=a100 File=/dev/null,/dev/zero Cores=0-1   # the first node
+NodeName=here Name=gpu Type=v100 File=/dev/full Cores=2-3 Links=-1,0
+Name=fpga Count=2
+CONF
+    kill_daemon
+    start_daemon --gres-config "$room/gres.conf" --gres cards:1
+    mscg submit --gpus v100:1 -c 2 sleep 60
+    mscg submit --gpus 1 -c 1 sleep 60
+    mscg submit --gres gpu:a100:1,fpga:2,cards:1 -c 1 sleep 60
+    within 10 is 3 RUNNING
+    same "gpu:1(IDX:2) 2-3" "$(field 1 gres_granted) $(field 1 cpuset)"
+    same "gpu:1(IDX:0) 0" "$(field 2 gres_granted) $(field 2 cpuset)"
+    same "cards:1 fpga:2 gpu:1(IDX:1) 1" "$(field 3 gres_granted) $(field 3 cpuset)"
+}
+
+@test "a file that is wrong is refused with its line" {
+    refused() { # TEXT SAYS
+        printf '# x\n%b\n' "$1" >wrong
+        fails 2 mscgd --engine=fake --state-dir "$room/other" --socket "$room/s2" --runtime-dir "$room/r2" --gres-config wrong
+        says "$2"
+    }
+    refused "Name" "wrong:2: 'Name': expected KEY=VALUE"
+    refused "Name=gpu Files=/dev/null" "wrong:2: unknown key 'Files': expected Name, Type, File, Count or Cores"
+    refused "Name=gpu Name=gpu" "wrong:2: Name twice"
+    refused "Type=a100" "wrong:2: no Name"
+    refused "Name=gpu File=/dev/nvidia99" "wrong:2: File=/dev/nvidia99: No such file"
+    refused "Name=gpu File=/etc/passwd" "wrong:2: File=/etc/passwd is no character device"
+    refused "Name=gpu File=/dev/tty[x]" "expected numbers, as [0-3,5]"
+    refused "Name=gpu File=/dev/tty[1" "expected ']'"
+    refused "Name=gpu File=/dev/null\nName=gpu File=/dev/null" "wrong:3: File=/dev/null is there already"
+    refused "Name=gpu File=/dev/null Count=2" "wrong:2: Count=2 and 1 files"
+    refused "Name=gpu Cores=a" "wrong:2: Cores=a: expected numbers of CPUs"
+    refused "Name=gpu Count=65" "wrong:2: Count=65: expected 64 GPUs at most"
+    refused "Name=license Type=x" "is no name of a resource"
+    refused "Name=fpga Count=2\nName=fpga File=/dev/null" "fpga: some with a file and some without"
+    fails 2 mscgd --engine=fake --state-dir "$room/other" --socket "$room/s2" --runtime-dir "$room/r2" --gres-config "$room/none"
+    says "cannot read"
+}
+
+# NVIDIA's library needs its GPUs: a small one of the same interface stands in for it here.
+@test "found by NVML's interface: types, order, CPUs that are close; and a library that is of no use" {
+    cat >nvml.c <<'C'
+#include <stdio.h>
+#include <string.h>
+static const char *const names[] = {"NVIDIA A100-SXM4-80GB", "NVIDIA A100-SXM4-80GB", "NVIDIA GeForce RTX 4090", "NVIDIA H200"};
+int nvmlInit_v2(void) { return FAIL; }
+int nvmlShutdown(void) { return 0; }
+int nvmlDeviceGetCount_v2(unsigned *n) { *n = 4; return 0; }
+int nvmlDeviceGetHandleByIndex_v2(unsigned i, void **d) { *d = (void *)(unsigned long)(i + 1); return 0; }
+int nvmlDeviceGetName(void *d, char *s, unsigned n) { snprintf(s, n, "%s", names[(unsigned long)d - 1]); return 0; }
+int nvmlDeviceGetMinorNumber(void *d, unsigned *m) { *m = (unsigned)(unsigned long)d - 1; return 0; }
+int nvmlDeviceGetCpuAffinity(void *d, unsigned words, unsigned long *cpus)
+{
+    memset(cpus, 0, words * sizeof *cpus);
+    cpus[0] = (unsigned long)d < 3 ? 3 : 12;
+    return 0;
+}
+const char *nvmlErrorString(int r) { return r == 15 ? "GPU is lost" : "?"; }
+C
+    ${CC:-cc} -shared -fPIC -DFAIL=0 -o good.so nvml.c
+    ${CC:-cc} -shared -fPIC -DFAIL=15 -o bad.so nvml.c
+    ${CC:-cc} -shared -fPIC -xc -o none.so /dev/null
+    with() { kill_daemon; : >daemon.log; start_daemon "$@"; }
+    with --nvml-library "$room/good.so"
+    mscg stats >out
+    for line in "gpu: 0 of 4 used (free: 0,1,2,3)" "gpu:a100: 0 of 2 used (free: 0,1)" "gpu:rtx4090: 0 of 1 used (free: 2)" "gpu:h200: 0 of 1 used (free: 3)"; do
+        tr -s ' ' <out | grep -qxF " $line"
+    done
+    mscg submit --gpus h200:1 -c 1 sleep 60
+    within 10 is 1 RUNNING
+    same "gpu:1(IDX:3) 2" "$(field 1 gres_granted) $(field 1 cpuset)"
+    with --nvml-library "$room/good.so" --gpu-detect off
+    fails 1 mscg submit --gpus 1 true
+    with --nvml-library "$room/good.so" --gres gpu:2
+    fails 1 mscg submit --gpus 3 true
+    says "needs 3 of gpu, this machine has 2"
+    with --nvml-library "$room/bad.so"
+    grep -q 'no GPUs are given out: NVML: GPU is lost' daemon.log
+    with --nvml-library "$room/none.so"
+    grep -q 'no GPUs are given out: .*none.so has no nvmlInit_v2: expected a newer one' daemon.log
+    with --nvml-library "$room/missing.so"
+    grep -q 'no GPUs are given out: .*missing.so: cannot open' daemon.log
+    fails 1 mscg submit --gpus 1 true
+    says "needs gpu, which this machine does not have"
+}

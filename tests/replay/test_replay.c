@@ -4,6 +4,7 @@
  *
  *   machine cores=4 threads=1 caches=1 nodes=1 packages=1 mem=8G shared=0-1     first line
  *           gres=gpu:a100:2,fpga:1,license:matlab:2      devices are numbered by name, GPUs are devices
+ *           near=0-3:4-7       CPUs that the first, the second ... of these is close to; a kind may come twice then
  *           leaf=N rack=N      so many cores below a leaf switch, so many of these below a switch, and one above all
  *   policy elastic=no threshold=50 calm=1000 retries=3 reject scheduler=easy|conservative|firstfit|fcfs depth=100
  *          guard=SECONDS user-submit=N user-jobs=N user-cpus=N user-mem=SIZE    may follow
@@ -355,29 +356,38 @@ static void make_switches(struct test_machine *machine, unsigned leaf, unsigned 
 	machine->m.nswitches = leaves + racks + 1;
 }
 
-static void make_gres(struct replay *r, const char *text)
+static void make_gres(struct replay *r, char *text, char *near)
 {
 	static struct core_gres kinds[GRES_PARTS_MAX];
-	struct gres g;
-	uint32_t gpus = 0;
+	static struct mscg_cpuset cpus[GRES_PARTS_MAX];
+	uint32_t n = 0, gpus = 0;
+	char *item;
 
-	assert_int_equal(gres_parse(text, &g, NULL), 0);
-	for (uint32_t i = 0; i < g.n; i++) {
-		kinds[i] = (struct core_gres){.name = intern(g.part[i].name), .type = intern(g.part[i].type), .n = g.part[i].n};
-		if (streq(g.part[i].name, GRES_GPU)) {
-			kinds[i].units = ((UINT64_C(1) << g.part[i].n) - 1) << gpus;
-			gpus += g.part[i].n;
+	while ((item = strsep(&text, ","))) {
+		char *close = strsep(&near, ":");
+		struct gres g;
+
+		assert_int_equal(gres_parse(item, &g, NULL), 0);
+		kinds[n] = (struct core_gres){.name = intern(g.part->name), .type = intern(g.part->type), .n = g.part->n};
+		if (streq(g.part->name, GRES_GPU)) {
+			kinds[n].units = ((UINT64_C(1) << g.part->n) - 1) << gpus;
+			gpus += g.part->n;
 		}
+		if (close) {
+			cpus[n] = set_of(close);
+			kinds[n].cpus = &cpus[n];
+		}
+		n++;
 	}
 	r->rig.machine.m.gres = kinds;
-	r->rig.machine.m.gres_n = g.n;
+	r->rig.machine.m.gres_n = n;
 }
 
 static void do_machine(struct replay *r, char *args)
 {
 	unsigned n[5] = {1, 1, 1, 1, 1}, leaf = 0, rack = 1;
 	static const char *const keys[] = {"packages", "nodes", "caches", "cores", "threads"};
-	const char *gres = NULL;
+	char *gres = NULL, *near = NULL;
 	uint64_t mem = 8 * GIB;
 	struct mscg_cpuset shared = {0};
 
@@ -393,6 +403,8 @@ static void do_machine(struct replay *r, char *args)
 			mem = size(r, value(w, "mem"));
 		if (value(w, "gres"))
 			gres = value(w, "gres");
+		if (value(w, "near"))
+			near = value(w, "near");
 		if (value(w, "shared"))
 			shared = set_of(value(w, "shared"));
 	}
@@ -400,7 +412,7 @@ static void do_machine(struct replay *r, char *args)
 	if (leaf && rack)
 		make_switches(&r->rig.machine, leaf, rack);
 	if (gres)
-		make_gres(r, gres);
+		make_gres(r, gres, near);
 	r->rig.machine.m.mem_bytes = mem;
 	r->rig.machine.m.shared = shared;
 	r->rig.policy = test_policy();

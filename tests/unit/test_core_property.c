@@ -83,7 +83,8 @@ struct world {
 	struct mscg_range range[8][3];
 	uint64_t tokens; /* open: asked and not answered for the last time */
 	uint64_t steps, started, resized, suspended, resumed, restarts, deferred, plans, named, warned, cut, charged, gpus, seq;
-	struct core_gres gres[5];
+	struct core_gres gres[6];
+	struct mscg_cpuset near[2]; /* CPUs close to some */
 	struct test_machine all; /* with every CPU plugged in */
 	struct mscg_cpuset online;
 	bool unplugged, tame; /* tame: the engine does what it is told, and jobs run on */
@@ -445,8 +446,8 @@ static void random_depends(struct world *w, struct mscg_spec *s, char text[64])
 }
 
 static const struct core_gres all_gres[] = {
-	{GRES_GPU, "a100", 3, 1 << 0 | 1 << 1 | 1 << 4}, {GRES_GPU, "v100", 2, 1 << 2 | 1 << 3}, {"fpga", NULL, 3, 0},
-	{GRES_LICENSE, "matlab", 4, 0}, {GRES_LICENSE, "ansys", 2, 0},
+	{GRES_GPU, "a100", 2, 1 << 0 | 1 << 1, NULL}, {GRES_GPU, "a100", 1, 1 << 4, NULL}, {GRES_GPU, "v100", 2, 1 << 2 | 1 << 3, NULL},
+	{"fpga", NULL, 3, 0, NULL}, {GRES_LICENSE, "matlab", 4, 0, NULL}, {GRES_LICENSE, "ansys", 2, 0, NULL},
 };
 static const char *const requests[] = {
 	"gpu:1", "gpu:2", "gpu:4", "gpu:a100:1", "gpu:v100:2", "gpu:1,gpu:a100:2", "gpu:6", "gpu:k80:1", "fpga:2", "gpu:1,license:matlab:2",
@@ -1016,7 +1017,7 @@ static void plug(struct world *w)
 	if (w->unplugged) { /* GPUs and licenses go too */
 		w->gres[0].n = 1;
 		w->gres[0].units = 1 << below(2);
-		w->gres[3].n = 1 + below(4);
+		w->gres[4].n = 1 + below(4);
 	}
 	w->rig.machine.m.ncpus = n;
 	mscg_cpuset_zero(&w->online);
@@ -1034,9 +1035,13 @@ static void walk(struct world *w, uint64_t seed, uint32_t steps)
 	build_machine(&w->all, 1 + below(2), 1 + below(2), 1 + below(2), 1 + below(3), 1 + below(2));
 	if (chance(50) && w->all.m.ncpus > 1)
 		mscg_cpuset_add_range(&w->all.m.shared, 0, below(MIN_OF(w->all.m.ncpus, 4) - 1));
+	mscg_cpuset_add_range(&w->near[0], 0, below(w->all.m.ncpus));
+	mscg_cpuset_add_range(&w->near[1], below(w->all.m.ncpus), w->all.m.ncpus - 1);
 	if (chance(70)) {
 		w->all.m.gres = memcpy(w->gres, all_gres, sizeof all_gres);
 		w->all.m.gres_n = ARRAY_SIZE(all_gres);
+		w->gres[0].cpus = chance(50) ? &w->near[0] : NULL;
+		w->gres[1].cpus = chance(50) ? &w->near[1] : NULL;
 	}
 	w->rig.machine = w->all;
 	w->rig.machine.m.cpus = w->rig.machine.cpu;
