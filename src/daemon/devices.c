@@ -30,6 +30,7 @@ void devices_free(struct devices *d)
 	for (uint32_t i = 0; i < d->n; i++)
 		free(d->at[i].path);
 	free(d->at);
+	free(d->nodes);
 	*d = (struct devices){ 0 };
 }
 
@@ -158,6 +159,9 @@ int devices_read(const struct config *config, struct devices *ret, struct core_g
 		devices_free(&d);
 		return r;
 	}
+	d.nodes = xcalloc(d.n + 1, sizeof *d.nodes);
+	for (uint32_t i = 0; i < d.n; i++)
+		d.nodes[i] = (struct engine_device){ .name = d.at[i].name, .number = d.at[i].number, .path = d.at[i].path };
 	*ret = d;
 	return 0;
 }

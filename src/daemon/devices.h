@@ -4,6 +4,7 @@
 
 #include "src/base/gres.h"
 #include "src/core/core.h"
+#include "src/engine/engine.h"
 
 /* One device, or so many of what is only counted. */
 struct device {
@@ -16,6 +17,7 @@ struct device {
 struct devices {
 	struct device *at;
 	uint32_t n, cap;
+	struct engine_device *nodes; /* the same for an engine */
 };
 
 struct device *devices_add(struct devices *devices, const char *name, const char *type, uint32_t n);

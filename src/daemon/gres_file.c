@@ -54,6 +54,8 @@ static int add_file(struct reader *r, const struct device *like, const char *pat
 	struct device *d;
 	struct stat st;
 
+	if (strncmp(path, "/dev/", 5) != 0)
+		return BAD(r, "File=%.100s is not below /dev: expected a device of the machine, as /dev/nvidia0", path);
 	if (stat(path, &st) < 0)
 		return BAD(r, "File=%.100s: %s", path, strerror(errno));
 	if (!S_ISCHR(st.st_mode))

@@ -204,6 +204,8 @@ static void tell_engine(struct daemon *d)
 	if (!d->engine)
 		return;
 	d->engine->machine_cpus = d->machine.core.ncpus;
+	d->engine->devices      = d->machine.devices.nodes;
+	d->engine->devices_n    = d->machine.devices.n;
 	d->engine->machine_gpus = 0;
 	for (uint32_t i = 0; i < d->machine.core.gres_n; i++)
 		if (streq(d->machine.gres[i].name, GRES_GPU))

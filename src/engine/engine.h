@@ -60,6 +60,13 @@ struct engine_ops {
 	void (*close)(struct engine *e);
 };
 
+/* A device that is one job's at a time: jobs see its node, or not. */
+struct engine_device {
+	const char *name;   /* "gpu": of generic resources (src/base/gres.h) */
+	uint32_t    number; /* within its name */
+	const char *path;   /* its node; NULL: none is known */
+};
+
 struct engine {
 	const struct engine_ops *ops;
 	void (*report)(void *ctx, struct mscg_report *report); /* the callee takes what the report owns */
@@ -68,6 +75,8 @@ struct engine {
 	void (*drop)(void *ctx, int stdio_fd, uint32_t uid);
 	void *ctx;
 	uint32_t machine_gpus; /* that are given out */
+	const struct engine_device *devices; /* all of the machine; borrowed, and another when it changes */
+	uint32_t devices_n;
 	uint32_t machine_cpus; /* what MAX_CPUS of an elastic job without a maximum says */
 };
 

@@ -137,15 +137,20 @@ static void set_elastic(struct setting *s, const struct local *l, const struct t
 	}
 }
 
-/* Each maker's own, as in Slurm. Who has none sees none, where there are some to give out. */
-static void set_gpus(struct setting *s, const struct local *l, const struct task *t)
+/* Each maker's own, as in Slurm. Who has none sees none, where there are some to give out. A driver numbers the devices that it
+ * finds: where a job has only its own nodes, they begin with 0. */
+static void set_gpus(struct setting *s, const struct local *l, const struct task *t, const struct mscg_spec *spec)
 {
 	static const char *const names[] = { "CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK", "GPU_DEVICE_ORDINAL" };
+	const char *granted = t->grant->share[0].gres;
+	uint64_t gpus = gpus_of(t);
 	char text[200];
 
 	if (!l->engine.machine_gpus)
 		return;
-	gres_list_units(gpus_of(t), text, sizeof text);
+	if (gpus && isolate_has_mounts(l, spec) && device_all_known(l, granted, GRES_GPU))
+		gpus = UINT64_MAX >> (64 - __builtin_popcountll(gpus));
+	gres_list_units(gpus, text, sizeof text);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		set(s, "", names[i], text);
 	set(s, "", "CUDA_DEVICE_ORDER", "PCI_BUS_ID");
@@ -182,7 +187,7 @@ static void set_all(struct setting *s, const struct local *l, const struct task 
 	}
 	if (t->elastic)
 		set_elastic(s, l, t);
-	set_gpus(s, l, t);
+	set_gpus(s, l, t, spec);
 	if (tasks && parse_u64(tasks, 1, UINT32_MAX, &n, NULL) == 0)
 		cpus = (uint32_t)MAX_OF(1, cpus / n);
 	snprintf(text, sizeof text, "%u", cpus);

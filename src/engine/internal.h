@@ -86,7 +86,7 @@ struct local {
 	uint32_t isolate; /* enum mscg_part, of jobs that do not say */
 	int      mounts_fd; /* says when mounts changed; -1: not read yet */
 	char    *cover;     /* where else kernel file systems are mounted, as struct runner_launch has it; NULL: nowhere */
-	char    *keep, *services, *binds, *rootfs, tmpfs_options[64]; /* of the launch under way */
+	char    *keep, *services, *binds, *rootfs, *devices, tmpfs_options[64]; /* of the launch under way */
 	char    *socket;    /* where clients connect */
 	int      filters[1 << MSCG_ALLOW_COUNT]; /* system call filters, sealed, by what they allow; -1: not made yet */
 	uint64_t log_max; /* bytes in each output file of any job; 0: no limit */
@@ -117,6 +117,12 @@ void usage_from_stat(struct mscg_usage *u, const struct mscg_cgroup_stat *s); /*
 int  root_open(struct local *l, const struct local_config *config, struct mscg_cpuset *ret_allowed, char ***ret_warnings,
                struct mscg_error *error);
 
+/* devices.c */
+/* Paths of the device nodes that go with what was granted (NULL: nothing), and what their drivers need beside: NULL ended; the
+ * caller frees it with strv_free. The machine may not have all of the latter. */
+char **device_nodes(const struct local *l, const char *granted);
+bool   device_all_known(const struct local *l, const char *granted, const char *name); /* the nodes of all of this name */
+
 /* environ.c: what a job finds in its environment: strings of the specification, which must stay, and its own. */
 struct environment {
 	char **list;
@@ -132,6 +138,7 @@ char **line_words(const struct mscg_spec *spec, uint32_t task);
 /* isolate.c: what stands between a job and the rest */
 /* What jobs have that do not say: -errno with text where this kernel does not permit it. */
 int  isolate_open(struct local *l, const char *isolate, struct mscg_error *error);
+bool isolate_has_mounts(const struct local *l, const struct mscg_spec *spec); /* what jobs like this see of /dev is made for them */
 /* Namespaces, mounts and filter of a launch, which borrows what is the engine's until the next. 0, or -errno with text. */
 int  isolate_launch(struct local *l, const struct task *t, const struct mscg_spec *spec, struct runner_launch *launch, struct mscg_error *error);
 void isolate_close(struct local *l);

@@ -156,6 +156,18 @@ static int find_binds(struct local *l, const struct mscg_spec *spec, struct mscg
 	return r;
 }
 
+/* As struct runner_launch has them. */
+static void find_devices(struct local *l, const struct task *t)
+{
+	_cleanup_strv_ char **nodes = device_nodes(l, t->grant->share[0].gres);
+	_cleanup_buf_ struct buf list = {0};
+
+	for (char **node = nodes; *node; node++)
+		buf_addf(&list, "%s%s", list.size ? "/" : "", *node);
+	free(l->devices);
+	l->devices = list.size ? buf_steal(&list) : NULL;
+}
+
 static int set_mounts(struct local *l, const struct task *t, const struct mscg_spec *spec, uint32_t parts, struct runner_launch *launch, struct mscg_error *error)
 {
 	uint64_t mem = t->grant->share[0].mem_bytes;
@@ -192,6 +204,8 @@ static int set_mounts(struct local *l, const struct task *t, const struct mscg_s
 		launch->root_path = l->rootfs = steal(&b.source);
 		bind_clear(&b);
 	}
+	find_devices(l, t);
+	launch->devices = l->devices;
 	if (t->elastic) {
 		free(l->keep);
 		l->keep = xasprintf("%s/%s", l->jobs_dir, mscg_id_format(t->id, id));
@@ -243,6 +257,13 @@ int isolate_open(struct local *l, const char *isolate, struct mscg_error *error)
 	return 0;
 }
 
+bool isolate_has_mounts(const struct local *l, const struct mscg_spec *spec)
+{
+	uint32_t parts = l->isolate;
+
+	return (!spec->isolate || mscg_isolate_parse(spec->isolate, &parts, NULL) == 0) && parts & MSCG_PART_MOUNT;
+}
+
 int isolate_launch(struct local *l, const struct task *t, const struct mscg_spec *spec, struct runner_launch *launch, struct mscg_error *error)
 {
 	uint32_t parts = l->isolate, allow = 0;
@@ -275,5 +296,6 @@ void isolate_close(struct local *l)
 	free(l->services);
 	free(l->binds);
 	free(l->rootfs);
+	free(l->devices);
 	free(l->socket);
 }

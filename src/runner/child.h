@@ -38,7 +38,7 @@ struct child_plan {
 	 * how the job's tmpfs are mounted. */
 	bool         mounts, strict, own_ipc, root_read_only;
 	const char  *root; /* a directory that is to be the root; NULL: the machine's is */
-	const char  *keep, *cover, *services, *binds, *tmpfs_options;
+	const char  *keep, *cover, *services, *binds, *devices, *tmpfs_options;
 	/* A pid namespace of its own (init.c) */
 	bool         own_pid;
 	int          report_fd, door_fd; /* what the init says; where it is handed commands (exec.h) */

@@ -119,18 +119,53 @@ CHILD_CODE static void put_device(const struct child_plan *p, long fd, const cha
 	put(p, fd, path);
 }
 
+/* Those that were given to this job alone. Below 0: the machine has it no more. */
+CHILD_CODE static void hold_given(const struct child_plan *p, long fd[RUNNER_DEVICES_MAX])
+{
+	char path[CHILD_PATH_SIZE];
+	int n = 0;
+
+	for (const char *at = p->devices; at && *at; n++) {
+		at = take_place(p, at, path, 0);
+		if (n == RUNNER_DEVICES_MAX || !below(path, "/dev"))
+			fail(p, -EINVAL);
+		fd[n] = hold(path);
+	}
+}
+
+CHILD_CODE static void put_given(const struct child_plan *p, const long *fd)
+{
+	char path[CHILD_PATH_SIZE];
+	int n = 0;
+
+	for (const char *at = p->devices; at && *at; n++) {
+		at = take_place(p, at, path, 0);
+		if (fd[n] < 0)
+			continue;
+		size_t slash = length(path);
+		while (path[slash] != '/')
+			slash--;
+		path[slash] = 0;
+		make_way(p, path); /* as /dev/dri */
+		path[slash] = '/';
+		put_device(p, fd[n], path);
+	}
+}
+
 CHILD_CODE static void make_dev(const struct child_plan *p)
 {
-	long fd[DEVICES], terminal;
+	long fd[DEVICES], given[RUNNER_DEVICES_MAX], terminal;
 	note(p, RUNNER_STAGE_DEV);
 	terminal = p->pty ? hold_terminal(p) : -1;
 	for (int i = 0; i < DEVICES; i++)
 		fd[i] = hold(devices[i]);
+	hold_given(p, given);
 	must(p, fd[DEVICE_NULL]); /* what is masked is covered with it */
-	make_tmpfs(p, "/dev", "mode=0755,size=64k,nr_inodes=64", MS_NOEXEC);
+	make_tmpfs(p, "/dev", "mode=0755,size=64k,nr_inodes=256", MS_NOEXEC);
 	for (int i = 0; i < DEVICES; i++)
 		if (fd[i] >= 0) /* otherwise this machine has none */
 			put_device(p, fd[i], devices[i]);
+	put_given(p, given);
 	if (terminal >= 0)
 		put_device(p, terminal, "/dev/console");
 	must(p, sys(mkdirat, AT_FDCWD, "/dev/pts", 0755));

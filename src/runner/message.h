@@ -59,7 +59,7 @@ enum start_flag {
 /* Optional strings of a START: bit number in `present`, and place in start_view.text. */
 #define START_STRINGS(X) \
 	X(EXEC) X(PATH) X(WORKDIR) X(STDIN) X(STDOUT) X(STDERR) X(MAKE_DIR) X(LINK) X(LINK_TARGET) X(INTERPRETER_ARG) \
-	X(KEEP) X(COVER) X(SERVICES) X(TMPFS) X(BINDS) X(ROOT)
+	X(KEEP) X(COVER) X(SERVICES) X(TMPFS) X(BINDS) X(ROOT) X(DEVICES)
 enum start_string {
 #define X(name) START_STRING_##name,
 	START_STRINGS(X)

@@ -79,6 +79,7 @@ struct runner_slot_info {
  * a valid descriptor. */
 #define RUNNER_LAUNCH_INIT { .cgroup_fd = -1, .stdio_fd = -1, .seccomp_fd = -1, .umask_ = 022 }
 #define RUNNER_NAMESPACES ((uint64_t)(0x08000000 | 0x04000000 | 0x02000000 | 0x40000000 | 0x20000000 | 0x00020000)) /* ipc, uts, cgroup, net, pid, mnt */
+#define RUNNER_DEVICES_MAX 72
 struct runner_launch {
 	struct mscg_id id;
 	uint32_t    attempt;
@@ -115,6 +116,8 @@ struct runner_launch {
 	const char *binds;         /* in the same way, three for each: the source, the target, "/ro" or "/rw"; NULL: none. BINDS_MAX at most */
 	const char *root_path;     /* a directory that is to be the job's root, in place of the machine's; NULL: none */
 	bool        root_read_only;
+	const char *devices;       /* in the same way: device nodes below /dev that it sees too, where the machine has them; NULL: none.
+	                            * RUNNER_DEVICES_MAX at most */
 	const char *tmpfs_options; /* for mount(2), of each of its tmpfs */
 	int         seccomp_fd; /* memfd, sealed, with a program for seccomp(2) that is loaded just before exec; -1: none */
 	/* Bytes in each output file that is given by path. What is more is dropped and counted by the log writer, a process

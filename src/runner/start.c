@@ -204,6 +204,7 @@ static int make_plan(struct supervisor *s, struct brought *b, const struct start
 		.binds         = v->text[START_STRING_BINDS],
 		.root          = v->text[START_STRING_ROOT],
 		.root_read_only = start->flags & START_ROOT_READ_ONLY,
+		.devices       = v->text[START_STRING_DEVICES],
 		.report_fd     = -1,
 		.door_fd       = -1,
 		.execs         = &s->execs,

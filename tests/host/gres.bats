@@ -58,3 +58,29 @@ is() { [ "$(field "$1" state)" = "$2" ]; }
     within 20 is 2 RUNNING
     same "gpu:1(IDX:0)" "$(field 2 gres_granted)"
 }
+
+# Nodes of /dev/zero, /dev/full and /dev/null stand in for those of GPUs.
+@test "in its own /dev a job has the nodes of its devices, and of nobody else's" {
+    a=/dev/mscg-test-$$-; trap 'rm -f "$a"[0-2]' EXIT
+    mknod -m 666 "${a}0" c 1 5
+    mknod -m 666 "${a}1" c 1 7
+    mknod -m 666 "${a}2" c 1 3
+    printf 'Name=gpu Type=zero File=%s0\nName=gpu Type=full File=%s1\nName=fpga File=%s2\n' $a $a $a >nodes
+    kill_daemon
+    start_real --gres-config "$room/nodes"
+    see='cd /dev; ls | grep mscg-test; echo "$CUDA_VISIBLE_DEVICES/$SLURM_JOB_GPUS"'
+    same "mscg-test-$$-1
+0/1" "$(mscg run --isolate default --gpus full:1 "$see")"
+    same "2" "$(mscg run --isolate default --gpus full:1 "head -c 2 ${a}1 | wc -c")"
+    same "mscg-test-$$-0
+mscg-test-$$-1
+mscg-test-$$-2
+0,1/0,1" "$(mscg run --isolate default --gpus 2 --gres fpga "$see")"
+    same "/" "$(mscg run --isolate default "$see")"
+    same "mscg-test-$$-2
+/" "$(mscg run --isolate strict --gres fpga "$see")"
+    # without mounts of its own it sees the machine's, and the numbers are the machine's
+    same "1/1" "$(mscg run --isolate none --gpus full:1 "$see" | tail -1)"
+    rm "${a}1" # a driver that went away
+    same "0/1" "$(mscg run --isolate default --gpus full:1 "$see")"
+}
