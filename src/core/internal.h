@@ -374,6 +374,8 @@ void     book_give_up_awaited(struct core *core, struct entry *e); /* shrinks th
 void     book_dress(struct core *core, struct entry *e);  /* node name and memory nodes of its grant */
 
 /* gres.c: generic resources */
+struct gres_account *gres_account_of(struct gres_books *books, const char *name, const char *type); /* NULL: none */
+void gres_book(struct gres_books *books, struct gres_account *account, int64_t free); /* so many more */
 void gres_set_machine(struct core *core, const struct core_machine *machine); /* all free: gres_hold() is for what is not */
 void gres_clear(struct core *core);
 /* A job with this request (NULL: none; of intern()) is there, and is not any more. In between gres_request() knows it. */
@@ -386,6 +388,8 @@ bool  gres_feasible(const struct core *core, const struct gres_need *need);
 bool  gres_exist(const struct core *core, const char *request, char *text); /* the same of any request; text: 160 or NULL */
 bool  gres_no_more(const struct core *core, const struct gres_need *a, const struct gres_need *b); /* a needs no more than b */
 bool  gres_apart(const struct core *core, const struct gres_need *a, const struct gres_need *b);   /* there is enough for both, where both need it */
+enum mscg_reason gres_why(const struct core *core, const struct gres_need *need, char text[160]); /* NONE: it fits */
+/* gres_hold.c: who has which */
 void  gres_want(struct core *core, const struct gres_need *need); /* of the head of the queue, in this step; NULL: there is none */
 char *gres_take(struct core *core, const struct mscg_job *job); /* as in a share; the caller frees it. There is enough */
 bool  gres_near(const struct core *core, const char *granted, struct mscg_cpuset *ret); /* the CPUs that they are close to; false: all alike */
@@ -394,7 +398,6 @@ const struct gres_need *gres_choice(struct core *core, const struct mscg_job *jo
 void  gres_held(const struct core *core, const char *granted, uint32_t held[GRES_ACCOUNTS]); /* in each account */
 int   gres_hold(struct core *core, const char *granted); /* again; -EBUSY: somebody has some of it */
 void  gres_give(struct core *core, const char *granted);
-enum mscg_reason gres_why(const struct core *core, const struct gres_need *need, char text[160]); /* NONE: it fits */
 bool  gres_over(const struct core *core); /* more is held than there is: there was more before */
 
 /* queue.c: who waits */

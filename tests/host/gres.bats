@@ -4,7 +4,10 @@
 load ../cli/helper
 
 setup() { start_real --shared-cpus 1 --gres gpu:a100:2,gpu:v100:1,fpga:1 --licenses matlab:2; }
-teardown() { stop_real; }
+teardown() {
+    stop_real
+    rm -f "/dev/mscg-test-$$-"[0-2]
+}
 
 is() { [ "$(field "$1" state)" = "$2" ]; }
 
@@ -61,7 +64,7 @@ is() { [ "$(field "$1" state)" = "$2" ]; }
 
 # Nodes of /dev/zero, /dev/full and /dev/null stand in for those of GPUs.
 @test "in its own /dev a job has the nodes of its devices, and of nobody else's" {
-    a=/dev/mscg-test-$$-; trap 'rm -f "$a"[0-2]' EXIT
+    a=/dev/mscg-test-$$-
     mknod -m 666 "${a}0" c 1 5
     mknod -m 666 "${a}1" c 1 7
     mknod -m 666 "${a}2" c 1 3
