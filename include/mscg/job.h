@@ -215,6 +215,7 @@ struct mscg_spec {
 	uint64_t mem_bytes;    /* 0: the configured default */
 	uint32_t time_limit_s; /* 0: none */
 	uint32_t time_min_s;   /* its limit may be made as short as that for it to start before others; 0: it may not */
+	uint32_t time_extend_s; /* its limit comes to that at most by itself, as long as that delays nobody; 0: it does not */
 	int64_t  begin_usec;    /* not started before; 0: at once */
 	int64_t  deadline_usec; /* over by then, or not started at all; 0: none */
 	uint32_t grace_s;      /* between SIGTERM and kill */
@@ -335,7 +336,8 @@ struct mscg_job {
 	uint32_t current_cpus_milli; /* held now; 0 when nothing is */
 	uint32_t time_limit_s, grace_s;
 	uint32_t time_min_s; /* as asked; 0: none */
-	uint32_t time_max_s; /* the limit as asked, where this attempt was given a shorter one; 0: it was not */
+	uint32_t time_max_s; /* the limit as asked, where this attempt was given a shorter one or came to a longer; 0: it has that */
+	uint32_t time_extend_s; /* as asked; 0: none */
 	uint32_t qos, partition; /* name_key() of their names; 0: none */
 	int32_t  exit_code, exit_signal; /* of the main process, once it ended; code -1: unknown */
 	uint64_t mem_bytes;              /* asked; while it runs: held */
@@ -403,7 +405,8 @@ MSCG_PUBLIC int         mscg_event_parse(const char *label, enum mscg_event_kind
 	X(BEGIN,          "begin")          /* microseconds since the epoch; 0: at once */ \
 	X(DEADLINE,       "deadline")       /* likewise; 0: none */ \
 	X(ARRAY_THROTTLE, "array_throttle") /* 0: none */ \
-	X(QOS,            "qos")            /* name_key() of its name */
+	X(QOS,            "qos")            /* name_key() of its name */ \
+	X(TIME_EXTENDED,  "time_extended")  /* seconds: its limit, by itself (--time-extend) */
 
 enum mscg_field {
 #define X(name, label) MSCG_FIELD_##name,

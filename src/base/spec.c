@@ -295,6 +295,13 @@ static int check_limits(const struct mscg_spec *spec, struct mscg_error *error)
 	if (spec->time_min_s > spec->time_limit_s)
 		return mscg_error_set(error, -EINVAL, "--time-min of %" PRIu32 " s is above --time of %" PRIu32 " s: expected that at most",
 		                      spec->time_min_s, spec->time_limit_s);
+	if (spec->time_extend_s && !spec->time_limit_s)
+		return mscg_error_set(error, -EINVAL, "--time-extend to %" PRIu32 " s without a time limit: expected --time too", spec->time_extend_s);
+	if (spec->time_extend_s && spec->time_extend_s <= spec->time_limit_s)
+		return mscg_error_set(error, -EINVAL, "--time-extend to %" PRIu32 " s is not above --time of %" PRIu32 " s: expected more than that",
+		                      spec->time_extend_s, spec->time_limit_s);
+	if (spec->time_extend_s > TIME_LIMIT_MAX)
+		return mscg_error_set(error, -ERANGE, "--time-extend to %" PRIu32 " s is too long: expected ten years at most", spec->time_extend_s);
 	if (spec->grace_s > GRACE_MAX)
 		return mscg_error_set(error, -ERANGE, "grace time of %" PRIu32 " s is too long: expected %u at most", spec->grace_s,
 		                      GRACE_MAX);

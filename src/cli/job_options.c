@@ -155,6 +155,7 @@ static int set_limits(struct mscg_spec *spec, const struct job_options *o, struc
 	spec->priority = (int32_t)priority;
 	spec->time_limit_s = o->time_limit;
 	spec->time_min_s = o->time_min;
+	spec->time_extend_s = o->time_extend;
 	if (o->grace_ms > INT64_C(1000) * UINT32_MAX)
 		return mscg_error_set(error, -ERANGE, "--grace is too long: expected a day at most");
 	if (o->grace_ms >= 0)

@@ -13,7 +13,7 @@ struct job_options {
 	struct job_memory {
 		uint64_t total, per_cpu; /* at most one is given */
 	} memory;
-	uint32_t time_limit, time_min, max_retries, max_fails, throttle;
+	uint32_t time_limit, time_min, time_extend, max_retries, max_fails, throttle;
 	uint64_t log_max;
 	int64_t  grace_ms; /* -1: not given */
 	int32_t  priority, nice;
@@ -44,6 +44,8 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 	{'t', "time", "TIME", "time limit: D-HH:MM:SS, HH:MM:SS, 90s, 2h; a bare number is minutes", value_limit, JOB_OPTION(time_limit)}, \
 	{0, "time-min", "TIME", "be given less time than --time, but that at least, where the job can start before others only so", value_limit, \
 	 JOB_OPTION(time_min)}, \
+	{0, "time-extend", "TIME", "let the limit grow to TIME by itself, as long as nobody who waits starts later for it", value_limit, \
+	 JOB_OPTION(time_extend)}, \
 	{0, "signal", "[B:]SIGNAL[@SECONDS]", "send it so long (60 s) before the end; B: to the main process, else to those that catch it, or all", \
 	 value_warn, JOB_OPTION(signal)}, \
 	{0, "grace", "SECONDS", "between SIGTERM and the kill (default: 30)", value_seconds, JOB_OPTION(grace_ms)}, \

@@ -162,9 +162,12 @@ static void print_ours(const json_t *job)
 		line("Deadline:", "%s", text_time(jtime(job, "deadline"), text, sizeof text));
 	line("Time limit:", "%s", limit ? text_elapsed((double)limit, text, sizeof text) : "none");
 	if (jhas(job, "time_limit_asked"))
-		line("Asked for:", "%s, given less to start earlier", text_elapsed((double)jint(job, "time_limit_asked", 0), text, sizeof text));
+		line("Asked for:", "%s, %s", text_elapsed((double)jint(job, "time_limit_asked", 0), text, sizeof text),
+		     jint(job, "time_limit_asked", 0) > limit ? "given less to start earlier" : "given more, as that delays nobody");
 	if (jhas(job, "time_min"))
 		line("At least:", "%s", text_elapsed((double)jint(job, "time_min", 0), text, sizeof text));
+	if (jhas(job, "time_extend"))
+		line("Extends to:", "%s", text_elapsed((double)jint(job, "time_extend", 0), text, sizeof text));
 	known("Signal:", job, "signal_before_end");
 	known("Directory:", job, "workdir");
 	known("Stdin:", job, "stdin_path");

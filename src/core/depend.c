@@ -39,6 +39,17 @@ static void waiters_free(struct waiters *w)
 	free(w);
 }
 
+bool depend_awaited(const struct core *core, const struct entry *e)
+{
+	const struct waiters *w = ids_get(&core->waited, e->job.id.job);
+	const struct entry *other;
+
+	for (uint32_t i = 0; w && i < w->n; i++)
+		if ((other = entry_find(core, w->id[i])) && other->depends && other->job.state == MSCG_STATE_PENDING)
+			return true;
+	return false;
+}
+
 void depend_clear(struct core *core)
 {
 	struct waiters *w;

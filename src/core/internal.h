@@ -522,6 +522,10 @@ void suspend_settle(struct core *core, struct entry *e); /* restart: whatever wa
 /* Those who are to go on get their time in a plan. Returns the first that has none; NULL: all have. */
 const struct entry *suspend_promise(const struct core *core, struct core_now now, struct plan *plan);
 
+/* extend.c: its time limit is reached, or the signal before it is due: it is given more, where it asked for it and nobody is
+ * delayed; true: it was */
+bool extend(struct core *core, struct entry *e);
+
 /* gate.c: what keeps a waiting job out of the queue */
 void gate_consider(struct core *core, struct entry *e); /* into or out of the queue */
 int  gate_check(const struct core *core, const struct entry *e); /* for checks: is it where it belongs? */
@@ -541,6 +545,7 @@ void    depend_forget(struct entry *e);
 void    depend_clear(struct core *core);
 int64_t depend_opens(const struct core *core, const struct entry *e); /* wall clock; 0: now; USEC_NEVER: when others have done something */
 bool    depend_never(const struct entry *e);
+bool    depend_awaited(const struct core *core, const struct entry *e); /* somebody waits for its end, or for more of it */
 void    depend_started(struct core *core, const struct entry *e);
 void    depend_ended(struct core *core, const struct entry *e);
 enum mscg_reason depend_why(const struct core *core, const struct entry *e, struct core_now now, char text[160]);

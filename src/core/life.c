@@ -236,14 +236,17 @@ void life_deadline(struct core *core, struct entry *e)
 		life_kill(core, e);
 	} else if (e->job.state != MSCG_STATE_RUNNING && e->job.state != MSCG_STATE_SUSPENDED) {
 		return;
-	} else if ((reason = limit_reached(core, e, 0)) != MSCG_REASON_NONE) {
+	} else if ((reason = limit_reached(core, e, 0)) == MSCG_REASON_TIME_LIMIT && extend(core, e)) {
+		life_set_deadline(core, e);
+	} else if (reason != MSCG_REASON_NONE) {
 		struct mscg_event event = out_new(core, e, MSCG_EVENT_TIMELIMIT);
 
 		event.reason = reason;
 		out_event(core, e, &event);
 		terminate(core, e);
 	} else {
-		if (will_warn(e) && limit_reached(core, e, e->job.warn_s) != MSCG_REASON_NONE)
+		reason = will_warn(e) ? limit_reached(core, e, e->job.warn_s) : MSCG_REASON_NONE;
+		if (reason != MSCG_REASON_NONE && !(reason == MSCG_REASON_TIME_LIMIT && extend(core, e)))
 			warn(core, e);
 		life_set_deadline(core, e);
 	}

@@ -265,6 +265,11 @@ static void set_field(struct mscg_job *job, const struct mscg_event *event)
 		job->time_max_s = 0;
 		job->flags = without(job->flags, MSCG_JOB_WARNED);
 		break;
+	case MSCG_FIELD_TIME_EXTENDED:
+		if (!job->time_max_s)
+			job->time_max_s = job->time_limit_s;
+		job->time_limit_s = (uint32_t)event->value;
+		break;
 	case MSCG_FIELD_BEGIN:
 		job->begin_usec = event->value;
 		break;

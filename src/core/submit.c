@@ -27,6 +27,7 @@ void core_job_init(const struct core *core, const struct mscg_spec *spec, struct
 		.begin_usec = spec->begin_usec,
 		.deadline_usec = spec->deadline_usec,
 		.time_min_s = spec->time_min_s,
+		.time_extend_s = spec->time_extend_s,
 		.max_retries = spec->attached ? 0 : spec->max_retries,
 		.gres = intern(spec->gres),
 	};

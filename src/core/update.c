@@ -136,6 +136,7 @@ static int64_t present(const struct entry *e, enum mscg_field field)
 		return is_record(e) ? e->array->throttle : 0;
 	case MSCG_FIELD_QOS:
 		return e->job.qos;
+	case MSCG_FIELD_TIME_EXTENDED: /* by itself only */
 	case MSCG_FIELD_NONE:
 	case MSCG_FIELD_COUNT:
 		break;
@@ -181,6 +182,7 @@ static const char *check_field(const struct core *core, const struct entry *e, c
 		else if (!qos_there(core, (uint32_t)v))
 			snprintf(text, 160, "that QOS is not in the configuration any more");
 		break;
+	case MSCG_FIELD_TIME_EXTENDED: /* by itself only */
 	case MSCG_FIELD_NONE:
 	case MSCG_FIELD_COUNT:
 		break;
@@ -346,7 +348,7 @@ static void change(struct core *core, struct entry *e, const struct core_update 
 	if (pending && u->field[MSCG_FIELD_QOS].given && value[MSCG_FIELD_QOS] != e->job.qos)
 		change_qos(core, e, (uint32_t)value[MSCG_FIELD_QOS], !u->field[MSCG_FIELD_PRIORITY].given);
 	for (enum mscg_field f = 0; f < MSCG_FIELD_COUNT; f++)
-		if (u->field[f].given && f != MSCG_FIELD_QOS && value[f] != present(e, f) && (is_record(e) || f != MSCG_FIELD_ARRAY_THROTTLE) &&
+		if (u->field[f].given && f != MSCG_FIELD_QOS && f != MSCG_FIELD_TIME_EXTENDED && value[f] != present(e, f) && (is_record(e) || f != MSCG_FIELD_ARRAY_THROTTLE) &&
 		    (pending || f != MSCG_FIELD_BEGIN))
 			say_field(core, e, f, value[f]);
 	if (pending && (u->cpus_milli || u->mem_bytes))

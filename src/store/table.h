@@ -96,7 +96,8 @@ struct columns {
 	X(U32,   PLAIN, job.qos,                qos) \
 	X(U32,   PLAIN, job.partition,          partition) \
 	X(TEXT,  PLAIN, account,                account) \
-	X(NAME,  PLAIN, job.gres,               gres)
+	X(NAME,  PLAIN, job.gres,               gres) \
+	X(U32,   PLAIN, job.time_extend_s,      time_extend_s)
 
 /* In a column `run` of its own, NULL while the job has none; then "usage", a list in the order of USAGES (left out
  * where nothing is known), and "grant". */
@@ -176,7 +177,8 @@ struct columns {
 	X(TEXT,  FIXED, qos,                    qos) \
 	X(BOOL,  FIXED, by_pressure,            by_pressure) \
 	X(TEXT,  FIXED, rootfs,                 rootfs) \
-	X(TEXT,  FIXED, gres,                   gres)
+	X(TEXT,  FIXED, gres,                   gres) \
+	X(U32,   FIXED, time_extend_s,          time_extend_s)
 
 #define EVENT_COLUMNS(X) \
 	X(I64,   FIXED, time_usec,              time_usec) \

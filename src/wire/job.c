@@ -259,6 +259,7 @@ static void set_resources(json_t *o, const struct mscg_job *job, const struct wi
 	set(o, "time_limit", positive_or_null(job->time_limit_s));
 	set(o, "time_limit_asked", positive_or_null(job->time_max_s));
 	set(o, "time_min", positive_or_null(job->time_min_s));
+	set(o, "time_extend", positive_or_null(job->time_extend_s));
 	set(o, "signal_before_end", job->warn_signal ? json_sprintf("%s%s@%u", job->flags & MSCG_JOB_WARN_MAIN ? "B:" : "",
 	                                                            signal_name((int)job->warn_signal), job->warn_s) : json_null());
 	set(o, "grace", json_integer(job->grace_s));

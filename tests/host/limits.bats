@@ -51,6 +51,21 @@ END
     done
 }
 
+@test "more time, as long as that delays nobody, over a daemon that is killed" {
+    mscg submit -t 2s --time-extend 1h --grace 0 "exec sleep 600"
+    within 30 eval '[ "$(field 1 time_limit)" = 62 ]'
+    same "2 3600 RUNNING" "$(field 1 time_limit_asked) $(field 1 time_extend) $(field 1 state)"
+    mscg events 1 | grep -q 'time_limit: 00:01:02, was 00:00:02: nobody who waits starts later for it'
+    mscg show 1 | grep -q 'Asked for: *00:00:02, given more, as that delays nobody'
+    kill_daemon
+    start_real
+    same "62 2 3600" "$(field 1 time_limit) $(field 1 time_limit_asked) $(field 1 time_extend)"
+    mscg submit -t 2s --time-extend 1h --grace 0 "exec sleep 600"
+    within 30 is 2 RUNNING
+    mscg submit -c 2 true
+    within 30 is 2 TIMEOUT
+}
+
 @test "less time, to pass those before it" {
     mscg submit -t 60s --grace 0 "exec sleep 600"
     within 30 is 1 RUNNING
@@ -73,6 +88,10 @@ END
     again() { [ "$(field 4 restart_count)" = 1 ] && is 4 RUNNING; }
     within 30 again
     same "600 null" "$(field 4 time_limit) $(field 4 time_limit_asked)"
+    fails 2 mscg submit --time-extend 2 true
+    says "--time-extend to 120 s without a time limit: expected --time too"
+    fails 2 mscg submit -t 2 --time-extend 1 true
+    says "--time-extend to 60 s is not above --time of 120 s: expected more than that"
     fails 2 mscg submit -t 1 --time-min 2 true
     says "--time-min of 120 s is above --time of 60 s"
     fails 2 mscg submit --time-min 2 true

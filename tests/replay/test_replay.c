@@ -9,7 +9,7 @@
  *   policy elastic=no threshold=50 calm=1000 retries=3 reject scheduler=easy|conservative|firstfit|fcfs depth=100
  *          guard=SECONDS user-submit=N user-jobs=N user-cpus=N user-mem=SIZE    may follow
  *   submit NAME cpus=2 [elastic=MIN:MAX] [mem=1G] [priority=5] [time=60] [grace=30] [array=0-9%2] [quota] [requeue]
- *                  [retries=N] [signal=B:USR1@60] [time-min=SECONDS] [max-fails=N] [hold] [begin=SECONDS] [deadline=SECONDS] [uid=N]     seconds from now on
+ *                  [retries=N] [signal=B:USR1@60] [time-min=SECONDS] [time-extend=SECONDS] [max-fails=N] [hold] [begin=SECONDS] [deadline=SECONDS] [uid=N]     seconds from now on
  *                  [gres=gpu:2,license:matlab:1]
  *                  [after=DEPENDENCY]      jobs by number: afterok:1,afterany:2
  *   started | exited CODE | ended CODE | deferred | failed CODE | resized | refused | lost | stuck   NAME [signal=9] [oom=1]
@@ -551,6 +551,8 @@ static void spec_word(struct replay *r, struct mscg_spec *s, char *w)
 		s->signal = xstrdup(v);
 	} else if ((v = value(w, "time-min"))) {
 		s->time_min_s = number(r, v);
+	} else if ((v = value(w, "time-extend"))) {
+		s->time_extend_s = number(r, v);
 	} else if ((v = value(w, "max-fails"))) {
 		s->max_fails = number(r, v);
 	} else if (streq(w, "requeue")) {

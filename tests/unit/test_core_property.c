@@ -82,7 +82,7 @@ struct world {
 	char depends[8][64];
 	struct mscg_range range[8][3];
 	uint64_t tokens; /* open: asked and not answered for the last time */
-	uint64_t steps, started, resized, suspended, resumed, restarts, deferred, plans, named, warned, cut, charged, gpus, seq;
+	uint64_t steps, started, resized, suspended, resumed, restarts, deferred, plans, named, warned, cut, charged, gpus, extended, seq;
 	struct core_gres gres[6];
 	struct mscg_cpuset near[2]; /* CPUs close to some */
 	struct test_machine all; /* with every CPU plugged in */
@@ -464,6 +464,7 @@ static void random_spec(struct world *w, struct mscg_spec *s, struct mscg_range 
 	s->grace_s = chance(80) ? 30 : 0;
 	s->time_limit_s = chance(25) ? 1 + below(40) : 0;
 	s->time_min_s = s->time_limit_s && chance(50) ? 1 + below(s->time_limit_s) : 0;
+	s->time_extend_s = s->time_limit_s && chance(40) ? s->time_limit_s + 1 + below(200) : 0;
 	s->signal = chance(30) ? (char *)(uintptr_t)(chance(50) ? "B:USR1@3" : "USR2@10") : NULL;
 	s->requeue = chance(30);
 	s->hold = chance(8);
@@ -651,6 +652,11 @@ static void fold_one(struct world *w, const struct mscg_event *e)
 		core_job_split(&book_of(w, (struct mscg_id){e->id.job, MSCG_NO_TASK})->job, e->id.task, &j->job);
 	j = book_of(w, e->id);
 	j->known = true;
+	if (e->kind == MSCG_EVENT_UPDATED && e->field == MSCG_FIELD_TIME_EXTENDED) {
+		assert_false(j->job.flags & MSCG_JOB_WARNED);
+		assert_in_range(e->value, j->job.time_limit_s + 1, MIN_OF(j->job.time_limit_s + 60, j->job.time_extend_s));
+		w->extended++;
+	}
 	if (core_job_apply(&j->job, e, &error) < 0)
 		fail_msg("step %" PRIu64 ": the journal does not fold: %s", w->steps, error.text);
 	assert_int_equal(j->job.state, e->state);
@@ -1135,7 +1141,7 @@ static uint64_t env_number(const char *env, uint64_t otherwise)
 static void test_random_walks(void **state)
 {
 	uint64_t steps = env_number("CORE_PROPERTY_STEPS", 200000), seed = env_number("CORE_PROPERTY_SEED", 1), done = 0;
-	uint64_t started = 0, resized = 0, suspended = 0, resumed = 0, restarts = 0, deferred = 0, plans = 0, named = 0, warned = 0, cut = 0, charged = 0, gpus = 0;
+	uint64_t started = 0, resized = 0, suspended = 0, resumed = 0, restarts = 0, deferred = 0, plans = 0, named = 0, warned = 0, cut = 0, charged = 0, gpus = 0, extended = 0;
 
 	(void)state;
 	for (; done < steps; seed++) {
@@ -1158,12 +1164,13 @@ static void test_random_walks(void **state)
 		cut += w->cut;
 		charged += w->charged;
 		gpus += w->gpus;
+		extended += w->extended;
 		world_free(w);
 	}
 	print_message("# %" PRIu64 " steps, %" PRIu64 " starts, %" PRIu64 " resizes, %" PRIu64 " suspended, %" PRIu64 " resumed, %" PRIu64 " starts put off by a refused resize, "
-	              "%" PRIu64 " restarts, %" PRIu64 " plans compared, %" PRIu64 " tasks named by range, %" PRIu64 " warned, %" PRIu64 " limits cut, %" PRIu64 " charges, %" PRIu64 " starts with GPUs\n", done, started, resized, suspended, resumed, deferred, restarts, plans,
-	              named, warned, cut, charged, gpus);
-	assert_true(steps < 100000 || (started > 1000 && resized > 1000 && suspended > 100 && resumed > 100 && deferred > 10 && restarts > 100 && plans > 50 && named > 1000 && warned > 100 && cut > 10 && charged > 1000 && gpus > 100));
+	              "%" PRIu64 " restarts, %" PRIu64 " plans compared, %" PRIu64 " tasks named by range, %" PRIu64 " warned, %" PRIu64 " limits cut, %" PRIu64 " charges, %" PRIu64 " starts with GPUs, %" PRIu64 " extended\n", done, started, resized, suspended, resumed, deferred, restarts, plans,
+	              named, warned, cut, charged, gpus, extended);
+	assert_true(steps < 100000 || (started > 1000 && resized > 1000 && suspended > 100 && resumed > 100 && deferred > 10 && restarts > 100 && plans > 50 && named > 1000 && warned > 100 && cut > 10 && charged > 1000 && gpus > 100 && extended > 100));
 }
 
 int main(void)

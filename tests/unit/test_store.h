@@ -160,7 +160,7 @@ static inline struct mscg_spec *rnd_spec(void)
 	struct mscg_spec *s = mscg_spec_new();
 
 	/* A new member? It wants a line in src/store/table.h and two here. */
-	assert_int_equal(sizeof *s, 0x140);
+	assert_int_equal(sizeof *s, 0x148);
 	free(s->name), s->name = rnd_maybe(20);
 	strv_free(s->argv), s->argv = rnd_strv(4);
 	strv_free(s->env), s->env = rnd_one_in(3) ? NULL : rnd_strv(10);
@@ -186,6 +186,7 @@ static inline struct mscg_spec *rnd_spec(void)
 	free(s->lines), s->lines = rnd_maybe(200);
 	free(s->gres), s->gres = rnd_maybe(20);
 	s->time_min_s = rnd_u32();
+	s->time_extend_s = rnd_u32();
 	s->max_fails = rnd_u32();
 	s->attached = rnd_one_in(2);
 	s->pty = rnd_one_in(2);
@@ -277,6 +278,7 @@ static inline void assert_spec_equal(const struct mscg_spec *a, const struct msc
 	SAME_TEXT(signal);
 	SAME_TEXT(gres);
 	SAME(time_min_s);
+	SAME(time_extend_s);
 	SAME(max_fails);
 	SAME(attached);
 	SAME(pty);
@@ -367,7 +369,7 @@ static inline struct mscg_row rnd_row(struct mscg_id id)
 {
 	struct mscg_row row = {.job = {.id = id}};
 
-	assert_int_equal(sizeof row, 0xe0);
+	assert_int_equal(sizeof row, 0xe8);
 	row.job.uid = 1000 + rnd_below(5);
 	row.job.flags = rnd_u32() & ~(uint32_t)MSCG_JOB_ARRAY;
 	row.job.state = (uint8_t)rnd_below(MSCG_STATE_COUNT);
@@ -396,6 +398,7 @@ static inline struct mscg_row rnd_row(struct mscg_id id)
 	row.job.warn_signal = rnd_below(65);
 	row.job.warn_s = (uint16_t)rnd_u32();
 	row.job.time_min_s = rnd_u32();
+	row.job.time_extend_s = rnd_u32();
 	row.job.time_max_s = rnd_u32();
 	row.job.gres = rnd_one_in(2) ? NULL : intern(rnd_one_in(2) ? "gpu:2" : "gpu:a100:1,license:matlab:2");
 	row.array_max_fails = rnd_u32();
@@ -459,6 +462,7 @@ static inline void assert_row_equal(const struct mscg_row *x, const struct mscg_
 		SAME(job.qos);
 		SAME(job.partition);
 		SAME(job.time_min_s);
+		SAME(job.time_extend_s);
 		SAME(job.time_max_s);
 		assert_ptr_equal(a->job.gres, b->job.gres);
 		SAME(array_max_fails);

@@ -120,6 +120,7 @@ static inline struct mscg_spec *rnd_spec(void)
 	s->mem_bytes = rnd_one_in(3) ? 0 : (UINT64_C(4) << 20) + rnd() % (UINT64_C(1) << 50);
 	s->time_limit_s = rnd_one_in(2) ? 0 : rnd_below(1000000);
 	s->time_min_s = rnd_one_in(2) ? 0 : rnd_below(s->time_limit_s + 1);
+	s->time_extend_s = s->time_limit_s && rnd_one_in(2) ? s->time_limit_s + 1 + rnd_below(1000) : 0;
 	s->grace_s = rnd_one_in(2) ? 30 : rnd_below(86400);
 	s->priority = (int32_t)rnd();
 	s->hold = rnd_one_in(3);
