@@ -93,7 +93,8 @@ MSCG_PUBLIC int mscg_state_parse(const char *text, enum mscg_state *ret, struct 
 	X(QOS_MEMORY,       "QOSGrpMemLimit",  "its QOS has as much memory as it may") \
 	X(PREEMPTED,        "Preempted",       "made room for a job that may preempt it") \
 	X(PARTITION_DOWN,   "PartitionDown",   "its partition is not in the configuration any more, or starts nothing") \
-	X(PARTITION_CPUS,   "PartitionCpuLimit", "its partition has as many CPUs as it may")
+	X(PARTITION_CPUS,   "PartitionCpuLimit", "its partition has as many CPUs as it may") \
+	X(BUDGET,           "AssocGrpBillingMinutes", "what its account or user may spend in this period is spent")
 
 enum mscg_reason {
 #define X(name, label, text) MSCG_REASON_##name,

@@ -179,7 +179,7 @@ static json_t *sum_json(const struct cost *c, const struct sum *s)
 	                 s->gpu_hours, "amount", c->priced ? json_real(s->amount) : json_null());
 }
 
-static void print_cost_json(const struct cost *c)
+static void print_cost_json(const struct cost *c, json_t *budgets)
 {
 	json_t *rows = json_array(), *o;
 
@@ -189,9 +189,28 @@ static void print_cost_json(const struct cost *c)
 		json_object_set_new(row, c->o->by, json_string(c->sum[i].key));
 		json_array_append_new(rows, row);
 	}
-	o = json_pack("{s:s, s:s?, s:o, s:o}", "by", c->o->by, "currency", c->currency, "rows", rows, "total", sum_json(c, &c->total));
+	o = json_pack("{s:s, s:s?, s:o, s:o, s:O}", "by", c->o->by, "currency", c->currency, "rows", rows, "total", sum_json(c, &c->total),
+	              "budgets", json_object_get(budgets, "budgets"));
 	print_json(o);
 	json_decref(o);
+}
+
+/* -- budgets ------------------------------------------------------------------------------------------------------ */
+
+static void print_budgets(const json_t *reply)
+{
+	const json_t *budgets = json_object_get(reply, "budgets"), *b;
+	const char *unit = streq(jtext(reply, "unit", ""), "cpu_hours") ? "CPU-hours" : jtext(reply, "currency", "");
+	char until[64];
+	size_t i;
+
+	text_time(jtime(reply, "until"), until, sizeof until);
+	json_array_foreach(budgets, i, b) {
+		const char *account = jtext(b, "account", NULL);
+
+		printf("%sBudget of %s %s: %.2f of %.2f%s%s spent, %.2f left until %s\n", i ? "" : "\n", account ? "account" : "user",
+		       account ? account : jtext(b, "user", "?"), jreal(b, "spent", 0), jreal(b, "budget", 0), *unit ? " " : "", unit, jreal(b, "left", 0), until);
+	}
 }
 
 /* Local time, as days are. */
@@ -220,6 +239,7 @@ static int cost_run(struct cli *cli, void *options, char **words)
 	int64_t now = clock_real_usec();
 	struct cost c = {.o = o, .now = now, .since = o->since ? o->since : first_of_month(now), .total = {.key = (char *)"total"}, .index = json_object()};
 	struct list_filter filter = {.user = o->me ? own_user_name() : o->user, .account = o->account, .since_usec = c.since, .until_usec = o->until};
+	json_t *budgets = NULL;
 	struct mscg_error error = {0};
 	struct mscg *m;
 	int r = 0;
@@ -232,14 +252,21 @@ static int cost_run(struct cli *cli, void *options, char **words)
 	else if (o->until && o->until < c.since)
 		r = cli_usage(cli, "cost: --until lies before --since%s", o->since ? "" : ", by default the first of this month");
 	if (r == 0)
+		r = cli_ask(cli, CONNECT_ONCE, "Budgets", NULL, &budgets);
+	if (r == 0)
 		r = cli_connect(cli, CONNECT_ONCE, &m);
 	if (r == 0) {
 		r = list_jobs(m, &filter, on_job, &c, &error) < 0 ? cli_fail(&error) : 0;
 		mscg_close(m);
 		sort(&c);
-		if (r == 0)
-			(cli->json ? print_cost_json : o->csv ? print_csv : print_table)(&c);
+		if (r == 0 && cli->json)
+			print_cost_json(&c, budgets);
+		else if (r == 0)
+			(o->csv ? print_csv : print_table)(&c);
+		if (r == 0 && !cli->json && !o->csv)
+			print_budgets(budgets);
 	}
+	json_decref(budgets);
 	cost_free(&c);
 	return r;
 }
@@ -261,7 +288,8 @@ const struct verb verb_cost = {
 	.summary = "Sum up what jobs held, and what that costs",
 	.about = "Sums up CPU-hours (CPUs held times time, elastic ones exactly), GiB-hours (memory times time) and, where mscgd has rates\n"
 	         "(cost-rates in mscg.conf(5)), what they cost. A job counts whole when it ended, and one that runs until now. Reckoned\n"
-	         "from what is stored, by the rates of today. Times are 2026-01-31, 2026-01-31T12:00, today, yesterday, now-2hours.",
+	         "from what is stored, by the rates of today. Behind it stand the budgets that there are, what of them is spent and what is left\n"
+	         "([budget] in mscg.conf(5)). Times are 2026-01-31, 2026-01-31T12:00, today, yesterday, now-2hours.",
 	.examples = "  mscg cost\n  mscg cost --by account --since 2026-01-01 --until 2026-02-01 --csv > january.csv\n"
 	            "  mscg cost --me --by job --since today",
 	.run = cost_run,

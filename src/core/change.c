@@ -194,7 +194,7 @@ void change_policy(struct core *core, const struct core_policy *policy)
 
 	core->policy = *policy;
 	core->policy.priority.multifactor = multifactor;
-	if (multifactor)
+	if (core->shares.on)
 		share_configure(core);
 	elastic_update_all(core);
 	queue_reconsider(core);

@@ -259,7 +259,7 @@ static int check_queue(struct census *c)
 				return r;
 			if (!s->user != !(users_limited(&c->core->policy) && s->head && s->head->job.uid))
 				return BAD(c, "a shape of %u CPUs is %s of one user", s->cpus, s->user ? "" : "not");
-			if (!s->head || s->listed != (s->feasible && qos_there(c->core, s->qos) &&
+			if (!s->head || s->listed != (s->feasible && !(s->assoc && s->assoc->over) && qos_there(c->core, s->qos) &&
 			                             (!s->user || user_may_start(c->core, s->user, s->qos, s->cpus, s->mem))))
 				return BAD(c, "a shape of %u CPUs is empty or not listed", s->cpus);
 		}

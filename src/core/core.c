@@ -10,7 +10,8 @@ struct core *core_new(const struct core_machine *machine, const struct core_poli
 	core->next_seq = 1;
 	core->queue.by_user = users_limited(policy);
 	change_set_machine(core, machine);
-	if (policy->priority.multifactor)
+	core->shares.on = policy->priority.multifactor || policy->priority.charges;
+	if (core->shares.on)
 		share_configure(core);
 	return core;
 }

@@ -77,6 +77,7 @@ struct core_account {
 	const char *name;
 	uint32_t    up; /* the place of the one above; CORE_NO_ACCOUNT: it is at the top */
 	uint32_t    shares;
+	double      budget; /* of it and what is below it, in a period; 0: none */
 };
 #define CORE_NO_ACCOUNT UINT32_MAX
 /* A user who has other than 1 share in an account. */
@@ -84,13 +85,22 @@ struct core_member {
 	uint32_t account, uid, shares;
 };
 
+/* What may be spent from one time to another (wall clock). What is above it waits. */
+struct core_budget {
+	double  user; /* by each user; 0: there is no such limit */
+	double  cpu_hour, gib_hour; /* what is spent by a CPU, and by a GiB of memory, in an hour */
+	int64_t from_usec, until_usec;
+};
+
 /* Order by factors: factor.c, share.c. All is copied. */
 struct core_priority {
-	bool    multifactor; /* false: by --priority, then by submission. Does not change while a core lives */
+	bool    multifactor; /* false: by --priority, then by submission. Neither of the two changes while a core lives */
+	bool    charges;     /* usage is counted though the order is not by factors: there are budgets */
 	double  weight_age, weight_fairshare, weight_job_size, weight_qos;
 	int64_t max_age_s;    /* older ones have no more of it */
 	int64_t half_life_s;  /* after so long half of a usage is forgotten; 0: nothing is */
-	int64_t calc_period_s; /* factors are as old as that at most; longer where jobs of very many different needs wait */
+	struct core_budget budget;
+	int64_t calc_period_s; /* factors, and what is spent, are as old as that at most; longer where jobs of very many different needs wait */
 	const struct core_account *account; uint32_t accounts; /* one comes after the one above it */
 	const struct core_member  *member;  uint32_t members;
 };
@@ -189,6 +199,8 @@ struct core_usage {
 	uint32_t uid;
 	double   cpu_s;
 	int64_t  at_usec; /* wall clock */
+	double   spent;
+	int64_t  spent_from_usec; /* in the period that began then */
 };
 
 /* Arrays grow and are reused: clear between steps, free at the end. Elements own what their types say. */
@@ -304,6 +316,13 @@ struct core_share {
 	double   norm_shares, cpu_s, norm_usage, effective_usage, factor; /* factor: of users, otherwise 0 */
 };
 void core_each_share(const struct core *core, struct core_now now, void (*each)(const struct core_share *share, void *ctx), void *ctx);
+/* What of a budget is spent: each account that has one, then each user of whom anything is known, where users have. */
+struct core_spent {
+	const char *account; /* NULL: a user's */
+	uint32_t uid;
+	double   budget, spent;
+};
+void core_each_spent(const struct core *core, struct core_now now, void (*each)(const struct core_spent *spent, void *ctx), void *ctx);
 
 /* The invariants above. 0, or -EBADMSG with text. For tests: costs a walk of everything. */
 int core_check(const struct core *core, struct mscg_error *error);

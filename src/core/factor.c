@@ -81,13 +81,12 @@ void factor_calculate(struct core *core)
 	const struct core_priority *p = &core->policy.priority;
 	int64_t period = MAX_OF(p->calc_period_s * USEC_PER_SEC, (int64_t)core->queue.count * CALC_PER_SHAPE);
 
-	if (!p->multifactor || (core->shares.calculated && core->now.boot_usec - core->shares.calc_boot < period))
+	if (!core->shares.on || (core->shares.calculated && core->now.boot_usec - core->shares.calc_boot < period))
 		return;
 	core->shares.calculated = true;
 	core->shares.calc_boot = core->now.boot_usec;
 	core->shares.calc_real = core->now.real_usec;
 	share_work_out(core, core->now);
-	for (struct assoc *a = core->shares.assocs; a; a = a->next)
-		a->factor = share_factor(&a->figures);
-	queue_rescore(core);
+	if (share_decide(core) || p->multifactor)
+		queue_rescore(core);
 }

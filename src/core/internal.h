@@ -82,10 +82,12 @@ struct queue {
 struct figures {
 	double norm, usage, effective;
 };
+#define NOWHERE UINT32_MAX /* an account that is not configured any more; its usage is kept for when it is again */
 struct account {
 	char    *name; /* "": the root */
 	uint32_t up, shares;
-	double   cpu_s, siblings; /* when it was last worked out */
+	double   budget; /* 0: none */
+	double   cpu_s, siblings, spent; /* when it was last worked out */
 	struct figures figures;
 };
 /* One user in one account. */
@@ -96,8 +98,10 @@ struct assoc {
 	uint32_t uid, shares;
 	uint64_t entries; /* jobs, tasks and records that are not over */
 	double   cpu_s; int64_t at_usec; /* usage, as it was then (wall clock) */
+	double   spent; int64_t spent_from; /* in the period that began then */
 	bool     dirty; /* it is owed to the caller */
-	double   now_s; struct figures figures; /* when they were last worked out */
+	double   now_s, spent_now; struct figures figures; /* when they were last worked out */
+	bool     over; /* by the last calculation: its budget is spent, nothing more of it starts */
 	double   factor; /* by the last calculation: what the queue is in order of */
 };
 struct shares {
@@ -105,7 +109,7 @@ struct shares {
 	struct core_member *member;
 	struct assoc   *assocs;
 	struct ids      users; /* uid: first of his */
-	bool            dirty, calculated;
+	bool            dirty, calculated, on; /* on: usage is counted */
 	int64_t         calc_boot, calc_real; /* when factors were calculated last */
 };
 
@@ -454,8 +458,14 @@ void   share_leave(struct core *core, struct entry *e);
 void   share_count(struct core *core, struct entry *e, int32_t jobs); /* so many more of its user are not over */
 void   share_charge(struct core *core, struct entry *e, int64_t usec); /* it held its CPUs for so long, up to now */
 void   share_give_out(struct core *core);
+bool   share_decide(struct core *core); /* takes the figures over; true: some budget is spent now, or is not any more */
 void   share_work_out(const struct core *core, struct core_now now);
 double share_factor(const struct figures *f);
+/* budget.c */
+double budget_before(const struct core *core, const struct assoc *a); /* charged, in this period */
+double budget_spending(const struct core *core, const struct entry *e, struct core_now now, int64_t usec); /* by what it held so long, up to now */
+bool   budget_is_spent(const struct core *core, const struct assoc *a); /* when figures were last worked out */
+enum mscg_reason budget_why(const struct core *core, const struct entry *e, char text[160]); /* NONE: it lets it start */
 void    factor_calculate(struct core *core); /* if it is time to */
 double  factor_score(const struct core *core, const struct entry *e);
 int64_t factor_since(const struct mscg_job *job);

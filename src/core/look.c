@@ -225,6 +225,8 @@ static enum mscg_reason why_pending(const struct core *core, const struct entry 
 	closed = qos_why(core, e, buf);
 	if (closed == MSCG_REASON_NONE)
 		closed = user_why(core, e, buf);
+	if (closed == MSCG_REASON_NONE)
+		closed = budget_why(core, e, buf);
 	if (closed != MSCG_REASON_NONE) {
 		say(text, "%s", buf);
 		return closed;

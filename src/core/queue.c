@@ -272,7 +272,7 @@ static void unlist(struct core *core, struct shape *s)
 
 static bool is_allowed(const struct core *core, const struct shape *s)
 {
-	return qos_there(core, s->qos) && (!s->user || user_may_start(core, s->user, s->qos, s->cpus, s->mem));
+	return (!s->assoc || !s->assoc->over) && qos_there(core, s->qos) && (!s->user || user_may_start(core, s->user, s->qos, s->cpus, s->mem));
 }
 
 static void list(struct core *core, struct shape *s)

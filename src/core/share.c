@@ -14,8 +14,6 @@
 
 #include <math.h>
 
-#define NOWHERE UINT32_MAX /* the account is not configured any more; its usage is kept for when it is again */
-
 /* -- what is configured -------------------------------------------------------------------------------------------- */
 
 static uint32_t find_account(const struct core *core, const char *name)
@@ -78,7 +76,7 @@ void share_configure(struct core *core)
 	core->shares.account[0] = (struct account){.name = xstrdup(""), .up = NOWHERE, .shares = 1};
 	for (uint32_t i = 0; i < p->accounts; i++)
 		core->shares.account[i + 1] = (struct account){.name = xstrdup(p->account[i].name), .up = p->account[i].up + 1,
-		                                               .shares = p->account[i].shares}; /* CORE_NO_ACCOUNT + 1 is the root */
+		                                               .shares = p->account[i].shares, .budget = p->account[i].budget}; /* CORE_NO_ACCOUNT + 1 is the root */
 	for (struct assoc *a = core->shares.assocs; a; a = a->next) {
 		a->at = find_account(core, a->account);
 		a->shares = a->at == NOWHERE ? 0 : shares_of(p, a->at, a->uid);
@@ -107,7 +105,7 @@ void share_clear(struct core *core)
 	ids_free(&core->shares.users);
 	free_accounts(core);
 	free(core->shares.member);
-	core->shares = (struct shares){0};
+	core->shares = (struct shares){.on = core->shares.on};
 }
 
 /* -- associations -------------------------------------------------------------------------------------------------- */
@@ -153,11 +151,12 @@ void share_count(struct core *core, struct entry *e, int32_t jobs)
 		return;
 	share_work_out(core, core->now); /* those of the others at the next calculation */
 	a->factor = share_factor(&a->figures);
+	a->over = budget_is_spent(core, a);
 }
 
 void share_join(struct core *core, struct entry *e, const char *account)
 {
-	if (!core->policy.priority.multifactor)
+	if (!core->shares.on)
 		return;
 	e->assoc = assoc_of(core, account && find_account(core, account) != NOWHERE ? account : "", e->job.uid);
 	share_count(core, e, !is_over(e));
@@ -194,8 +193,10 @@ void share_charge(struct core *core, struct entry *e, int64_t usec)
 {
 	struct assoc *a = e->assoc;
 
-	if (!a || usec <= 0 || !share_of(e)->cpu_milli)
+	if (!a || usec <= 0)
 		return;
+	a->spent = budget_before(core, a) + budget_spending(core, e, core->now, usec);
+	a->spent_from = core->policy.priority.budget.from_usec;
 	a->cpu_s = decayed(core, a->cpu_s, core->now.real_usec - a->at_usec) + held(core, share_of(e)->cpu_milli, usec);
 	a->at_usec = core->now.real_usec;
 	a->dirty = true;
@@ -214,7 +215,7 @@ void share_give_out(struct core *core)
 			continue;
 		a->dirty = false;
 		GROW(out->usages, out->usages_n, out->usages_cap);
-		out->usages[out->usages_n++] = (struct core_usage){xstrdup(a->account), a->uid, a->cpu_s, a->at_usec};
+		out->usages[out->usages_n++] = (struct core_usage){xstrdup(a->account), a->uid, a->cpu_s, a->at_usec, a->spent, a->spent_from};
 	}
 }
 
@@ -222,11 +223,13 @@ void core_load_usage(struct core *core, const struct core_usage *usage)
 {
 	struct assoc *a;
 
-	if (!core->policy.priority.multifactor)
+	if (!core->shares.on)
 		return;
 	a = assoc_of(core, usage->account, usage->uid);
 	a->cpu_s = usage->cpu_s;
 	a->at_usec = usage->at_usec;
+	a->spent = usage->spent;
+	a->spent_from = usage->spent_from_usec;
 }
 
 /* -- figures ------------------------------------------------------------------------------------------------------- */
@@ -236,21 +239,30 @@ static void add_up(const struct core *core, struct core_now now)
 	struct account *account = core->shares.account;
 
 	for (uint32_t i = 0; i < core->shares.accounts; i++)
-		account[i].cpu_s = account[i].siblings = 0;
-	for (struct assoc *a = core->shares.assocs; a; a = a->next)
+		account[i].cpu_s = account[i].siblings = account[i].spent = 0;
+	for (struct assoc *a = core->shares.assocs; a; a = a->next) {
 		a->now_s = decayed(core, a->cpu_s, now.real_usec - a->at_usec);
-	for (const struct live *l = core->granted; l; l = l->granted_next)
-		if (l->entry->assoc && holds(l->entry))
-			l->entry->assoc->now_s += held(core, share_of(l->entry)->cpu_milli, now.boot_usec - l->entry->job.run->held_since_usec);
+		a->spent_now = budget_before(core, a);
+	}
+	for (const struct live *l = core->granted; l; l = l->granted_next) {
+		struct assoc *a = l->entry->assoc;
+
+		if (!a || !holds(l->entry))
+			continue;
+		a->now_s += held(core, share_of(l->entry)->cpu_milli, now.boot_usec - l->entry->job.run->held_since_usec);
+		a->spent_now += budget_spending(core, l->entry, now, now.boot_usec - l->entry->job.run->held_since_usec);
+	}
 	for (const struct assoc *a = core->shares.assocs; a; a = a->next) {
 		if (!counts(a))
 			continue;
 		account[a->at].siblings += a->shares;
 		account[a->at].cpu_s += a->now_s;
+		account[a->at].spent += a->spent_now;
 	}
 	for (uint32_t i = core->shares.accounts; i-- > 1;) {
 		account[account[i].up].siblings += account[i].shares;
 		account[account[i].up].cpu_s += account[i].cpu_s;
+		account[account[i].up].spent += account[i].spent;
 	}
 }
 
@@ -283,6 +295,20 @@ void share_work_out(const struct core *core, struct core_now now)
 double share_factor(const struct figures *f)
 {
 	return f->norm > 0 ? exp2(-f->effective / f->norm) : 0;
+}
+
+bool share_decide(struct core *core)
+{
+	bool changed = false;
+
+	for (struct assoc *a = core->shares.assocs; a; a = a->next) {
+		bool over = budget_is_spent(core, a);
+
+		changed |= over != a->over;
+		a->over = over;
+		a->factor = share_factor(&a->figures);
+	}
+	return changed;
 }
 
 struct each_share {

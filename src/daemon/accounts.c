@@ -108,6 +108,18 @@ static bool names(const struct account_config *a, const char *user)
 	return false;
 }
 
+int accounts_amount(const char *text, double *ret, struct mscg_error *error)
+{
+	size_t n = strspn(text, "0123456789.");
+	char *end = NULL;
+	double amount = n && n < 30 && !text[n] ? strtod(text, &end) : 0;
+
+	if (!end || *end || !(amount > 0))
+		return mscg_error_set(error, -EINVAL, "'%.60s': expected an amount above 0, as 1000 or 12.5", text);
+	*ret = amount;
+	return 0;
+}
+
 int accounts_set(struct account_config *a, const char *name, const char *value, struct mscg_error *error)
 {
 	if (strcasecmp(name, "shares") == 0) {
@@ -125,7 +137,12 @@ int accounts_set(struct account_config *a, const char *name, const char *value, 
 		a->users = *value ? xstrdup(value) : NULL;
 		return check_users(value, error);
 	}
-	return mscg_error_set(error, -EINVAL, "unknown setting '%.60s' of an account: expected shares, parent or users", name);
+	if (strcasecmp(name, "budget") == 0) {
+		int r = accounts_amount(value, &a->budget, error);
+
+		return r < 0 ? mscg_error_prefix(error, r, "budget: ") : 0;
+	}
+	return mscg_error_set(error, -EINVAL, "unknown setting '%.60s' of an account: expected shares, parent, users or budget", name);
 }
 
 /* -- the tree ----------------------------------------------------------------------------------------------------- */
@@ -181,7 +198,7 @@ void accounts_view(const struct accounts *accounts, struct accounts_view *ret, v
 	for (uint32_t i = 0; i < accounts->n; i++) {
 		const struct account_config *a = &accounts->list[i], *up = a->parent ? find(accounts, a->parent) : NULL;
 
-		view.account[i] = (struct core_account){a->name, up ? (uint32_t)(up - accounts->list) : CORE_NO_ACCOUNT, (uint32_t)a->shares};
+		view.account[i] = (struct core_account){a->name, up ? (uint32_t)(up - accounts->list) : CORE_NO_ACCOUNT, (uint32_t)a->shares, a->budget};
 		for (const char *p = a->users; p && next_member(&p, name, &shares);) {
 			uint32_t uid;
 

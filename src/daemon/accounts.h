@@ -5,6 +5,7 @@
  *     [account physics]
  *     parent = science
  *     users = alice:2 bob
+ *     budget = 1000
  */
 #ifndef DAEMON_ACCOUNTS_H
 #define DAEMON_ACCOUNTS_H
@@ -19,9 +20,12 @@ struct accounts {
 		char    *users;         /* as given; NULL: everybody */
 		char    *origin;        /* file and line of its section */
 		uint64_t shares;
+		double   budget; /* 0: none */
 	} *list;
 	uint32_t n, cap;
 };
+/* "1000", "12.5": what may be spent. -EINVAL with text. */
+int  accounts_amount(const char *text, double *ret, struct mscg_error *error);
 void accounts_clear(struct accounts *accounts);
 /* A section, made if it is not there. NULL with text: the name is none. */
 struct account_config *accounts_section(struct accounts *accounts, const char *name, const char *origin, struct mscg_error *error);

@@ -58,7 +58,8 @@ static int write_batch(struct batch *b, struct store *store)
 	_cleanup_free_ struct store_usage *usages = xcalloc(b->usages_n + 1, sizeof *usages);
 
 	for (uint32_t i = 0; i < b->usages_n; i++)
-		usages[i] = (struct store_usage){ b->usages[i].account, b->usages[i].uid, b->usages[i].cpu_s, b->usages[i].at_usec };
+		usages[i] = (struct store_usage){ b->usages[i].account, b->usages[i].uid, b->usages[i].cpu_s, b->usages[i].at_usec,
+		                                   b->usages[i].spent, b->usages[i].spent_from_usec };
 	for (uint32_t i = 0; i < b->specs_n; i++)
 		specs[i] = (struct store_new_spec){ b->specs[i].job, b->specs[i].ref->spec };
 	struct store_batch batch = {

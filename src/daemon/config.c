@@ -10,7 +10,7 @@
 
 #include <mscg/job.h>
 
-enum type { TYPE_BOOL, TYPE_COUNT, TYPE_SIZE, TYPE_TIME, TYPE_TEXT, TYPE_PERCENT, TYPE_CHOICE, TYPE_ISOLATE, TYPE_RATES, TYPE_WEIGHT };
+enum type { TYPE_BOOL, TYPE_COUNT, TYPE_SIZE, TYPE_TIME, TYPE_TEXT, TYPE_PERCENT, TYPE_CHOICE, TYPE_ISOLATE, TYPE_RATES, TYPE_WEIGHT, TYPE_AMOUNT };
 enum { CLI_ONLY = 1, HIDDEN = 2 };
 
 #define FIELD(type, name) TYPE_##type, offsetof(struct config, name)
@@ -62,6 +62,8 @@ static const struct setting {
 	{ { "jobs", "allow-root-jobs", NULL, "let root submit jobs (they run as root)" }, FIELD(BOOL, allow_root_jobs), 0 },
 	{ { "cost", "cost-rates", "RATES", "what an hour costs, CPU=0.04,Mem=0.005G,GPU=1.2 (default: nothing is reckoned)" }, FIELD(RATES, cost_rates), 0 },
 	{ { "cost", "cost-currency", "NAME", "what the rates are in, as EUR" }, FIELD(TEXT, cost_currency), 0 },
+	{ { "budget", "budget-period", "day|week|month|year", "what budgets are for; they begin anew with each (month)" }, FIELD(CHOICE, budget_period), 0 },
+	{ { "budget", "budget-user", "AMOUNT", "what a user may spend: by cost-rates, or CPU-hours without (default: no limit)" }, FIELD(AMOUNT, budget_user), 0 },
 	{ { "daemon", "cgroup-root", "PATH", "cgroup under which jobs live" }, FIELD(TEXT, cgroup_root), 0 },
 	{ { "daemon", "missing-controllers", "fail|warn", "start without a controller of cpuset, cpu, memory, pids?" }, FIELD(CHOICE, missing_controllers), 0 },
 	{ { "daemon", "state-dir", "DIR", "the database" }, FIELD(TEXT, state_dir), 0 },
@@ -143,6 +145,7 @@ static int set_value(struct config *config, size_t i, const char *value, struct 
 			return parse_u64(number, 0, 100, field, error);
 		return parse_u64(value, 0, 100, field, error);
 	}
+	case TYPE_AMOUNT: return accounts_amount(value, field, error);
 	case TYPE_WEIGHT: return parse_u64(value, 0, 1000000000, field, error);
 	case TYPE_SIZE: return parse_size(value, field, error);
 	case TYPE_TIME: return parse_time_limit(value, field, error);
@@ -450,6 +453,7 @@ int config_load(struct config *ret, int argc, char *const *argv, struct mscg_err
 		.max_age            = 7 * 86400,
 		.half_life          = 7 * 86400,
 		.calc_period        = 10,
+		.budget_period      = PERIOD_MONTH,
 		.starvation_guard   = 3600,
 		.max_jobs           = 4096,
 		.spare_supervisors  = 2,
@@ -511,6 +515,7 @@ char *config_value(const struct config *config, size_t index, char *text, size_t
 
 	switch (settings[index].type) {
 	case TYPE_BOOL: snprintf(text, size, "%s", *(const bool *)field ? "yes" : "no"); break;
+	case TYPE_AMOUNT: snprintf(text, size, "%.10g", *(const double *)(const void *)field); break;
 	case TYPE_WEIGHT:
 	case TYPE_COUNT:
 	case TYPE_PERCENT:

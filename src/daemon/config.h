@@ -12,6 +12,7 @@ enum config_missing { MISSING_FAIL, MISSING_WARN };
 enum config_scheduler { SCHEDULER_EASY, SCHEDULER_CONSERVATIVE, SCHEDULER_FIRSTFIT, SCHEDULER_FCFS };
 enum config_priority { PRIORITY_BASIC, PRIORITY_MULTIFACTOR };
 enum config_detect { CONFIG_DETECT_NVML, CONFIG_DETECT_OFF };
+enum config_period { PERIOD_DAY, PERIOD_WEEK, PERIOD_MONTH, PERIOD_YEAR };
 enum config_infeasible { INFEASIBLE_QUEUE, INFEASIBLE_REJECT };
 enum config_privacy { PRIVACY_NONE, PRIVACY_USERS, PRIVACY_JOBS };
 
@@ -36,6 +37,8 @@ struct config {
 	uint64_t weight_age, weight_fairshare, weight_job_size, weight_qos;
 	uint64_t max_age, half_life, calc_period; /* seconds */
 	struct accounts accounts;
+	double   budget_user;   /* 0: none */
+	int      budget_period; /* enum config_period */
 	uint64_t elastic_threshold;
 	bool     disable_elastic;
 	char    *cgroup_root, *state_dir, *runtime_dir, *socket;

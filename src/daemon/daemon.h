@@ -218,6 +218,12 @@ void depends_settle(struct request *r, struct mscg_spec **specs, uint32_t n,
 void list_change_start(struct request *r); /* Hold, Release, Suspend, Resume */
 void update_start(struct request *r);
 
+/* -- budget.c -- */
+bool budget_is_set(const struct config *config);
+struct core_budget budget_of(const struct daemon *d); /* in the period that is now */
+void budget_arm(struct daemon *d); /* the policy is set again when it ends */
+void budgets_start(struct request *r);
+
 /* -- shares.c -- */
 void priorities_start(struct request *r);
 void shares_start(struct request *r);
@@ -341,6 +347,8 @@ void handover_return(struct daemon *d, const struct mscg_error *why);
 /* Leaves the loop: at once, or (when_idle) when no job is left. */
 void daemon_shutdown(struct daemon *d, bool when_idle);
 bool daemon_is_idle(const struct daemon *d);
+/* By the configuration and the time that there are now, and tells the core. */
+void daemon_set_policy(struct daemon *d);
 /* Reads the machine again, by this configuration, and tells the core. */
 int  daemon_reread_machine(struct daemon *d, const struct config *config, struct mscg_error *error);
 void daemon_notify_status(const struct daemon *d);
@@ -351,6 +359,7 @@ struct daemon {
 	struct machine    machine;
 	struct core_policy policy;
 	struct accounts_view accounts; /* which it points to */
+	sd_event_source  *period_source;
 	struct cost_rates  cost_rates;
 	sd_event         *loop;
 	sd_event_source  *hotplug_source, *hotplug_settle;

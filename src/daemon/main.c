@@ -159,6 +159,8 @@ static struct core_priority priority_of(struct daemon *d)
 		.weight_qos       = (double)c->weight_qos,
 		.max_age_s        = (int64_t)c->max_age,
 		.half_life_s      = (int64_t)c->half_life,
+		.charges          = budget_is_set(c),
+		.budget           = budget_of(d),
 		.calc_period_s    = (int64_t)c->calc_period,
 		.account          = d->accounts.account,
 		.accounts         = d->accounts.accounts,
@@ -176,6 +178,9 @@ static void set_policy(struct daemon *d)
 	const struct config *c = &d->config;
 	uint64_t per_cpu = d->machine.core.mem_bytes / d->machine.core.ncpus;
 
+	d->cost_rates = (struct cost_rates){ 0 };
+	if (c->cost_rates)
+		cost_rates_parse(c->cost_rates, &d->cost_rates, NULL); /* checked when it was read */
 	d->policy = (struct core_policy){
 		.priority             = priority_of(d),
 		.scheduler            = schedulers[c->scheduler],
@@ -193,9 +198,15 @@ static void set_policy(struct daemon *d)
 		.user_mem_bytes       = c->user_max_mem,
 	};
 	qos_fill_policy(&c->qos, &d->policy);
-	d->cost_rates = (struct cost_rates){ 0 };
-	if (c->cost_rates)
-		cost_rates_parse(c->cost_rates, &d->cost_rates, NULL); /* checked when it was read */
+}
+
+void daemon_set_policy(struct daemon *d)
+{
+	struct core_input input = { .kind = CORE_POLICY, .policy = &d->policy };
+
+	set_policy(d);
+	budget_arm(d);
+	turn_add(d, &input, NULL, NULL);
 }
 
 /* What the engine has to know of it. */
@@ -231,7 +242,6 @@ int daemon_reread_machine(struct daemon *d, const struct config *config, struct 
 /* What is decided anew from now on is taken over; where things lie is not, until a restart. */
 static int take_over_config(struct daemon *d, struct config *fresh, struct mscg_error *error)
 {
-	struct core_input policy_input = { .kind = CORE_POLICY, .policy = &d->policy };
 	int r = daemon_reread_machine(d, fresh, error);
 
 	if (r < 0)
@@ -239,8 +249,8 @@ static int take_over_config(struct daemon *d, struct config *fresh, struct mscg_
 	if (!streq(fresh->state_dir, d->config.state_dir) || !streq(fresh->socket, d->config.socket) ||
 	    !streq(fresh->runtime_dir, d->config.runtime_dir) || !streq(fresh->cgroup_root, d->config.cgroup_root))
 		log_line(LOG_WARNING, "directories, socket and cgroup-root are taken over at the next start only");
-	if (fresh->priority_type != d->config.priority_type)
-		log_line(LOG_WARNING, "priority-type is taken over at the next start only");
+	if (fresh->priority_type != d->config.priority_type || (!d->policy.priority.multifactor && budget_is_set(fresh) != d->policy.priority.charges))
+		log_line(LOG_WARNING, "priority-type, and whether there are budgets, is taken over at the next start only");
 	fresh->priority_type = d->config.priority_type;
 	/* The engine and the socket go on with the old ones. */
 	char **const kept[][2] = { { &fresh->state_dir, &d->config.state_dir }, { &fresh->socket, &d->config.socket },
@@ -253,8 +263,7 @@ static int take_over_config(struct daemon *d, struct config *fresh, struct mscg_
 	}
 	config_clear(&d->config);
 	d->config = *fresh;
-	set_policy(d);
-	turn_add(d, &policy_input, NULL, NULL);
+	daemon_set_policy(d);
 	return 0;
 }
 
@@ -402,6 +411,7 @@ static int setup(struct daemon *d, struct mscg_error *error)
 	tell_engine(d);
 	if ((r = sd_event_new(&d->loop)) < 0)
 		return mscg_error_set(error, r, "cannot make an event loop: %s", strerror(-r));
+	budget_arm(d);
 	if ((r = turn_open(d, error)) < 0 || (r = recover_open(d, error)) < 0 || (r = store_settle(d->store, error)) < 0)
 		return r;
 	struct mscg_error short_of = {0};
@@ -442,6 +452,7 @@ static void teardown(struct daemon *d)
 	strv_free(d->warnings);
 	sd_event_source_unref(d->retry_source);
 	sd_event_source_unref(d->probe_source);
+	sd_event_source_unref(d->period_source);
 	sd_event_unref(d->loop);
 	config_clear(&d->config);
 	accounts_view_clear(&d->accounts);

@@ -41,7 +41,8 @@ static void load_usage(const struct store_usage *usage, void *ctx)
 {
 	const struct reload *l = ctx;
 
-	core_load_usage(l->core, &(struct core_usage){ (char *)(uintptr_t)usage->account, usage->uid, usage->cpu_s, usage->at_usec });
+	core_load_usage(l->core, &(struct core_usage){ (char *)(uintptr_t)usage->account, usage->uid, usage->cpu_s, usage->at_usec,
+	                                              usage->spent, usage->spent_from_usec });
 }
 
 static void reload_run(struct work *work, struct store *store)

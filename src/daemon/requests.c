@@ -327,6 +327,7 @@ static const struct method methods[] = {
 	{ "io.mscg.Show", show_start, KEYS("id"), ACCESS_VIEWER, false },
 	{ "io.mscg.Why", why_start, KEYS("id"), ACCESS_VIEWER, false },
 	{ "io.mscg.Priorities", priorities_start, KEYS("ids"), ACCESS_VIEWER, false },
+	{ "io.mscg.Budgets", budgets_start, KEYS(), ACCESS_VIEWER, false },
 	{ "io.mscg.Shares", shares_start, KEYS(), ACCESS_VIEWER, false },
 	{ "io.mscg.Top", stats_start, KEYS(), ACCESS_VIEWER, false },
 	{ "io.mscg.Stats", stats_start, KEYS(), ACCESS_ANYONE, false },

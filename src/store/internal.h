@@ -28,8 +28,9 @@
 	X(SPEC_LAST,    "SELECT max(job) FROM spec") \
 	X(USER_ADD,     "INSERT OR IGNORE INTO user(uid, name) VALUES(?1, ?2)") \
 	X(USER_FIND,    "SELECT uid FROM user WHERE name = ?1") \
-	X(USAGE_SET,    "INSERT INTO usage VALUES(?1, ?2, ?3, ?4) ON CONFLICT(account, uid) DO UPDATE SET cpu_s = ?3, at_usec = ?4") \
-	X(USAGE_ALL,    "SELECT account, uid, cpu_s, at_usec FROM usage ORDER BY account, uid") \
+	X(USAGE_SET,    "INSERT INTO usage VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(account, uid) DO UPDATE SET " \
+	                "cpu_s = ?3, at_usec = ?4, spent = ?5, spent_from_usec = ?6") \
+	X(USAGE_ALL,    "SELECT account, uid, cpu_s, at_usec, spent, spent_from_usec FROM usage ORDER BY account, uid") \
 	X(TEXT_FIND,    "SELECT text.id, body.content FROM text JOIN body ON body.id = text.id " \
 	                "WHERE text.hash = ?1 AND text.size = ?2 ORDER BY text.id LIMIT 8") \
 	X(TEXT_INSERT,  "INSERT INTO text(hash, size, refs) VALUES(?1, ?2, 0)") \

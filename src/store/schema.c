@@ -7,7 +7,7 @@
 /* Columns come from table.h. Numbers of states, reasons and events are explained by three tables of
  * names, so that a file says itself what it means. */
 #define USAGE_TABLE \
-	"CREATE TABLE usage(account TEXT, uid INTEGER, cpu_s REAL, at_usec INTEGER, PRIMARY KEY(account, uid)) WITHOUT ROWID;"
+	"CREATE TABLE usage(account TEXT, uid INTEGER, cpu_s REAL, at_usec INTEGER, spent REAL, spent_from_usec INTEGER, PRIMARY KEY(account, uid)) WITHOUT ROWID;"
 static const char tables[] =
 	"CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
 	"CREATE TABLE state(id INTEGER PRIMARY KEY, name TEXT, short TEXT, final INTEGER);"

@@ -47,6 +47,8 @@ struct store_usage { /* what a user held in an account ("": in none): CPU-second
 	uint32_t    uid;
 	double      cpu_s;
 	int64_t     at_usec;
+	double      spent; /* of its budget, in the period that began then: */
+	int64_t     spent_from_usec;
 };
 struct store_batch {
 	const struct mscg_event *events; uint32_t events_n;

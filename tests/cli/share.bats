@@ -69,6 +69,25 @@ refused() { # CODE TEXT COMMAND...
     refused 2 "priority-type is basic" mscg share
 }
 
+@test "a budget that is spent keeps jobs waiting; cost says what is left" {
+    printf '%s\n' '[priority]' 'priority-calc-period = 0:00:01' '[account physics]' 'budget = 0.0005' '[budget]' 'budget-period = day' >conf
+    start_daemon --config "$room/conf"
+    mscg submit -A physics -c 4 --wait "sleep 1"
+    mscg submit -A physics true
+    mscg submit "sleep 0.2" --wait
+    same "PENDING AssocGrpBillingMinutes" "$(field 2 state) $(field 2 reason)"
+    mscg why 2 | grep -q 'account physics has spent 0.00 of the 0.00 that it may until'
+    mscg cost | grep -qE '^Budget of account physics: 0\.00 of 0\.00 CPU-hours spent, 0\.00 left until 20'
+    mscg cost --json | json '[[x["account"], x["user"], x["left"]] for x in j["budgets"]] == [["physics", None, 0]] and j["budgets"][0]["spent"] >= 0.0011' | grep -qx true
+    kill_daemon
+    start_daemon --config "$room/conf"
+    mscg submit "sleep 0.2" --wait
+    same AssocGrpBillingMinutes "$(field 2 reason)"
+    sed -i 's/0.0005/100/' conf
+    kill -HUP "$daemon_pid"
+    mscg wait 2 --timeout 30
+}
+
 @test "a configuration that is wrong says where" {
     wrong() { # TEXT LINE...
         printf '%s\n' "${@:2}" >conf
@@ -78,7 +97,9 @@ refused() { # CODE TEXT COMMAND...
     }
     wrong "conf:1: account 'a b': expected letters, digits and _-." '[account a b]'
     wrong "conf:2: shares: " '[account a]' 'shares = many'
-    wrong "conf:2: unknown setting 'share' of an account: expected shares, parent or users" '[account a]' 'share = 2'
+    wrong "conf:2: unknown setting 'share' of an account: expected shares, parent, users or budget" '[account a]' 'share = 2'
+    wrong "conf:2: budget: 'much': expected an amount above 0, as 1000 or 12.5" '[account a]' 'budget = much'
+    wrong "budget-user: '0': expected an amount above 0" '[budget]' 'budget-user = 0'
     wrong "conf:2: users: 'bob:x" '[account a]' 'users = bob:x'
     wrong "conf:1: account 'a': no account 'b' to be its parent: expected a section [account b]" '[account a]' 'parent = b'
     wrong "account 'a' is below itself: expected a tree" '[account a]' 'parent = b' '[account b]' 'parent = a'

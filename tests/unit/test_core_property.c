@@ -65,7 +65,7 @@ struct journal {
 };
 
 enum { ACCOUNTS = 3 };
-static const struct core_account accounts[ACCOUNTS] = {{"science", CORE_NO_ACCOUNT, 3}, {"physics", 0, 2}, {"guests", CORE_NO_ACCOUNT, 0}};
+static const struct core_account accounts[ACCOUNTS] = {{"science", CORE_NO_ACCOUNT, 3, 0.2}, {"physics", 0, 2, 0.05}, {"guests", CORE_NO_ACCOUNT, 0, 0}};
 static const struct core_member members[] = {{1, 2, 5}, {0, 3, 0}};
 
 struct world {
@@ -559,7 +559,9 @@ static void random_priority(struct core_priority *p)
 	uint32_t n = chance(70) ? ACCOUNTS : below(ACCOUNTS);
 
 	*p = (struct core_priority){
-		.multifactor = p->multifactor, .weight_age = below(3) * 500, .weight_fairshare = below(3) * 5000, .weight_job_size = below(3) * 100,
+		.multifactor = p->multifactor, .charges = p->charges,
+		.budget = {.user = below(3) * 0.1, .cpu_hour = 1, .gib_hour = 0.1, .from_usec = (1600000000 + below(2)) * USEC_PER_SEC},
+		.weight_age = below(3) * 500, .weight_fairshare = below(3) * 5000, .weight_job_size = below(3) * 100,
 		.max_age_s = 1 + below(100), .half_life_s = below(3) * 40, .calc_period_s = below(60),
 		.account = accounts, .accounts = n, .member = members, .members = n == ACCOUNTS ? ARRAY_SIZE(members) : 0,
 	};
@@ -690,7 +692,7 @@ static void keep_usages(struct world *w)
 	for (uint32_t i = 0; i < out->usages_n; i++) {
 		struct core_usage *u = &out->usages[i];
 
-		assert_true(w->rig.policy.priority.multifactor && u->cpu_s > 0);
+		assert_true((w->rig.policy.priority.multifactor || w->rig.policy.priority.charges) && u->cpu_s >= 0 && u->spent >= 0);
 		for (at = 0; at < w->usages && (w->usage[at].uid != u->uid || !streq(w->usage[at].account, u->account)); at++)
 			;
 		if (at == w->usages) {
@@ -1065,6 +1067,7 @@ static void walk(struct world *w, uint64_t seed, uint32_t steps)
 	if (chance(60))
 		limit_qos(&w->rig.policy);
 	w->rig.policy.priority.multifactor = chance(50);
+	w->rig.policy.priority.charges = chance(50);
 	random_priority(&w->rig.policy.priority);
 	rig_open(&w->rig);
 	for (uint32_t i = 0; i < steps; i++) {

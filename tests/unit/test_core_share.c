@@ -328,11 +328,112 @@ static void test_reload(void **state)
 	rig_close(&r);
 }
 
+static double spent;
+
+static void see_spent(const struct core_spent *s, void *ctx)
+{
+	if (streq(s->account, ctx ? (const char *)ctx : "") || (!ctx && !s->account))
+		spent = s->spent;
+}
+
+static double spent_of(struct rig *r, const char *account)
+{
+	spent = -1;
+	core_each_spent(r->core, r->now, see_spent, (void *)(uintptr_t)account);
+	return spent;
+}
+
+/* One CPU for half an hour and 2 GiB, at 1 and 0.25: 0.5 + 0.25 of a budget of 1; with another half hour it is spent. What runs goes
+ * on, what waits stays, also over a restart, until the next period or a larger budget. Order is by priority here. */
+static void test_budget(void **state)
+{
+	struct core_account priced[] = {{"lab", CORE_NO_ACCOUNT, 1, 1.0}, {"guests", CORE_NO_ACCOUNT, 1, 0}};
+	struct rig r = {0};
+	struct core_input in = {.kind = CORE_POLICY, .policy = &r.policy};
+	struct core_usage kept;
+	struct mscg_spec spec = spec_of("lab", ALICE, 1);
+	struct mscg_id runs, waits, guest;
+	char text[160];
+
+	(void)state;
+	build_machine(&r.machine, 1, 1, 1, 4, 1);
+	r.policy = test_policy();
+	r.policy.priority = (struct core_priority){
+		.charges = true, .max_age_s = 1, .account = priced, .accounts = 2,
+		.budget = {.cpu_hour = 1, .gib_hour = 0.25, .from_usec = 1699999000 * USEC_PER_SEC, .until_usec = 1700100000 * USEC_PER_SEC},
+	};
+	rig_open(&r);
+	spec.mem_bytes = 2 * GIB;
+	runs = rig_submit(&r, &spec);
+	rig_started(&r, runs);
+	rig_tick(&r, HOUR / 2);
+	NEAR(spent_of(&r, "lab"), 0.75);
+	waits = submit(&r, "lab", BOB, 1);
+	assert_int_equal(rig_state(&r, waits), MSCG_STATE_RUNNING);
+	rig_tick(&r, HOUR / 2);
+	waits = submit(&r, "lab", BOB, 1);
+	guest = submit(&r, "guests", BOB, 1);
+	assert_int_equal(rig_state(&r, waits), MSCG_STATE_PENDING);
+	assert_int_equal(rig_state(&r, guest), MSCG_STATE_RUNNING);
+	assert_int_equal(core_why(r.core, waits, r.now, text), MSCG_REASON_BUDGET);
+	assert_non_null(strstr(text, "account lab has spent 2.01 of the 1.00 that it may until 2023-11-16T"));
+	REPORT(&r, ENDED, runs, .exit_code = 0);
+	assert_int_equal(r.out.usages_n, 1);
+	NEAR(r.out.usages[0].spent, 1.5);
+	kept = r.out.usages[0];
+	kept.account = (char *)(uintptr_t)"lab";
+	assert_int_equal(rig_state(&r, waits), MSCG_STATE_PENDING);
+	/* more of it */
+	priced[0].budget = 5;
+	r.policy.priority.account = priced;
+	rig_step(&r, &in, 1);
+	assert_int_equal(rig_state(&r, waits), MSCG_STATE_RUNNING);
+	rig_close(&r);
+	/* another core, with what was kept; then another period */
+	priced[0].budget = 1;
+	rig_open(&r);
+	rig_pass(&r, HOUR);
+	core_load_usage(r.core, &kept);
+	NEAR(spent_of(&r, "lab"), 1.5);
+	waits = submit(&r, "lab", BOB, 1);
+	assert_int_equal(rig_state(&r, waits), MSCG_STATE_PENDING);
+	r.policy.priority.budget.from_usec = r.now.real_usec;
+	rig_step(&r, &in, 1);
+	NEAR(spent_of(&r, "lab"), 0);
+	assert_int_equal(rig_state(&r, waits), MSCG_STATE_RUNNING);
+	rig_close(&r);
+}
+
+/* A user's is for all of his accounts together. */
+static void test_budget_of_user(void **state)
+{
+	struct rig r = {0};
+	struct mscg_id one, two, other;
+	char text[160];
+
+	(void)state;
+	open_rig(&r, (struct core_priority){.budget = {.user = 1, .cpu_hour = 1, .from_usec = 1699999000 * USEC_PER_SEC, .until_usec = 1700100000 * USEC_PER_SEC}});
+	one = submit(&r, "lab", BOB, 1);
+	two = submit(&r, "guests", BOB, 1);
+	rig_started(&r, one);
+	rig_started(&r, two);
+	rig_tick(&r, HOUR / 2);
+	NEAR(spent_of(&r, NULL), 1);
+	one = submit(&r, "lab", BOB, 1);
+	other = submit(&r, "lab", ALICE, 1);
+	assert_int_equal(rig_state(&r, one), MSCG_STATE_PENDING);
+	assert_int_equal(rig_state(&r, other), MSCG_STATE_RUNNING);
+	assert_int_equal(core_why(r.core, one, r.now, text), MSCG_REASON_BUDGET);
+	assert_non_null(strstr(text, "its user has spent 1.00 of the 1.00 that a user may until"));
+	rig_close(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_by_hand), cmocka_unit_test(test_decay), cmocka_unit_test(test_charge), cmocka_unit_test(test_order),
 		cmocka_unit_test(test_age), cmocka_unit_test(test_job_size), cmocka_unit_test(test_turns), cmocka_unit_test(test_reload),
+		cmocka_unit_test(test_budget), cmocka_unit_test(test_budget_of_user),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
