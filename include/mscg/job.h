@@ -210,6 +210,7 @@ struct mscg_spec {
 	uint32_t max_retries; /* run again so often after FAILED, OUT_OF_MEMORY */
 	uint64_t log_max;     /* bytes in each output file; what is more is cut; 0: no limit */
 	bool   attached;  /* stdio are descriptors of the submitting client (`mscg run`), not files */
+	bool   delegate;  /* a cgroup of its user's own is made for it, in which it may make more */
 	bool   pty;       /* attached stdin is a terminal of its own: make it the controlling one */
 	enum mscg_cpu_mode cpu_mode;
 	uint32_t cpus_milli, min_cpus_milli, max_cpus_milli; /* min = max = cpus unless elastic; max 0: the machine's */

@@ -224,6 +224,7 @@ static void set_texts(struct mscg_spec *spec, const struct job_options *o)
 	spec->stderr_path = xstrdup(o->error_file);
 	spec->append = streq(o->open_mode, "append");
 	spec->hold = o->hold;
+	spec->delegate = o->delegate;
 	spec->dependency = xstrdup(o->dependency);
 	spec->isolate = xstrdup(o->isolate);
 	spec->allow = xstrdup(o->allow);

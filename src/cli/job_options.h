@@ -18,7 +18,7 @@ struct job_options {
 	int64_t  grace_ms; /* -1: not given */
 	int32_t  priority, nice;
 	int64_t  begin, deadline; /* usec since the epoch; 0: not given */
-	bool     elastic, requeue, no_requeue, slurm_env, hold;
+	bool     elastic, requeue, no_requeue, slurm_env, hold, delegate;
 };
 #define JOB_OPTIONS_DEFAULT {.grace_ms = -1, .slurm_env = true}
 
@@ -68,6 +68,7 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 	{0, "gpus-per-node", "[TYPE:]N", "as --gpus; there is one node", value_text, JOB_OPTION(gpus), OPTION_HIDDEN}, \
 	{0, "gres", "LIST", "what the machine has a number of: gpu:2, gpu:a100:1, fpga:1, ... (mscg stats)", value_text, JOB_OPTION(gres)}, \
 	{'L', "licenses", "LIST", "licenses: NAME:N,..., as matlab:2", value_text, JOB_OPTION(licenses)}, \
+	{0, "delegate", NULL, "give it a cgroup in which it may make more, for containers of its own", value_true, JOB_OPTION(delegate)}, \
 	{'J', "job-name", "NAME", "name (default: that of the program)", value_text, JOB_OPTION(name)}, \
 	{'D', "chdir", "DIR", "working directory (default: this one)", value_text, JOB_OPTION(chdir), .values = VALUES_DIRECTORY}, \
 	{0, "export", "LIST", "environment: ALL (default), NONE, or NAME, NAME=value, ... ; ALL,NAME=value adds", value_text, \

@@ -126,6 +126,7 @@ void adopt_job(struct engine *e, const struct mscg_job *job, const struct mscg_s
 	t            = task_new(l, job->id, job->attempt);
 	t->elastic   = spec->elastic;
 	t->by_pressure = spec->elastic && spec->by_pressure;
+	t->delegate  = spec->delegate;
 	t->min_milli = spec->min_cpus_milli;
 	t->max_milli = spec->max_cpus_milli ? spec->max_cpus_milli : l->engine.machine_cpus * 1000;
 	t->grant     = job->run ? mscg_grant_copy(job->run->grant) : NULL;
@@ -194,6 +195,7 @@ static int look_at_child(void *ctx, const char *name, const struct mscg_cgroup *
 	if (mscg_id_parse(name + 4, &id, NULL) == 0 && task_find(l, id))
 		return 0;
 	if (mscg_cgroup_events_get(child, &events, NULL) == 0 && !events.populated) {
+		delegate_end(child); /* if it has one */
 		mscg_cgroup_remove_tree(&l->root, name, NULL);
 		return 0;
 	}

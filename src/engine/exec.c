@@ -16,5 +16,13 @@ int exec_in(struct engine *e, struct mscg_id id, const struct engine_exec *x, st
 		.cgroup_fd = t->cgroup.fd, .argv = x->argv, .env = x->env, .stdio_fd = x->stdio_fd,
 		.channel_fd = x->channel_fd, .pty = x->pty,
 	};
-	return runner_exec(l->runner, t->slot, &exec, error);
+	struct mscg_cgroup own = MSCG_CGROUP_NONE;
+	int r = t->delegate ? delegate_open(&t->cgroup, &own, error) : 0;
+	if (r < 0)
+		return r;
+	if (t->delegate)
+		exec.cgroup_fd = own.fd;
+	r = runner_exec(l->runner, t->slot, &exec, error);
+	mscg_cgroup_close(&own);
+	return r;
 }

@@ -399,6 +399,15 @@ void finish_event(const struct runner_slot_info *info, void *ctx)
 	}
 }
 
+int task_remove_cgroup(struct local *l, struct task *t, struct mscg_error *error)
+{
+	if (t->delegate)
+		delegate_end(&t->cgroup);
+	mscg_cgroup_close(&t->cgroup);
+	int r = mscg_cgroup_remove(&l->root, t->name, error);
+	return r == -EBUSY ? mscg_cgroup_remove_tree(&l->root, t->name, error) : r;
+}
+
 /* -- orders ------------------------------------------------------------------------------------------------------- */
 
 void finish_kill(struct engine *e, const struct mscg_action *a)
@@ -478,10 +487,7 @@ void finish_remove(struct engine *e, const struct mscg_action *a)
 	if (t->elastic && t->grant)
 		control_write(l, t, mscg_state_name((enum mscg_state)a->state));
 	if (t->cgroup.fd >= 0) {
-		mscg_cgroup_close(&t->cgroup);
-		int r = mscg_cgroup_remove(&l->root, t->name, &error);
-		if (r == -EBUSY)
-			r = mscg_cgroup_remove_tree(&l->root, t->name, &error);
+		int r = task_remove_cgroup(l, t, &error);
 		if (r < 0 && r != -ENOENT)
 			local_log(l, LOG_ERR, "job=%s its cgroup stays: %s", t->name + 4, error.text);
 	}

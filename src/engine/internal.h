@@ -39,7 +39,7 @@ struct task {
 	bool     log_late;        /* not waited for any more */
 	int64_t  deadline_usec;   /* boot clock; LAUNCHED: to be at exec; killed: to be killed again; 0: none */
 	struct mscg_grant *grant; /* what it was given last */
-	bool     elastic, by_pressure;
+	bool     elastic, by_pressure, delegate;
 	struct need *need;        /* while it runs, by pressure */
 	uint32_t min_milli, max_milli;
 	double   scale_event;
@@ -157,6 +157,12 @@ int  limits_cpus(uint32_t controllers, const struct mscg_cgroup *cgroup, const s
 /* Memory and processes. */
 int  limits_rest(uint32_t controllers, const struct mscg_cgroup *cgroup, const struct mscg_grant *grant, struct mscg_error *error);
 
+/* delegate.c: a sub-cgroup that is the user's, for a job whose cgroup is made and has no processes */
+int  delegate_make(const struct mscg_cgroup *job, uint32_t uid, struct mscg_error *error);
+/* Where the job's processes are started; the caller closes *ret. */
+int  delegate_open(const struct mscg_cgroup *job, struct mscg_cgroup *ret, struct mscg_error *error);
+void delegate_end(const struct mscg_cgroup *job); /* before it is removed: nothing more can be made in it */
+
 /* launch.c */
 void launch_start(struct engine *e, const struct mscg_action *action, const struct mscg_spec *spec, int stdio_fd);
 /* Resizes are done or failed: starts that waited for them go on or are given up. */
@@ -170,6 +176,7 @@ void finish_emptying(struct local *l, struct task *t);  /* the main process is g
 void finish_rest(struct local *l, struct task *t);      /* killed, and again until nothing is left */
 void finish_orphan(struct local *l, struct task *t);    /* its supervisor is gone: it is ended */
 void finish_look(struct local *l, struct task *t);      /* cgroup.events fired */
+int  task_remove_cgroup(struct local *l, struct task *t, struct mscg_error *error); /* which it has, and with all that is in it */
 void finish_late(struct local *l, struct task *t);      /* its deadline passed */
 void finish_forget_log(struct local *l, struct task *t);
 void finish_kill(struct engine *e, const struct mscg_action *action);

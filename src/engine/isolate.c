@@ -178,6 +178,7 @@ static int set_mounts(struct local *l, const struct task *t, const struct mscg_s
 	if (r < 0)
 		return r;
 	launch->strict  = parts & MSCG_PART_READONLY;
+	launch->cgroup_writable = spec->delegate;
 	if (mem)
 		snprintf(l->tmpfs_options, sizeof l->tmpfs_options, "mode=1777,size=%llu", (unsigned long long)mem);
 	else

@@ -16,8 +16,7 @@ void launch_give_up(struct local *l, struct task *t, int error, const char *text
 	report.errno_value = error;
 	snprintf(report.text, sizeof report.text, "%s", text);
 	if (t->cgroup.fd >= 0) {
-		mscg_cgroup_close(&t->cgroup);
-		mscg_cgroup_remove(&l->root, t->name, NULL);
+		task_remove_cgroup(l, t, NULL);
 	}
 	if (t->has_slot)
 		runner_free_slot(l->runner, t->slot);
@@ -109,20 +108,24 @@ static int hand_over(struct local *l, struct task *t, const struct mscg_spec *sp
 		.append = spec->append || (t->restarts && !spec->truncate), .pty = spec->pty, .uid = spec->uid, .gid = spec->gid, .drop = geteuid() == 0,
 		.umask_ = spec->umask, .deadline_usec = t->deadline_usec,
 	};
+	struct mscg_cgroup own = MSCG_CGROUP_NONE;
 	job_environ(l, t, spec, &env);
 	launch.env     = env.list;
 	launch.ngroups = groups_of(spec, &launch.groups);
 	int r = isolate_launch(l, t, spec, &launch, error);
 	note_paths(t, &launch);
+	if (r >= 0 && t->delegate && (r = delegate_open(&t->cgroup, &own, error)) >= 0)
+		launch.cgroup_fd = own.fd;
 	if (r >= 0)
 		r = runner_launch(l->runner, &launch, &t->slot, error);
+	mscg_cgroup_close(&own);
 	task_drop_stdio(l, t);
 	t->has_slot = r >= 0;
 	return r;
 }
 
 /* All that can be done before its CPUs are its own. False: the task is gone, or has failed. */
-static bool prepare(struct local *l, struct task *t)
+static bool prepare(struct local *l, struct task *t, const struct mscg_spec *spec)
 {
 	struct mscg_error error = { .text = "" };
 	int r = mscg_cgroup_create(&l->root, t->name, &t->cgroup, &error);
@@ -135,6 +138,8 @@ static bool prepare(struct local *l, struct task *t)
 	}
 	if (r >= 0)
 		r = limits_rest(l->controllers, &t->cgroup, t->grant, &error);
+	if (r >= 0 && t->delegate)
+		r = delegate_make(&t->cgroup, spec->uid, &error);
 	if (r >= 0 && t->elastic && (r = control_write(l, t, "RUNNING")) < 0)
 		mscg_error_set(&error, r, "cannot write the control file: %s", strerror(-r));
 	if (r < 0)
@@ -177,12 +182,13 @@ void launch_start(struct engine *e, const struct mscg_action *a, const struct ms
 	t->grant     = mscg_grant_copy(a->grant);
 	t->elastic   = spec->elastic;
 	t->by_pressure = spec->elastic && spec->by_pressure;
+	t->delegate  = spec->delegate;
 	t->min_milli = spec->min_cpus_milli;
 	t->max_milli = spec->max_cpus_milli ? spec->max_cpus_milli : l->engine.machine_cpus * 1000;
 	t->stdio_fd  = stdio_fd;
 	t->uid       = spec->uid;
 	t->phase = TASK_WAITING;
-	if (!prepare(l, t))
+	if (!prepare(l, t, spec))
 		return;
 	if (!a->after_n) {
 		launch(l, t, spec);

@@ -251,7 +251,7 @@ CHILD_CODE static void make_cgroup(const struct child_plan *p)
 	long fs = must(p, sys(fsopen, "cgroup2", 1 /* FSOPEN_CLOEXEC */));
 	must(p, sys(fsconfig, fs, 6 /* FSCONFIG_CMD_CREATE */, NULL, NULL, 0));
 	long fd = must(p, sys(fsmount, fs, 1 /* FSMOUNT_CLOEXEC */,
-	                      MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
+	                      (p->cgroup_writable ? 0 : MOUNT_ATTR_RDONLY) | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
 	sys(close, fs);
 	put(p, fd, "/sys/fs/cgroup");
 }

@@ -118,6 +118,7 @@ struct runner_launch {
 	bool        root_read_only;
 	const char *devices;       /* in the same way: device nodes below /dev that it sees too, where the machine has them; NULL: none.
 	                            * RUNNER_DEVICES_MAX at most */
+	bool        cgroup_writable; /* its tree of cgroups is, as far as the files' owner is its user */
 	const char *tmpfs_options; /* for mount(2), of each of its tmpfs */
 	int         seccomp_fd; /* memfd, sealed, with a program for seccomp(2) that is loaded just before exec; -1: none */
 	/* Bytes in each output file that is given by path. What is more is dropped and counted by the log writer, a process

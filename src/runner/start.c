@@ -203,6 +203,7 @@ static int make_plan(struct supervisor *s, struct brought *b, const struct start
 		.tmpfs_options = v->text[START_STRING_TMPFS],
 		.binds         = v->text[START_STRING_BINDS],
 		.root          = v->text[START_STRING_ROOT],
+		.cgroup_writable = start->flags & START_CGROUP_WRITABLE,
 		.root_read_only = start->flags & START_ROOT_READ_ONLY,
 		.devices       = v->text[START_STRING_DEVICES],
 		.report_fd     = -1,

@@ -178,7 +178,8 @@ struct columns {
 	X(BOOL,  FIXED, by_pressure,            by_pressure) \
 	X(TEXT,  FIXED, rootfs,                 rootfs) \
 	X(TEXT,  FIXED, gres,                   gres) \
-	X(U32,   FIXED, time_extend_s,          time_extend_s)
+	X(U32,   FIXED, time_extend_s,          time_extend_s) \
+	X(BOOL,  FIXED, delegate,               delegate)
 
 #define EVENT_COLUMNS(X) \
 	X(I64,   FIXED, time_usec,              time_usec) \

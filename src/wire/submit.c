@@ -52,6 +52,7 @@ const struct spec_field wire_spec_fields[] = {
 	FIELD(binds, TEXT, 0),
 	FIELD(rootfs, TEXT, 0),
 	NAMED(time_extend, U32, time_extend_s, 0, UINT32_MAX),
+	FIELD(delegate, BOOL, 0),
 };
 _Static_assert(ARRAY_SIZE(wire_spec_fields) == SPEC_FIELDS_N, "SPEC_FIELDS_N counts the rows");
 

@@ -215,6 +215,7 @@ static inline struct mscg_spec *rnd_spec(void)
 	free(s->qos), s->qos = rnd_maybe(20);
 	free(s->rootfs), s->rootfs = rnd_maybe(40);
 	s->hold = rnd_one_in(2);
+	s->delegate = rnd_one_in(2);
 	s->begin_usec = (int64_t)(rnd() >> 12);
 	s->deadline_usec = (int64_t)(rnd() >> 12);
 	free(s->user), s->user = rnd_maybe(8);
@@ -305,6 +306,7 @@ static inline void assert_spec_equal(const struct mscg_spec *a, const struct msc
 	SAME_TEXT(binds);
 	SAME_TEXT(rootfs);
 	SAME(hold);
+	SAME(delegate);
 	SAME(begin_usec);
 	SAME(deadline_usec);
 	SAME_TEXT(user);

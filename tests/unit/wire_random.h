@@ -104,6 +104,7 @@ static inline struct mscg_spec *rnd_spec(void)
 	s->allow = rnd_one_in(2) ? NULL : xstrdup("perf,userns");
 	s->binds = rnd_one_in(2) || streq(s->isolate, "ipc,seccomp") ? NULL : xstrdup("/a:/b\n/c d/é:/c d/é:ro");
 	s->rootfs = rnd_one_in(2) || streq(s->isolate, "ipc,seccomp") ? NULL : xstrdup("/srv/root:ro");
+	s->delegate = rnd_one_in(2);
 	s->append = rnd_one_in(2);
 	s->elastic = rnd_one_in(2);
 	s->by_pressure = s->elastic && rnd_one_in(2);
