@@ -13,6 +13,7 @@
 
 #include "src/runner/child_code.h"
 #include "src/runner/enclose.h"
+#include "src/runner/landlock.h"
 #include "src/runner/sys.h"
 
 #define PATH_SIZE CHILD_PATH_SIZE
@@ -312,6 +313,7 @@ CHILD_CODE void child_prepare(struct child_plan *p)
 		give_up_root(p);
 		enter_workdir(p, cwd, again); /* what it is there now */
 	}
+	enter_landlock(p);
 }
 
 CHILD_CODE void child_open_output(const struct child_plan *p, int ret_fd[3])

@@ -36,7 +36,7 @@ struct child_plan {
 	int          opened[3]; /* by the child itself: stdin, stdout, stderr */
 	/* A mount namespace of its own (enclose.c): what stays reachable beside its working directory, what is covered (runner.h), and
 	 * how the job's tmpfs are mounted. */
-	bool         mounts, strict, own_ipc, root_read_only, cgroup_writable;
+	bool         mounts, strict, own_ipc, own_net, root_read_only, cgroup_writable;
 	const char  *root; /* a directory that is to be the root; NULL: the machine's is */
 	const char  *keep, *cover, *services, *binds, *devices, *tmpfs_options;
 	/* A pid namespace of its own (init.c) */

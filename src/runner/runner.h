@@ -44,7 +44,8 @@ enum runner_slot_state { RUNNER_FREE, RUNNER_ARMED, RUNNER_CLONING, RUNNER_RUNNI
 	X(GID_MAP, "gid_map of its user namespace") X(COVER, "other places of kernel file systems") \
 	X(SERVICES, "sockets that a job with net and mount does not reach") \
 	X(BIND, "source of a bind") X(BIND_TARGET, "target of a bind") \
-	X(ROOT, "root file system") X(ROOT_PLACE, "place in the root file system for the job's own")
+	X(ROOT, "root file system") X(ROOT_PLACE, "place in the root file system for the job's own") \
+	X(LANDLOCK, "Landlock")
 enum runner_stage {
 #define X(name, text) RUNNER_STAGE_##name,
 	RUNNER_STAGES(X)

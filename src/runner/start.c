@@ -195,6 +195,7 @@ static int make_plan(struct supervisor *s, struct brought *b, const struct start
 		.reset_oom     = s->reset_oom,
 		.mounts        = start->namespaces & CLONE_NEWNS,
 		.own_pid       = start->namespaces & CLONE_NEWPID,
+		.own_net       = start->namespaces & CLONE_NEWNET,
 		.own_ipc       = start->namespaces & CLONE_NEWIPC,
 		.strict        = start->flags & START_STRICT,
 		.keep          = v->text[START_STRING_KEEP],

@@ -199,3 +199,26 @@ os.execvp("mscg", ["mscg", "run", "--isolate=" + sys.argv[3], "ls", "/dev/fd/0/"
     fails 126 mscg run -D "$room/run" --isolate=strict true
     says "sockets that a job with net and mount does not reach '$room/run': Device or resource busy"
 }
+
+@test "Landlock: a job is in a domain of it, one for all of the job; without pid and net it is in none" {
+    layers='import ctypes, struct
+c = ctypes.CDLL(None, use_errno=True)
+n = 0
+while n < 20:
+    fd = c.syscall(444, struct.pack("QQQ", 0, 0, 2), 24, 0)
+    if fd < 0 or c.syscall(446, fd, 0) < 0: break
+    n += 1
+print(n)'
+    has=$(mscg run --isolate=none "$python" -c "$layers") # 16, or 0 where the kernel has no scopes
+    echo "$has layers"
+    for isolate in pid default strict net; do
+        same $((has ? has - 1 : 0)) "$(mscg run --isolate=$isolate "$python" -c "$layers")"
+    done
+    same "$has" "$(mscg run --isolate=ipc,uts,seccomp "$python" -c "$layers")"
+    job=$(mscg submit --parsable -o out sh -c 'echo up; exec sleep 100')
+    within 20 grep -q up out
+    same $((has ? has - 1 : 0)) "$(mscg exec "$job" "$python" -c "$layers")"
+    # Its processes reach each other all the same.
+    mscg exec "$job" sh -c 'kill -TERM 2'
+    mscg wait "$job" >/dev/null || [ $? -eq 143 ]
+}
