@@ -80,7 +80,7 @@ static void add_budget(const struct core_spent *s, void *ctx)
 
 	if (!s->account && !client_knows(l->r->client, s->uid))
 		return;
-	json_array_append_new(l->list, json_pack("{s:s?, s:s?, s:f, s:f, s:f}", "account", s->account, "user", s->account ? NULL : users_name(s->uid, name),
+	json_array_append_new(l->list, json_pack("{s:s?, s:s?, s:f, s:f, s:f}", "account", s->account, "user", s->account ? NULL : users_label(s->uid, name),
 	                                         "budget", s->budget, "spent", s->spent, "left", MAX_OF(s->budget - s->spent, 0.0)));
 }
 
