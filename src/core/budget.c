@@ -1,6 +1,7 @@
-/* What may be spent in a period, by an account with all that is below it, and by each user. Spent is what CPUs and memory were
+/* What may be spent in a period, by an account with all that is below it, and by each user. Spent is what CPUs, GPUs and memory were
  * held, by their prices; it is charged with usage, and worked out with it (share.c). What is spent already keeps jobs from
  * starting, and what runs goes on: their shapes are not listed, as where a user has reached his limits. */
+#include "src/base/gres.h"
 #include "src/core/internal.h"
 
 double budget_spending(const struct core *core, const struct entry *e, struct core_now now, int64_t usec)
@@ -9,7 +10,8 @@ double budget_spending(const struct core *core, const struct entry *e, struct co
 	const struct mscg_share *s = share_of(e);
 	double hours = (double)MAX_OF(MIN_OF(usec, now.real_usec - b->from_usec), 0) / 3600 / USEC_PER_SEC;
 
-	return hours * (b->cpu_hour * s->cpu_milli / 1000 + b->gib_hour * (double)s->mem_bytes / (1 << 30));
+	return hours * (b->cpu_hour * s->cpu_milli / 1000 + b->gib_hour * (double)s->mem_bytes / (1 << 30) +
+	                b->gpu_hour * gres_count(e->job.gres, GRES_GPU));
 }
 
 double budget_before(const struct core *core, const struct assoc *a)

@@ -88,7 +88,7 @@ struct core_member {
 /* What may be spent from one time to another (wall clock). What is above it waits. */
 struct core_budget {
 	double  user; /* by each user; 0: there is no such limit */
-	double  cpu_hour, gib_hour; /* what is spent by a CPU, and by a GiB of memory, in an hour */
+	double  cpu_hour, gib_hour, gpu_hour; /* what is spent by a CPU, by a GiB of memory, and by a GPU, in an hour */
 	int64_t from_usec, until_usec;
 };
 

@@ -42,6 +42,7 @@ struct core_budget budget_of(const struct daemon *d)
 		.user       = d->config.budget_user,
 		.cpu_hour   = priced ? d->cost_rates.cpu_hour : 1, /* without prices CPU-hours are what is spent */
 		.gib_hour   = priced ? d->cost_rates.gib_hour : 0,
+		.gpu_hour   = priced ? d->cost_rates.gpu_hour : 0,
 		.from_usec  = period_begin(period, now, 0),
 		.until_usec = period_begin(period, now, 1),
 	};

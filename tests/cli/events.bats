@@ -40,7 +40,7 @@ kinds() { mscg events --json "$@" | "$python" -c 'import json, sys; print(*(json
 import json, sys
 events = [json.loads(l) for l in sys.stdin]
 assert [e["seq"] for e in events] == [5, 6, 7, 8], events
-assert set(events[0]) == {"seq", "time", "id", "kind", "state", "reason", "attempt", "exit_code", "signal", "cpus", "cpuset", "mem_bytes", "text"}, events[0]'
+assert set(events[0]) == {"seq", "time", "id", "kind", "state", "reason", "attempt", "exit_code", "signal", "cpus", "cpuset", "gres", "mem_bytes", "text"}, events[0]'
 }
 
 @test "-f follows, from now on" {
