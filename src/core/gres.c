@@ -275,7 +275,7 @@ enum mscg_reason gres_why(const struct core *core, const struct gres_need *need,
 	bool license;
 
 	for (uint32_t i = 0; need && i < core->gres.accounts; i++)
-		if (need->n[i] > core->gres.account[i].free && (!a || *core->gres.account[i].type)) {
+		if (need->n[i] && need->n[i] > core->gres.account[i].free && (!a || *core->gres.account[i].type)) {
 			a = &core->gres.account[i];
 			n = need->n[i];
 		}

@@ -81,7 +81,7 @@ mscg-test-$$-2
 0,1/0,1" "$(mscg run --isolate default --gpus 2 --gres fpga "$see")"
     same "/" "$(mscg run --isolate default "$see")"
     same "mscg-test-$$-2
-/" "$(mscg run --isolate strict --gres fpga "$see")"
+/" "$(mscg run -D / --isolate strict --gres fpga "$see")"
     # without mounts of its own it sees the machine's, and the numbers are the machine's
     same "1/1" "$(mscg run --isolate none --gpus full:1 "$see" | tail -1)"
     rm "${a}1" # a driver that went away
