@@ -322,6 +322,7 @@ enum mscg_job_flag {
 	MSCG_JOB_WARN_MAIN   = 1 << 16, /* the signal before its end is for its main process alone */
 	MSCG_JOB_BY_PRESSURE = 1 << 24, /* elastic: grown only when it is short of CPUs, and what it does not use is taken back */
 	MSCG_JOB_WARNED      = 1 << 17, /* it was sent, in this attempt, before the end that it has now */
+	MSCG_JOB_PREEMPTING  = 1 << 18, /* is being ended to make room for another */
 };
 struct mscg_job {
 	struct mscg_id id;
@@ -385,10 +386,11 @@ MSCG_PUBLIC void             mscg_run_free(struct mscg_run *run);
 	X(HELD,      "held")        /* waits until it is released; reason: by whom */ \
 	X(RELEASED,  "released")    /* by its user, or an operator */ \
 	X(REQUEUE,   "requeue")     /* its user wants it to run again: it is being ended for that */ \
-	X(SUSPENDED, "suspended")   /* it is being frozen; resized to 0 CPUs: it is, and they are free; reason: by whom */ \
+	X(SUSPENDED, "suspended")   /* it is being frozen; resized to 0 CPUs: it is, and they are free; reason: by whom; value: as in preempted */ \
 	X(RESUME,    "resume")      /* it is to go on as soon as there are CPUs for it */ \
 	X(RESUMED,   "resumed")     /* it goes on; value: microseconds that it was suspended, in this attempt */ \
-	X(WARNED,    "warned")      /* the signal before its end was sent; value: which */
+	X(WARNED,    "warned")      /* the signal before its end was sent; value: which */ \
+	X(PREEMPTED, "preempted")   /* it is being ended to make room for another; value: the number of that job */
 
 enum mscg_event_kind {
 #define X(name, label) MSCG_EVENT_##name,

@@ -180,16 +180,16 @@ static void pass(struct backfill *b, struct mark from)
 	}
 }
 
-static void let_pass(struct core *core, const struct entry *head, struct mark from)
+static void let_pass(struct core *core, const struct entry *head, struct mark from, bool guarded)
 {
-	struct backfill b = {.core = core, .head = head};
+	struct backfill b = {.core = core, .head = head, .guarded = guarded};
 	int64_t at = USEC_NEVER;
 
 	b.limits = core->policy.scheduler == CORE_EASY || core->policy.scheduler == CORE_CONSERVATIVE;
 	if (b.limits) {
 		plan_make(core, core->now, &head->job, &core->plan);
 		at = promise(&b, &head->job, true);
-		b.guarded = at == USEC_NEVER && has_starved(core, head);
+		b.guarded |= at == USEC_NEVER && has_starved(core, head);
 	}
 	core->head = b.planned || b.guarded ? head : NULL;
 	core->head_at = at;
@@ -199,38 +199,62 @@ static void let_pass(struct core *core, const struct entry *head, struct mark fr
 	pass(&b, from);
 }
 
-static void let_others_pass(struct core *core, const struct entry *head, struct mark from)
+static void let_others_pass(struct core *core, const struct entry *head, struct mark from, bool guarded)
 {
 	if (core->policy.scheduler != CORE_FCFS)
-		let_pass(core, head, from);
+		let_pass(core, head, from, guarded);
 }
 
-/* What is to go on comes before what waits: it began first, and it keeps its memory from others. */
+/* What is to go on comes before what waits: it began first, and it keeps its memory from others; not what was preempted before
+ * who may preempt it. Returns the first that cannot go on, or *ret_head that cannot start. */
+static struct entry *start_first(struct core *core, struct entry **ret_head)
+{
+	struct entry *e, *head;
+	struct shape *s;
+	uint32_t cpus;
+
+	for (;;) {
+		e = suspend_first(core);
+		s = core->drained ? NULL : queue_first(core);
+		head = s ? s->head : NULL;
+		if (e && head && preempt_yields(core, e, head))
+			e = NULL;
+		if (e && (e->live->restored || (cpus = size_for_first(core, &e->job)) == 0))
+			break;
+		if (!e && (!head || (cpus = size_for_first(core, &head->job)) == 0))
+			break;
+		if (e)
+			suspend_resume(core, e, cpus);
+		else
+			life_start(core, head, cpus, head->job.time_limit_s);
+	}
+	*ret_head = e ? NULL : head;
+	return e;
+}
+
 void backfill(struct core *core)
 {
 	const struct mark everybody = {.priority = INT32_MAX, .score = HUGE_VAL, .since = INT64_MIN};
-	struct entry *e;
-	struct shape *s = NULL;
-	uint32_t cpus;
+	struct entry *e, *head;
+	bool guarded;
 
 	factor_calculate(core);
 	core->head = NULL;
 	core->wanted = false;
 	gres_want(core, NULL);
-	while ((e = suspend_first(core)) && !e->live->restored && (cpus = size_for_first(core, &e->job)) > 0)
-		suspend_resume(core, e, cpus);
+	core->preempt_at = USEC_NEVER;
+	e = start_first(core, &head);
 	core->wanted = e && fits(core, &e->job, true);
 	if (core->drained)
 		return;
-	while (!e && (s = queue_first(core)) && (cpus = size_for_first(core, &s->head->job)) > 0)
-		life_start(core, s->head, cpus, s->head->job.time_limit_s);
+	guarded = head && preempt_for(core, head);
 	if (!queue_next(core, &everybody, true))
 		return;
 	if (e) {
-		let_others_pass(core, e, everybody);
+		let_others_pass(core, e, everybody, false);
 	} else {
-		core->wanted = fits(core, &s->head->job, true);
-		let_others_pass(core, s->head, behind(s->mark));
+		core->wanted |= fits(core, &head->job, true);
+		let_others_pass(core, head, behind(queue_mark(core, head)), guarded);
 	}
 }
 

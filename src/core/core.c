@@ -255,6 +255,6 @@ void core_step(struct core *core, const struct core_input *inputs, uint32_t n, s
 	close_step(core);
 	share_give_out(core);
 	out_rows(core);
-	out->wake_boot_usec = MIN_OF(timer_next(core), core->grow_at);
+	out->wake_boot_usec = MIN_OF(timer_next(core), MIN_OF(core->grow_at, core->preempt_at));
 	core->out = NULL;
 }

@@ -61,6 +61,9 @@ struct core_machine {
 /* What may pass the first of the queue that can not start: backfill.c. */
 enum core_scheduler { CORE_EASY, CORE_CONSERVATIVE, CORE_FIRSTFIT, CORE_FCFS };
 
+/* How jobs of a QOS make room for those that may preempt them, beyond shrinking. */
+enum core_preempt { CORE_PREEMPT_SUSPEND, CORE_PREEMPT_REQUEUE, CORE_PREEMPT_CANCEL, CORE_PREEMPT_SHRINK, CORE_PREEMPT_OFF };
+
 /* A quality of service: who has it, and what its jobs may have. 0: no limit. */
 enum { CORE_QOS_MAX = 32, CORE_QOS_NAME = 32 };
 struct core_qos {
@@ -70,6 +73,10 @@ struct core_qos {
 	uint32_t job_cpus_milli, job_time_s; /* of one job, as asked for */
 	uint64_t job_mem_bytes;
 	uint64_t user_submitted, user_running, user_cpus_milli, user_mem_bytes; /* of one user's in it, as in core_policy */
+	uint32_t preempts; /* bits, by place in the table */
+	enum core_preempt preempt_mode; /* of its own jobs; suspended ones go on by themselves */
+	int64_t  preempt_exempt_s; /* those that have not run for so long are spared */
+	bool     has_grace; uint32_t grace_s; /* of what is ended so; else that of the job */
 };
 
 /* Accounts, as in Slurm: a tree, whose accounts have shares among those below the same one. */
@@ -120,6 +127,7 @@ struct core_policy {
 	uint32_t max_launch_retries;   /* deferred launches in a row before the job fails */
 	/* Of one user, root apart; 0: no limit. Jobs that are not over, and of those granted jobs, CPUs as asked for, memory. */
 	uint64_t user_submitted, user_running, user_cpus_milli, user_mem_bytes;
+	bool     preempt_by_priority; /* whoever has the higher one, instead of whose QOS says so */
 	struct core_qos qos[CORE_QOS_MAX]; uint32_t qos_n; /* without any, what jobs say of it means nothing */
 };
 const struct core_qos *core_qos_find(const struct core_policy *policy, uint32_t key); /* NULL: there is none */

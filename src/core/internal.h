@@ -131,6 +131,7 @@ struct flight {
 	bool     settles; /* after a restart */
 	bool     for_others; /* makes room */
 	bool     suspends, resumes;
+	bool     preempts; /* makes room for who may preempt it */
 	uint64_t token;
 	uint32_t pledged; /* shared pool: given away already to a starter */
 	/* A shrink for others may be enlarged while the step that decided it lasts. */
@@ -283,6 +284,7 @@ struct core {
 	struct tnode *elastic[POOL_COUNT];
 	struct live  *hurt, *granted;
 	int64_t       grow_at; /* somebody could grow then */
+	int64_t       preempt_at; /* somebody can be preempted from then on */
 	uint64_t      room[POOL_COUNT], deficit[POOL_COUNT], owed[POOL_COUNT];
 
 	struct plan   plan; /* of the last step that needed one */
@@ -341,7 +343,7 @@ static inline uint64_t mem_needed(const struct mscg_job *job)
 	return job->state == MSCG_STATE_SUSPENDED ? 0 : job->mem_bytes;
 }
 /* Its main process is told to end, and killed when its grace time is over. */
-#define JOB_ENDING (MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT | MSCG_JOB_REQUEUING)
+#define JOB_ENDING (MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT | MSCG_JOB_REQUEUING | MSCG_JOB_PREEMPTING)
 /* Main process is known to run, and nobody is ending it. */
 static inline bool runs(const struct entry *e)
 {
@@ -480,6 +482,18 @@ int64_t plan_obstacle(const struct plan *plan, const struct plan_need *need); /*
 bool    plan_fits_now(const struct plan *plan, const struct plan_need *need);
 void    plan_promise(struct plan *plan, int64_t at, const struct plan_need *need);
 
+/* preempt.c: what runs makes room for others */
+bool preempt_may(const struct core *core, const struct mscg_job *job, const struct mscg_job *victim);
+/* True: room is being made for it, which nobody else may have. */
+bool preempt_for(struct core *core, const struct entry *head);
+/* It stands still for another, and goes on by itself. */
+static inline bool preempt_suspended(const struct entry *e)
+{
+	return e->job.state == MSCG_STATE_SUSPENDED && e->job.reason == MSCG_REASON_PREEMPTED && !(e->job.flags & MSCG_JOB_RESUMING);
+}
+/* It does not go on before `head`, which may preempt it, has started. Not where that one could not start anyway. */
+bool preempt_yields(struct core *core, const struct entry *e, const struct entry *head);
+
 /* backfill.c: who starts */
 void backfill(struct core *core);
 /* What it is not started for although there is enough for it. NONE: there is not. */
@@ -523,6 +537,7 @@ void resize_drop(struct core *core, struct entry *e, const char *why); /* the jo
 /* suspend.c: jobs that stand still */
 void suspend_input(struct core *core, const struct core_input *input); /* CORE_SUSPEND, CORE_RESUME */
 void suspend_go_on(struct core *core, struct entry *e); /* what waits for a resize or the start: it may be suspended now */
+void suspend_preempt(struct core *core, struct entry *e, uint32_t for_job, char *text); /* text becomes its own */
 void suspend_drop(struct core *core, struct entry *e, const char *why);
 bool suspend_waits(const struct entry *e); /* to go on, for CPUs */
 struct entry *suspend_first(const struct core *core); /* of these, in the order of the queue; NULL: none */
@@ -576,6 +591,7 @@ void life_cancel_for(struct core *core, struct entry *e, enum mscg_reason reason
 void life_send_warning(struct core *core, const struct entry *e); /* the signal before its end */
 void life_kill(struct core *core, struct entry *e);
 void life_ask_to_end(struct core *core, struct entry *e); /* SIGTERM; the deadline is the caller's to set */
+void life_preempt(struct core *core, struct entry *e, bool requeue, uint32_t for_job, char *text); /* text becomes its own */
 void life_deadline(struct core *core, struct entry *e);
 void life_set_deadline(struct core *core, struct entry *e); /* the time limit, by what the job says */
 struct ending {

@@ -110,16 +110,41 @@ void life_kill(struct core *core, struct entry *e)
 	out_action(core, e, MSCG_ACTION_KILL);
 }
 
+static uint32_t grace_of(const struct core *core, const struct entry *e)
+{
+	const struct core_qos *qos = e->job.flags & MSCG_JOB_PREEMPTING ? core_qos_find(&core->policy, e->job.qos) : NULL;
+
+	return qos && qos->has_grace ? qos->grace_s : e->job.grace_s;
+}
+
 /* SIGTERM, and the kill when the grace time is over. What was not seen to run yet is killed at once, and so is what is
  * suspended: it could do nothing with its grace time but use CPUs that are others' now. */
 static void terminate(struct core *core, struct entry *e)
 {
-	if (!(e->job.flags & MSCG_JOB_STARTED) || e->job.grace_s == 0 || e->job.state == MSCG_STATE_SUSPENDED) {
+	uint32_t grace_s = grace_of(core, e);
+
+	if (!(e->job.flags & MSCG_JOB_STARTED) || grace_s == 0 || e->job.state == MSCG_STATE_SUSPENDED) {
 		life_kill(core, e);
 		return;
 	}
 	life_ask_to_end(core, e);
-	timer_set(core, &e->live->deadline, core->now.boot_usec + e->job.grace_s * USEC_PER_SEC);
+	timer_set(core, &e->live->deadline, core->now.boot_usec + grace_s * USEC_PER_SEC);
+}
+
+void life_preempt(struct core *core, struct entry *e, bool requeue, uint32_t for_job, char *text)
+{
+	struct mscg_event event = out_new(core, e, MSCG_EVENT_PREEMPTED);
+
+	event.reason = MSCG_REASON_PREEMPTED;
+	event.value = for_job;
+	event.text = text;
+	out_event(core, e, &event);
+	if (requeue) {
+		event = out_new(core, e, MSCG_EVENT_REQUEUE);
+		out_event(core, e, &event);
+	}
+	out_action(core, e, MSCG_ACTION_SIGNAL)->signal = SIGCONT; /* what stopped itself could not end well */
+	terminate(core, e);
 }
 
 void life_cancel_for(struct core *core, struct entry *e, enum mscg_reason reason)
@@ -190,7 +215,7 @@ void life_set_deadline(struct core *core, struct entry *e)
 	if (e->job.flags & MSCG_JOB_KILLED)
 		at = USEC_NEVER;
 	else if (e->job.flags & JOB_ENDING)
-		at = core->now.boot_usec + e->job.grace_s * USEC_PER_SEC;
+		at = core->now.boot_usec + grace_of(core, e) * USEC_PER_SEC;
 	else if (e->job.flags & MSCG_JOB_STARTED && !l->restored)
 		at = next_look(core, e, will_warn(e) ? e->job.warn_s : 0);
 	timer_set(core, &l->deadline, at);

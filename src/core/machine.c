@@ -45,6 +45,7 @@
 	X(SUSPENDED,  RESUMED,         RUNNING)    \
 	X(RUNNING,    WARNED,          RUNNING)    \
 	X(SUSPENDED,  WARNED,          SUSPENDED)  \
+	X(RUNNING,    PREEMPTED,       RUNNING)    \
 	X(COMPLETING, ENDED,           FINAL)      \
 	X(COMPLETING, CANCEL,          COMPLETING) \
 	X(COMPLETING, KILL,            COMPLETING) \
@@ -125,7 +126,7 @@ static void release(struct mscg_job *job)
 
 #define SUSPEND_FLAGS (MSCG_JOB_RESUMING | MSCG_JOB_SUSPENDED_ADMIN)
 #define ATTEMPT_FLAGS (MSCG_JOB_STARTED | MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT | MSCG_JOB_KILLED | MSCG_JOB_BY_HAND | \
-                       MSCG_JOB_REQUEUING | MSCG_JOB_WARNED | SUSPEND_FLAGS)
+                       MSCG_JOB_REQUEUING | MSCG_JOB_WARNED | MSCG_JOB_PREEMPTING | SUSPEND_FLAGS)
 
 static uint32_t without(uint32_t flags, uint32_t bits)
 {
@@ -370,6 +371,10 @@ static int payload(struct mscg_job *job, const struct mscg_event *event, struct 
 		job->flags |= MSCG_JOB_TIMED_OUT;
 		if (event->reason == MSCG_REASON_DEADLINE)
 			job->reason = event->reason;
+		return 0;
+	case MSCG_EVENT_PREEMPTED:
+		job->flags |= MSCG_JOB_PREEMPTING;
+		job->reason = event->reason;
 		return 0;
 	case MSCG_EVENT_KILL:
 		job->flags |= MSCG_JOB_KILLED;

@@ -33,7 +33,7 @@ static int64_t latest_end(const struct entry *e, struct core_now now)
 		at += now.boot_usec - l->suspended_boot;
 	if (dying)
 		return *e->job.run->fail_text ? USEC_NEVER : now.boot_usec + SOON; /* one that can not be killed says so there */
-	if (e->job.flags & (MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT) && l->deadline.at != USEC_NEVER)
+	if (e->job.flags & JOB_ENDING && l->deadline.at != USEC_NEVER)
 		at = l->deadline.at;
 	if (e->job.deadline_usec) {
 		over = now.boot_usec + (e->job.deadline_usec - now.real_usec) + e->job.grace_s * USEC_PER_SEC;

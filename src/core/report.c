@@ -148,6 +148,9 @@ static void verdict(const struct mscg_job *job, const struct mscg_report *r, str
 	} else if (job->flags & MSCG_JOB_CANCELLING) {
 		ret->state = MSCG_STATE_CANCELLED;
 		ret->reason = cancel_reason(job);
+	} else if (job->flags & MSCG_JOB_PREEMPTING) {
+		ret->state = MSCG_STATE_PREEMPTED;
+		ret->reason = MSCG_REASON_PREEMPTED;
 	} else if (r->reason == MSCG_REASON_SUPERVISOR_DIED || r->reason == MSCG_REASON_LAUNCH_FAILED) {
 		ret->state = MSCG_STATE_FAILED;
 		ret->reason = r->reason;

@@ -24,6 +24,19 @@ static struct flight *freeze(struct core *core, struct entry *e)
 	return f;
 }
 
+void suspend_preempt(struct core *core, struct entry *e, uint32_t for_job, char *text)
+{
+	struct mscg_event event = out_new(core, e, MSCG_EVENT_SUSPENDED);
+
+	event.reason = MSCG_REASON_PREEMPTED;
+	event.value = for_job;
+	event.text = text;
+	e->live->suspended_boot = core->now.boot_usec;
+	out_event(core, e, &event);
+	freeze(core, e);
+	life_set_deadline(core, e);
+}
+
 void suspend_go_on(struct core *core, struct entry *e)
 {
 	struct live *l = e->live;
@@ -66,7 +79,7 @@ static int suspend_one(struct core *core, struct entry *e, const struct core_inp
 
 	if (e->job.state == MSCG_STATE_PENDING || is_ending(e))
 		return -EBUSY;
-	if (e->job.state == MSCG_STATE_SUSPENDED && !(e->job.flags & MSCG_JOB_RESUMING) &&
+	if (e->job.state == MSCG_STATE_SUSPENDED && !(e->job.flags & MSCG_JOB_RESUMING) && !preempt_suspended(e) &&
 	    (!in->admin || e->job.flags & MSCG_JOB_SUSPENDED_ADMIN))
 		return -EBUSY;
 	if (e->job.state == MSCG_STATE_SUSPENDED && !(l->flight && l->flight->resumes)) {
@@ -86,7 +99,7 @@ static int suspend_one(struct core *core, struct entry *e, const struct core_inp
 
 bool suspend_waits(const struct entry *e)
 {
-	return e->job.state == MSCG_STATE_SUSPENDED && e->job.flags & MSCG_JOB_RESUMING && !is_ending(e) && !e->live->flight &&
+	return (preempt_suspended(e) || (e->job.state == MSCG_STATE_SUSPENDED && e->job.flags & MSCG_JOB_RESUMING)) && !is_ending(e) && !e->live->flight &&
 	       !e->live->unsure && e->live->backoff.at == USEC_NEVER;
 }
 
@@ -132,6 +145,10 @@ static int resume_one(struct core *core, struct entry *e, const struct core_inpu
 	if (e->job.flags & MSCG_JOB_SUSPENDED_ADMIN && !in->admin)
 		return -EPERM;
 	suspend_drop(core, e, "it was resumed before it was suspended");
+	if (preempt_suspended(e)) {
+		out_answer(core, token, e->job.id, 0, CORE_RESIZE_NONE, true, "it was preempted, and goes on by itself as soon as there are CPUs for it");
+		return 0;
+	}
 	if (!(e->job.flags & MSCG_JOB_RESUMING)) {
 		event = out_new(core, e, MSCG_EVENT_RESUME);
 		event.reason = MSCG_REASON_RESOURCES;

@@ -45,6 +45,7 @@ static const struct setting {
 	{ { "priority", "priority-max-age", "TIME", "multifactor: an older job has no more of it (7 days)" }, FIELD(TIME, max_age), 0 },
 	{ { "priority", "priority-decay-half-life", "TIME", "multifactor: after so long half of a usage is forgotten (7 days)" }, FIELD(TIME, half_life), 0 },
 	{ { "priority", "priority-calc-period", "TIME", "multifactor: factors are worked out so often (10 s)" }, FIELD(TIME, calc_period), 0 },
+	{ { "scheduler", "preempt-type", "qos|priority", "whom a job may preempt: as its QOS says, or whoever has a lower priority" }, FIELD(CHOICE, preempt_type), 0 },
 	{ { "users", "user-max-submit", "N", "jobs of one user that are not over, each task of an array (no limit)" }, FIELD(COUNT, user_max_submit), 0 },
 	{ { "users", "user-max-jobs", "N", "jobs of one user that run at once (no limit)" }, FIELD(COUNT, user_max_jobs), 0 },
 	{ { "users", "user-max-cpus", "N", "CPUs that one user's jobs asked for at once (no limit)" }, FIELD(COUNT, user_max_cpus), 0 },

@@ -13,6 +13,7 @@ enum config_scheduler { SCHEDULER_EASY, SCHEDULER_CONSERVATIVE, SCHEDULER_FIRSTF
 enum config_priority { PRIORITY_BASIC, PRIORITY_MULTIFACTOR };
 enum config_detect { CONFIG_DETECT_NVML, CONFIG_DETECT_OFF };
 enum config_period { PERIOD_DAY, PERIOD_WEEK, PERIOD_MONTH, PERIOD_YEAR };
+enum config_preempt { PREEMPT_BY_QOS, PREEMPT_BY_PRIORITY };
 enum config_infeasible { INFEASIBLE_QUEUE, INFEASIBLE_REJECT };
 enum config_privacy { PRIVACY_NONE, PRIVACY_USERS, PRIVACY_JOBS };
 
@@ -32,6 +33,7 @@ struct config {
 	uint64_t backfill_depth;
 	uint64_t starvation_guard; /* seconds, 0: none */
 	char    *default_qos;
+	int      preempt_type; /* enum config_preempt */
 	struct qos_table qos; /* sections of the files, QOS_NORMAL at least */
 	int      priority_type; /* enum config_priority */
 	uint64_t weight_age, weight_fairshare, weight_job_size, weight_qos;

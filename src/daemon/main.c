@@ -197,6 +197,7 @@ static void set_policy(struct daemon *d)
 		.user_cpus_milli      = c->user_max_cpus * 1000,
 		.user_mem_bytes       = c->user_max_mem,
 	};
+	d->policy.preempt_by_priority = c->preempt_type == PREEMPT_BY_PRIORITY;
 	qos_fill_policy(&c->qos, &d->policy);
 }
 

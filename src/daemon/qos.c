@@ -3,7 +3,12 @@
 #include "src/base/parse.h"
 #include "src/core/core.h"
 
-enum type { TYPE_PRIORITY, TYPE_COUNT, TYPE_SIZE, TYPE_TIME, TYPE_NAMES };
+static const char *const modes[] = {
+	[CORE_PREEMPT_SUSPEND] = "suspend", [CORE_PREEMPT_REQUEUE] = "requeue", [CORE_PREEMPT_CANCEL] = "cancel",
+	[CORE_PREEMPT_SHRINK] = "shrink", [CORE_PREEMPT_OFF] = "off",
+};
+
+enum type { TYPE_PRIORITY, TYPE_MODE, TYPE_GRACE, TYPE_COUNT, TYPE_SIZE, TYPE_TIME, TYPE_NAMES };
 
 static const struct setting {
 	const char *name;
@@ -19,6 +24,10 @@ static const struct setting {
 	FIELD("max-jobs-per-user", COUNT, user_jobs),
 	FIELD("max-cpus-per-user", COUNT, user_cpus),
 	FIELD("max-mem-per-user", SIZE, user_mem),
+	FIELD("preempts", NAMES, preempts),
+	FIELD("preempt-mode", MODE, preempt_mode),
+	FIELD("grace-time", GRACE, grace_time),
+	FIELD("preempt-exempt-time", TIME, preempt_exempt_time),
 	FIELD("users", NAMES, users),
 	FIELD("groups", NAMES, groups),
 #undef FIELD
@@ -60,10 +69,30 @@ int qos_open(struct qos_table *table, const char *name, struct qos_config **ret,
 		return mscg_error_set(error, -EINVAL, "[qos %s]: expected %d at most", name, CORE_QOS_MAX);
 	if (!same) {
 		GROW(table->qos, table->n, table->cap);
-		table->qos[table->n++] = (struct qos_config){ .name = xstrdup(name) };
+		table->qos[table->n++] = (struct qos_config){ .name = xstrdup(name), .grace_time = -1 };
 	}
 	*ret = &table->qos[same ? same - table->qos : (ptrdiff_t)table->n - 1];
 	return 0;
+}
+
+static int set_mode(const char *value, int *ret, struct mscg_error *error)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
+		if (streq(modes[i], value)) {
+			*ret = (int)i;
+			return 0;
+		}
+	return mscg_error_set(error, -EINVAL, "invalid value '%.40s': expected one of suspend, requeue, cancel, shrink and off", value);
+}
+
+static int set_grace(const char *value, int64_t *ret, struct mscg_error *error)
+{
+	uint64_t seconds;
+	int r = parse_time_limit(value, &seconds, error);
+
+	if (r == 0)
+		*ret = (int64_t)MIN_OF(seconds, (uint64_t)UINT32_MAX);
+	return r;
 }
 
 static int set_value(const struct setting *s, void *field, const char *value, struct mscg_error *error)
@@ -73,6 +102,8 @@ static int set_value(const struct setting *s, void *field, const char *value, st
 	case TYPE_COUNT: return parse_u64(value, 1, 1000000, field, error);
 	case TYPE_SIZE: return parse_size(value, field, error);
 	case TYPE_TIME: return parse_time_limit(value, field, error);
+	case TYPE_MODE: return set_mode(value, field, error);
+	case TYPE_GRACE: return set_grace(value, field, error);
 	case TYPE_NAMES:
 		free(*(char **)field);
 		*(char **)field = *value ? xstrdup(value) : NULL;
@@ -97,6 +128,41 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct qos_config *)a)->name, ((const struct qos_config *)b)->name);
 }
 
+/* Of each those that it may preempt, as bits by place. */
+static int read_preempts(const struct qos_table *table, uint32_t bits[CORE_QOS_MAX], struct mscg_error *error)
+{
+	for (uint32_t i = 0; i < table->n; i++) {
+		_cleanup_free_ char *copy = xstrdup(table->qos[i].preempts);
+		char *rest = NULL;
+
+		bits[i] = 0;
+		for (char *one = copy ? strtok_r(copy, ", \t", &rest) : NULL; one; one = strtok_r(NULL, ", \t", &rest)) {
+			const struct qos_config *q = qos_find(table, one);
+
+			if (!q)
+				return mscg_error_set(error, -EINVAL, "[qos %s]: preempts: no [qos %.40s] in the configuration", table->qos[i].name, one);
+			bits[i] |= 1u << (q - table->qos);
+		}
+	}
+	return 0;
+}
+
+/* Two that preempt each other would do nothing else. */
+static int check_circles(const struct qos_table *table, struct mscg_error *error)
+{
+	uint32_t bits[CORE_QOS_MAX];
+	int r = read_preempts(table, bits, error);
+
+	for (uint32_t via = 0; r == 0 && via < table->n; via++)
+		for (uint32_t i = 0; i < table->n; i++)
+			if (bits[i] >> via & 1)
+				bits[i] |= bits[via];
+	for (uint32_t i = 0; r == 0 && i < table->n; i++)
+		if (bits[i] >> i & 1)
+			r = mscg_error_set(error, -EINVAL, "[qos %s]: preempts: itself in the end: expected no circle", table->qos[i].name);
+	return r;
+}
+
 int qos_finish(struct qos_table *table, const char *default_qos, struct mscg_error *error)
 {
 	struct qos_config *normal;
@@ -107,13 +173,14 @@ int qos_finish(struct qos_table *table, const char *default_qos, struct mscg_err
 	qsort(table->qos, table->n, sizeof *table->qos, by_name);
 	if (!qos_find(table, default_qos))
 		return mscg_error_set(error, -EINVAL, "default-qos: no [qos %.40s] in the configuration", default_qos);
-	return 0;
+	return check_circles(table, error);
 }
 
 void qos_clear(struct qos_table *table)
 {
 	for (uint32_t i = 0; i < table->n; i++) {
 		free(table->qos[i].name);
+		free(table->qos[i].preempts);
 		free(table->qos[i].users);
 		free(table->qos[i].groups);
 	}
@@ -123,6 +190,9 @@ void qos_clear(struct qos_table *table)
 
 void qos_fill_policy(const struct qos_table *table, struct core_policy *policy)
 {
+	uint32_t bits[CORE_QOS_MAX] = { 0 };
+
+	read_preempts(table, bits, NULL); /* checked when it was read */
 	policy->qos_n = table->n;
 	for (uint32_t i = 0; i < table->n; i++) {
 		const struct qos_config *q = &table->qos[i];
@@ -133,9 +203,17 @@ void qos_fill_policy(const struct qos_table *table, struct core_policy *policy)
 			.job_cpus_milli = (uint32_t)q->job_cpus * 1000, .job_mem_bytes = q->job_mem, .job_time_s = (uint32_t)q->job_time,
 			.user_submitted = q->user_submit, .user_running = q->user_jobs, .user_cpus_milli = q->user_cpus * 1000,
 			.user_mem_bytes = q->user_mem,
+			.preempts = bits[i], .preempt_mode = (enum core_preempt)q->preempt_mode,
+			.preempt_exempt_s = (int64_t)q->preempt_exempt_time,
+			.has_grace = q->grace_time >= 0, .grace_s = q->grace_time > 0 ? (uint32_t)q->grace_time : 0,
 		};
 		snprintf(to->name, sizeof to->name, "%s", q->name);
 	}
+}
+
+const char *qos_mode_name(const struct qos_config *qos)
+{
+	return modes[qos->preempt_mode];
 }
 
 char *qos_names(const struct qos_table *table)

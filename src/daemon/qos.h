@@ -15,6 +15,10 @@ struct qos_config {
 	int64_t  priority;
 	uint64_t job_cpus, job_mem, job_time; /* CPUs, bytes, seconds; 0: no limit, and so below */
 	uint64_t user_submit, user_jobs, user_cpus, user_mem;
+	char    *preempts;     /* names, with ',' or spaces between */
+	int      preempt_mode; /* enum core_preempt, how its own jobs make room */
+	int64_t  grace_time;   /* seconds; -1: that of the job */
+	uint64_t preempt_exempt_time;
 	char    *users, *groups; /* who may have it, with ',' between; both NULL: everybody */
 };
 struct qos_table {
@@ -26,12 +30,14 @@ struct qos_table {
 int  qos_open(struct qos_table *table, const char *name, struct qos_config **ret, struct mscg_error *error);
 /* One line of its section. -EINVAL with text that begins with the name of the setting. */
 int  qos_set(struct qos_config *qos, const char *name, const char *value, struct mscg_error *error);
-/* All is read: adds QOS_NORMAL, and looks whether the default is there. */
+/* All is read: adds QOS_NORMAL, and looks whether the default is there, and those that may be preempted, by nobody who in the
+ * end is preempted by them. */
 int  qos_finish(struct qos_table *table, const char *default_qos, struct mscg_error *error);
 void qos_clear(struct qos_table *table);
 const struct qos_config *qos_find(const struct qos_table *table, const char *name); /* NULL: there is none */
 const struct qos_config *qos_of_key(const struct qos_table *table, uint32_t key);
 void qos_fill_policy(const struct qos_table *table, struct core_policy *policy);
+const char *qos_mode_name(const struct qos_config *qos); /* "suspend" */
 char *qos_names(const struct qos_table *table); /* "high, low, normal"; malloc'ed */
 
 #endif

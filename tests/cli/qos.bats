@@ -14,6 +14,7 @@ max-time = 1:00:00
 max-jobs-per-user = 2
 [qos high]
 priority = 100
+preempts = low short
 max-cpus-per-job = 2
 max-mem-per-job = 4G
 users = root, nobody
@@ -23,6 +24,9 @@ priority = 50
 groups = no-such-group
 [qos low]
 priority = -10
+preempt-mode = cancel
+grace-time = 0
+preempt-exempt-time = 1s
 max-submit-per-user = 3
 max-cpus-per-user = 2
 max-mem-per-user = 6G
@@ -36,10 +40,10 @@ is() { [ "$(state "$1")" = "$2" ]; }
 
 @test "listed, as a table and as JSON" {
     start
-    same "NAME PRIORITY MAX-TIME CPUS/JOB MEM/JOB SUBMIT/USER JOBS/USER CPUS/USER MEM/USER MINE" "$(mscg qos | head -1 | xargs)"
-    same "high 100 - 2 4G - - - - yes" "$(mscg qos | grep high | xargs)"
-    same "low -10 - - - 3 - 2 6G yes" "$(mscg qos | grep low | xargs)"
-    same "short* 0 01:00:00 - - - 2 - - yes" "$(mscg qos | grep -F 'short*' | xargs)"
+    same "NAME PRIORITY MAX-TIME CPUS/JOB MEM/JOB SUBMIT/USER JOBS/USER CPUS/USER MEM/USER PREEMPTS BY MINE" "$(mscg qos | head -1 | xargs)"
+    same "high 100 - 2 4G - - - - low,short suspend yes" "$(mscg qos | grep ^high | xargs)"
+    same "low -10 - - - 3 - 2 6G - cancel yes" "$(mscg qos | grep ^low | xargs)"
+    same "short* 0 01:00:00 - - - 2 - - - suspend yes" "$(mscg qos | grep -F 'short*' | xargs)"
     same "high low normal short staff" "$(mscg qos --json | json '" ".join(q["name"] for q in j)')"
     same "[True, 3600, None, ['root', 'nobody']]" \
         "$(mscg qos --json | python3 -c 'import json, sys; q = {x["name"]: x for x in json.load(sys.stdin)}; print([q["short"]["default"], q["short"]["max_time"], q["low"]["users"], q["high"]["users"]])')"
@@ -137,6 +141,19 @@ is() { [ "$(state "$1")" = "$2" ]; }
     within 5 is 2 RUNNING
 }
 
+@test "a job of a QOS that preempts others ends what is to be cancelled for it, and says so" {
+    start
+    mscg submit -q low -c 4 "sleep 60"
+    within 5 is 1 RUNNING
+    mscg submit -q high -c 2 --mem 1G "sleep 60"
+    ended() { [ "$(state 1)" = PREEMPTED ]; }
+    within 10 ended
+    within 5 is 2 RUNNING
+    same Preempted "$(field 1 reason)"
+    mscg events 1 | grep -q "makes room for job 2 of QOS high"
+    same "0 None" "$(mscg qos --json | "$python" -c 'import json, sys; q = {x["name"]: x for x in json.load(sys.stdin)}; print(q["low"]["grace_time"], q["high"]["grace_time"])')"
+}
+
 @test "a configuration that makes no sense is refused with file and line" {
     refused() { # LINES TEXT
         printf "$1" >bad.conf
@@ -148,6 +165,11 @@ is() { [ "$(state "$1")" = "$2" ]; }
     refused '[qos high]\npriority = many\n' "bad.conf:2: priority: invalid number 'many'"
     refused '[qos high]\n\nscheduler = easy\n' "bad.conf:3: unknown setting 'scheduler' of a QOS"
     refused '[qos]\n' "bad.conf:1: [qos ]: expected a name"
+    refused '[qos a]\npreempts = b\n[qos b]\npreempts = a c\n[qos c]\n' '[qos a]: preempts: itself in the end: expected no circle'
+    refused '[qos a]\npreempts = b\n' '[qos a]: preempts: no [qos b] in the configuration'
+    refused '[qos a]\npreempt-mode = kill\n' "bad.conf:2: preempt-mode: invalid value 'kill': expected one of suspend, requeue, cancel, shrink and off"
+    refused '[qos a]\ngrace-time = soon\n' 'bad.conf:2: grace-time: '
+    refused '[scheduler]\npreempt-type = age\n' "invalid value 'age': expected one of qos|priority"
     refused '[scheduler]\ndefault-qos = fast\n' "default-qos: no [qos fast] in the configuration"
     refused "$(for i in {1..33}; do echo "[qos q$i]"; done)\n" "bad.conf:33: [qos q33]: expected 32 at most"
 }

@@ -458,12 +458,37 @@ static void do_policy(struct replay *r, char *args)
 			r->rig.policy.user_mem_bytes = size(r, value(w, "user-mem"));
 		if (streq(w, "reject"))
 			r->rig.policy.infeasible_reject = true;
+		if (streq(w, "preempt=priority"))
+			r->rig.policy.preempt_by_priority = true;
 	}
 	if (r->open) {
 		input(r, CORE_POLICY)->policy = &r->rig.policy;
 		if (!r->together)
 			run_step(r);
 	}
+}
+
+static uint32_t qos_bit(struct replay *r, const char *name)
+{
+	for (uint32_t i = 0; i < r->rig.policy.qos_n; i++)
+		if (streq(r->rig.policy.qos[i].name, name))
+			return 1u << i;
+	BAD(r, "no qos %s before this one", name);
+	return 0;
+}
+
+static enum core_preempt preempt_mode(struct replay *r, const char *name)
+{
+	static const char *const names[] = {
+		[CORE_PREEMPT_SUSPEND] = "suspend", [CORE_PREEMPT_REQUEUE] = "requeue", [CORE_PREEMPT_CANCEL] = "cancel",
+		[CORE_PREEMPT_SHRINK] = "shrink", [CORE_PREEMPT_OFF] = "off",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (streq(names[i], name))
+			return (enum core_preempt)i;
+	BAD(r, "no preempt mode %s", name);
+	return CORE_PREEMPT_OFF;
 }
 
 /* "qos NAME LIMIT=N...", made or changed. */
@@ -496,6 +521,14 @@ static void do_qos(struct replay *r, char *args)
 			q->user_cpus_milli = number(r, value(w, "user-cpus")) * 1000;
 		else if (value(w, "user-mem"))
 			q->user_mem_bytes = size(r, value(w, "user-mem"));
+		else if (value(w, "preempts"))
+			q->preempts |= qos_bit(r, value(w, "preempts"));
+		else if (value(w, "mode"))
+			q->preempt_mode = preempt_mode(r, value(w, "mode"));
+		else if (value(w, "exempt"))
+			q->preempt_exempt_s = number(r, value(w, "exempt"));
+		else if (value(w, "grace"))
+			q->has_grace = true, q->grace_s = number(r, value(w, "grace"));
 		else if (streq(w, "gone"))
 			*q = p->qos[--p->qos_n];
 		else

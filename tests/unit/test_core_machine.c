@@ -35,6 +35,7 @@ static const struct row {
 	{MSCG_EVENT_RESUME,          NO, NO,    NO,    S,     NO, NO},
 	{MSCG_EVENT_RESUMED,         NO, NO,    NO,    R,     NO, NO},
 	{MSCG_EVENT_WARNED,          NO, NO,    R,     S,     NO, NO},
+	{MSCG_EVENT_PREEMPTED,       NO, NO,    R,     NO,    NO, NO},
 };
 _Static_assert(ARRAY_SIZE(rows) == MSCG_EVENT_COUNT, "a row for every event");
 
@@ -113,7 +114,7 @@ static void test_every_cell(void **unused)
 			}
 			mscg_run_free(job.run);
 		}
-	assert_int_equal(listed, 36 + 3 + 10 + 5);
+	assert_int_equal(listed, 36 + 3 + 10 + 5 + 1);
 	assert_int_equal(listed + empty, MSCG_EVENT_COUNT * (MSCG_STATE_COUNT + 1));
 }
 

@@ -82,6 +82,7 @@ struct world {
 	char depends[8][64];
 	struct mscg_range range[8][3];
 	uint64_t tokens; /* open: asked and not answered for the last time */
+	uint64_t preempted, stilled;
 	uint64_t steps, started, resized, suspended, resumed, restarts, deferred, plans, named, warned, cut, charged, gpus, extended, seq;
 	struct core_gres gres[6];
 	struct mscg_cpuset near[2]; /* CPUs close to some */
@@ -484,7 +485,7 @@ static void random_spec(struct world *w, struct mscg_spec *s, struct mscg_range 
 		s->max_cpus_milli = chance(20) ? 0 : s->cpus_milli + unit * below(6);
 	}
 	s->uid = below(4);
-	s->qos = chance(50) ? NULL : (char *)(uintptr_t)qos_names[below(3)];
+	s->qos = chance(20) ? NULL : (char *)(uintptr_t)qos_names[below(3)];
 	s->account = chance(60) ? (char *)(uintptr_t)accounts[below(ACCOUNTS)].name : NULL;
 	s->gres = chance(25) ? (char *)(uintptr_t)requests[below(ARRAY_SIZE(requests))] : NULL;
 	if (chance(15)) {
@@ -531,6 +532,7 @@ static void limit_users(struct core_policy *p)
 /* Of the same names and priorities for all of a walk; its limits, and whether one of them is there, change. */
 static void limit_qos(struct core_policy *p)
 {
+	p->preempt_by_priority = chance(25);
 	p->qos_n = chance(10) ? 2 : 3;
 	for (uint32_t i = 0; i < p->qos_n; i++) {
 		struct core_qos *q = &p->qos[i];
@@ -543,6 +545,11 @@ static void limit_qos(struct core_policy *p)
 		q->user_running = chance(60) ? 0 : 1 + below(4);
 		q->user_cpus_milli = chance(60) ? 0 : 1000 * (1 + below(6));
 		q->user_mem_bytes = chance(60) ? 0 : GIB * (1 + below(6));
+		q->preempts = chance(70) ? (1u << i) - 1 : 0; /* those below it */
+		q->preempt_mode = (enum core_preempt)below(CORE_PREEMPT_OFF + 1);
+		q->preempt_exempt_s = chance(60) ? 0 : 1 + below(30);
+		q->has_grace = chance(50);
+		q->grace_s = below(20);
 	}
 }
 
@@ -743,6 +750,36 @@ static void check_shares(struct world *w)
 		assert_true(seen.cpu_s >= sum - 1e-6);
 }
 
+static const struct core_qos *qos_of(const struct world *w, const struct mscg_job *job)
+{
+	for (uint32_t i = 0; i < w->rig.policy.qos_n; i++)
+		if (w->rig.policy.qos[i].key == job->qos)
+			return &w->rig.policy.qos[i];
+	return NULL;
+}
+
+/* For one that waits, and may; and how its QOS says. */
+static void check_preempted(struct world *w, const struct mscg_event *e)
+{
+	const struct mscg_job *victim = &book_of(w, e->id)->job;
+	const struct mscg_job *job = core_find(w->rig.core, (struct mscg_id){(uint32_t)e->value, MSCG_NO_TASK});
+	const struct core_qos *own, *its = qos_of(w, victim);
+	bool ends = e->kind == MSCG_EVENT_PREEMPTED;
+
+	if (e->reason != MSCG_REASON_PREEMPTED || (!ends && e->kind != MSCG_EVENT_SUSPENDED))
+		return;
+	assert_non_null(job);
+	assert_non_null(its);
+	own = qos_of(w, job);
+	assert_true(w->rig.policy.preempt_by_priority ? victim->priority < job->priority
+	                                              : own && own->preempts >> (its - w->rig.policy.qos) & 1);
+	assert_int_equal(its->preempt_mode == CORE_PREEMPT_SUSPEND, !ends);
+	assert_true(!ends || its->preempt_mode == CORE_PREEMPT_CANCEL || (its->preempt_mode == CORE_PREEMPT_REQUEUE && victim->flags & MSCG_JOB_REQUEUE));
+	assert_true(w->rig.now.real_usec - victim->start_usec >= its->preempt_exempt_s * USEC_PER_SEC);
+	w->preempted += ends;
+	w->stilled += !ends;
+}
+
 /* Rows are what the fold is, and nothing else changed. */
 static void check_rows(struct world *w)
 {
@@ -836,6 +873,7 @@ static void step(struct world *w, bool acted)
 		assert_true(out->events[i].seq >= w->seq);
 		w->seq = out->events[i].seq + 1;
 		fold_one(w, &out->events[i]);
+		check_preempted(w, &out->events[i]);
 	}
 	check_rows(w);
 	keep_usages(w);
@@ -1064,7 +1102,7 @@ static void walk(struct world *w, uint64_t seed, uint32_t steps)
 	w->rig.policy.starvation_guard_s = chance(50) ? 1 + below(100) : 0;
 	if (chance(50))
 		limit_users(&w->rig.policy);
-	if (chance(60))
+	if (chance(80))
 		limit_qos(&w->rig.policy);
 	w->rig.policy.priority.multifactor = chance(50);
 	w->rig.policy.priority.charges = chance(50);
@@ -1144,6 +1182,7 @@ static uint64_t env_number(const char *env, uint64_t otherwise)
 static void test_random_walks(void **state)
 {
 	uint64_t steps = env_number("CORE_PROPERTY_STEPS", 200000), seed = env_number("CORE_PROPERTY_SEED", 1), done = 0;
+	uint64_t preempted = 0, stilled = 0;
 	uint64_t started = 0, resized = 0, suspended = 0, resumed = 0, restarts = 0, deferred = 0, plans = 0, named = 0, warned = 0, cut = 0, charged = 0, gpus = 0, extended = 0;
 
 	(void)state;
@@ -1165,6 +1204,8 @@ static void test_random_walks(void **state)
 		named += w->named;
 		warned += w->warned;
 		cut += w->cut;
+		preempted += w->preempted;
+		stilled += w->stilled;
 		charged += w->charged;
 		gpus += w->gpus;
 		extended += w->extended;
@@ -1173,7 +1214,8 @@ static void test_random_walks(void **state)
 	print_message("# %" PRIu64 " steps, %" PRIu64 " starts, %" PRIu64 " resizes, %" PRIu64 " suspended, %" PRIu64 " resumed, %" PRIu64 " starts put off by a refused resize, "
 	              "%" PRIu64 " restarts, %" PRIu64 " plans compared, %" PRIu64 " tasks named by range, %" PRIu64 " warned, %" PRIu64 " limits cut, %" PRIu64 " charges, %" PRIu64 " starts with GPUs, %" PRIu64 " extended\n", done, started, resized, suspended, resumed, deferred, restarts, plans,
 	              named, warned, cut, charged, gpus, extended);
-	assert_true(steps < 100000 || (started > 1000 && resized > 1000 && suspended > 100 && resumed > 100 && deferred > 10 && restarts > 100 && plans > 50 && named > 1000 && warned > 100 && cut > 10 && charged > 1000 && gpus > 100 && extended > 100));
+	print_message("# %" PRIu64 " ended and %" PRIu64 " stood still for others\n", preempted, stilled);
+	assert_true(steps < 100000 || (preempted > 10 && stilled > 10 && started > 1000 && resized > 1000 && suspended > 100 && resumed > 100 && deferred > 10 && restarts > 100 && plans > 50 && named > 1000 && warned > 100 && cut > 10 && charged > 1000 && gpus > 100 && extended > 100));
 }
 
 int main(void)
