@@ -15,47 +15,48 @@ static int by_worth(const void *a, const void *b)
 	return x->id.task > y->id.task ? -1 : x->id.task < y->id.task;
 }
 
-/* What is missing if those that are chosen end, and all others shrink. */
-static struct preempt_need missing(const struct preempt_victim *v, uint32_t n, const struct preempt_need *need)
+/* What they give if those that are chosen end, and all others shrink. */
+static struct preempt_need given(const struct preempt_victim *v, uint32_t n)
 {
-	struct preempt_need left = *need;
+	struct preempt_need sum = {0};
 
 	for (uint32_t i = 0; i < n; i++) {
-		uint64_t cpus = v[i].ends ? v[i].cpus : v[i].shrink, mem = v[i].ends ? v[i].mem : 0;
-
-		left.cpus -= MIN_OF(left.cpus, cpus);
-		left.mem -= MIN_OF(left.mem, mem);
+		sum.cpus += v[i].ends ? v[i].cpus : v[i].shrink;
+		sum.mem += v[i].ends ? v[i].mem : 0;
 	}
-	return left;
+	return sum;
 }
 
-static bool is_met(const struct preempt_victim *v, uint32_t n, const struct preempt_need *need)
+/* One that was to shrink ends, or the other way round. */
+static void change(struct preempt_victim *v, bool ends, struct preempt_need *sum)
 {
-	struct preempt_need left = missing(v, n, need);
-
-	return !left.cpus && !left.mem;
+	if (v->ends == ends)
+		return;
+	v->ends = ends;
+	sum->cpus += ends ? v->cpus - v->shrink : v->shrink - v->cpus;
+	sum->mem += ends ? v->mem : -v->mem;
 }
 
-static bool end_enough(struct preempt_victim *v, uint32_t n, const struct preempt_need *need)
+static bool is_met(const struct preempt_need *sum, const struct preempt_need *need)
 {
-	for (uint32_t i = 0; i < n; i++) {
-		struct preempt_need left = missing(v, n, need);
+	return sum->cpus >= need->cpus && sum->mem >= need->mem;
+}
 
-		if (!left.cpus && !left.mem)
-			return true;
-		v[i].ends = (left.cpus && v[i].cpus > v[i].shrink) || (left.mem && v[i].mem);
-	}
-	return is_met(v, n, need);
+static void end_enough(struct preempt_victim *v, uint32_t n, const struct preempt_need *need, struct preempt_need *sum)
+{
+	for (uint32_t i = 0; i < n && !is_met(sum, need); i++)
+		change(&v[i], (sum->cpus < need->cpus && v[i].cpus > v[i].shrink) || (sum->mem < need->mem && v[i].mem), sum);
 }
 
 /* From those worth most down. */
-static void spare_all_that_can_be(struct preempt_victim *v, uint32_t n, const struct preempt_need *need)
+static void spare_all_that_can_be(struct preempt_victim *v, uint32_t n, const struct preempt_need *need, struct preempt_need *sum)
 {
 	for (uint32_t i = n; i-- > 0;) {
 		if (!v[i].ends)
 			continue;
-		v[i].ends = false;
-		v[i].ends = !is_met(v, n, need);
+		change(&v[i], false, sum);
+		if (!is_met(sum, need))
+			change(&v[i], true, sum);
 	}
 }
 
@@ -73,15 +74,19 @@ static void shrink_enough(struct preempt_victim *v, uint32_t n, uint64_t cpus)
 
 bool preempt_choose(struct preempt_victim *v, uint32_t n, const struct preempt_need *need)
 {
+	struct preempt_need sum;
+
 	if ((!need->cpus && !need->mem) || !n)
 		return false;
 	qsort(v, n, sizeof *v, by_worth);
-	if (!end_enough(v, n, need)) {
+	sum = given(v, n);
+	end_enough(v, n, need, &sum);
+	if (!is_met(&sum, need)) {
 		for (uint32_t i = 0; i < n; i++)
 			v[i].ends = false;
 		return false;
 	}
-	spare_all_that_can_be(v, n, need);
+	spare_all_that_can_be(v, n, need, &sum);
 	shrink_enough(v, n, need->cpus);
 	return true;
 }
