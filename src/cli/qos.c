@@ -80,7 +80,8 @@ const struct verb verb_qos = {
 	.name = "qos",
 	.summary = "List the qualities of service that jobs may ask for",
 	.about = "Prints each QOS of mscgd's configuration: the priority that its jobs have by it, what one job may ask for, what the jobs of\n"
-	         "one user may have in it, whose jobs they may preempt, how its own make room (BY), and whether the caller may use it. * is the one of jobs that ask for none.",
+	         "one user may have in it, whose jobs they may preempt, how its own make room (BY), and whether the\n"
+	         "caller may use it. * is the one of jobs that ask for none.",
 	.examples = "  mscg qos\n  mscg submit --qos high -t 1h ./deadline.sh\n  mscg update 12 --qos low",
 	.run = qos_run,
 };

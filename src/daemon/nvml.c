@@ -6,6 +6,8 @@
 
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <strings.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -137,11 +139,15 @@ static void __attribute__((noreturn)) tell(const char *library, int fd)
 	_exit(0);
 }
 
+/* What a driver does not let go of writes nothing any more. */
 static ssize_t read_all(int fd, void *into, size_t size)
 {
+	struct pollfd said = { .fd = fd, .events = POLLIN };
 	size_t at = 0;
 
 	while (at < size) {
+		if (poll(&said, 1, (NVML_WAIT_S + 1) * 1000) == 0)
+			break;
 		ssize_t n = read(fd, (char *)into + at, size - at);
 
 		if (n < 0 && errno == EINTR)
@@ -190,8 +196,10 @@ int nvml_read(const char *library, struct devices *devices, struct mscg_error *e
 	if (r == 0)
 		r = take(ends[0], devices, error);
 	close(ends[0]);
+	if (pid > 0 && r < 0)
+		kill(pid, SIGKILL);
 	if (pid > 0)
-		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		while (waitpid(pid, NULL, r < 0 ? WNOHANG : 0) < 0 && errno == EINTR)
 			;
 	return r;
 }

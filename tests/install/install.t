@@ -57,15 +57,17 @@ check "manual pages" manuals
 check "mscg starts" says '[0-9]+\.[0-9]+' "$dest$prefix/bin/mscg" --version
 check "mscgd starts" says '[0-9]+\.[0-9]+' "$dest$prefix/bin/mscgd" --version
 
-# Names in the example are names that mscgd knows, and none is left out.
+# Names in the example are names that mscgd knows, and none is left out. Sections that are examples of their own ("#[qos high]") have
+# names of theirs.
+example() { sed -E '/^#\[/,/^$/d' packaging/mscg.conf; }
 settings() {
 	"$dest$prefix/bin/mscgd" --help | sed -nE 's/^ +--([a-z-]+)[ ].*/\1/p' | grep -vxE 'help|version|config|once|poll-interval' | sort >"$work/known"
-	sed -nE 's/^#?([a-z-]+) = .*/\1/p' packaging/mscg.conf | sort >"$work/shown"
+	example | sed -nE 's/^#?([a-z-]+) = .*/\1/p' | sort >"$work/shown"
 	diff "$work/known" "$work/shown"
 }
 check "the example configuration has every setting" settings
 uncommented() {
-	sed -E 's/^#([a-z-]+ = )/\1/' packaging/mscg.conf >"$work/mscg.conf"
+	example | sed -E 's/^#([a-z-]+ = )/\1/' >"$work/mscg.conf"
 	# A setting that is wrong is refused with its line before anything else is looked at.
 	"$dest$prefix/bin/mscgd" --config "$work/mscg.conf" --cgroup-root /nowhere --state-dir "$work/state" --socket "$work/socket" \
 		--runtime-dir "$work/run" --once </dev/null >"$work/said" 2>&1
