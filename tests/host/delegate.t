@@ -113,6 +113,7 @@ for make in (Roots, Own):
     while events(path + "/own/work/deep")["frozen"] != "0" and time.monotonic() < end:
         time.sleep(0.02)
     ok(events(path + "/own/work/deep")["frozen"] == "0", "%s: and goes on" % kind)
+    d.until(job, state="RUNNING")
     d.process.kill()
     d.process.wait()
     d.start()
