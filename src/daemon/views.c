@@ -59,7 +59,8 @@ json_t *view_job(struct daemon *d, const struct mscg_row *row, const struct mscg
 
 	if (here && row->job.state == MSCG_STATE_PENDING) {
 		shown.job.reason = (uint8_t)core_why(d->core, row->job.id, now, why);
-		why_here(d, (enum mscg_reason)shown.job.reason, why);
+		if (why_here(d, (enum mscg_reason)shown.job.reason, why))
+			shown.job.reason = MSCG_REASON_NONE;
 	}
 	if (d->engine && row->job.current_cpus_milli)
 		d->engine->ops->paths(d->engine, row->job.id, cgroup, control);

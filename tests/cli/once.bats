@@ -21,7 +21,7 @@ teardown() { stop_daemon; }
 @test "what waits without a scheduler says so, and what waits for something else too" {
     as_user mscg submit true 2>/dev/null
     as_user mscg submit -H true 2>/dev/null
-    [[ $(as_user mscg show 1) == *"Drained: no scheduler runs: "* ]]
+    [[ $(as_user mscg show 1) == *"no scheduler runs: "* ]]
     run as_user mscg why 1
     [ "$status" -eq 0 ]
     same "Job 1: Drained: no scheduler runs: nothing is started before one does" "${lines[0]}"

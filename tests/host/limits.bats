@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# also: 6.1
+# also: 6.1 slow
 # The end of a job's time on real processes: a signal before it, and less time for an earlier start.
 
 load ../cli/helper
