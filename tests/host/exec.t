@@ -55,9 +55,16 @@ def up(*argv, **spec):
 
 def within(seconds, true):
     end = time.monotonic() + seconds
-    while not true() and time.monotonic() < end:
+    while not (found := true()) and time.monotonic() < end:
         time.sleep(0.02)
-    return true()
+    return found
+
+
+def heeds(pid, number):
+    """It waits for this signal, or has a handler."""
+    with open("/proc/%d/status" % pid) as f:
+        sets = [int(l.split()[1], 16) for l in f if l.startswith(("SigBlk", "SigCgt"))]
+    return (sets[0] | sets[1]) >> (number - 1) & 1
 
 
 def log_lines(pattern):
@@ -81,6 +88,7 @@ for isolate in ("none", "default", "strict"):
     pid = int(now.pop())
     # By now it may be on its way to be sleep, and have a library open.
     ok(within(20, lambda: sorted(os.listdir("/proc/%d/fd" % pid)) == ["0", "1", "2"]), "%s: it has three descriptors" % isolate, os.listdir("/proc/%d/fd" % pid))
+    within(20, lambda: heeds(p.pid, signal.SIGTERM))
     p.send_signal(signal.SIGTERM)
     ok(p.wait(30) == 128 + signal.SIGTERM, "%s: a signal to mscg exec is one to it" % isolate, p.returncode)
 
