@@ -51,8 +51,16 @@ enum mscg_report_kind {
 	MSCG_REPORT_RESIZE_DEFERRED,/* nothing changed: text */
 	MSCG_REPORT_LOST,           /* nothing shows how it ended (restart only): reason, text */
 	MSCG_REPORT_STUCK,          /* cannot be killed: keeps its resources, text */
-	MSCG_REPORT_NEED,           /* of a job that is elastic by pressure: what it uses of its CPUs changed: used_milli, is_short, idle, text */
+	MSCG_REPORT_NEED,           /* of a job that is elastic by pressure: what it uses of its CPUs changed: need, used_milli, text */
 	MSCG_REPORT_COUNT
+};
+
+/* What a job does with its CPUs. */
+enum mscg_need {
+	MSCG_NEED_UNKNOWN,
+	MSCG_NEED_FITS,  /* uses them */
+	MSCG_NEED_SHORT, /* would use more */
+	MSCG_NEED_IDLE,  /* has not used all for a while */
 };
 
 struct mscg_report {
@@ -71,7 +79,7 @@ struct mscg_report {
 	struct mscg_grant *grant; /* RESIZED; owned */
 	struct mscg_usage  usage; /* ENDED */
 	uint32_t used_milli;      /* NEED: thousandths of CPUs, on average of late */
-	bool     is_short, idle;  /* NEED: it would use more; it has not used all for a while */
+	enum mscg_need need;
 	char     text[160];
 };
 void mscg_report_clear(struct mscg_report *report);

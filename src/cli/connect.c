@@ -34,6 +34,21 @@ int cli_ask(const struct cli *cli, unsigned flags, const char *method, json_t *p
 	return r;
 }
 
+int cli_ask_print(const struct cli *cli, const char *method, json_t *parameters, void (*print)(const json_t *reply))
+{
+	json_t *reply;
+	int r = cli_ask(cli, CONNECT_ONCE, method, parameters, &reply);
+
+	if (r)
+		return r;
+	if (cli->json)
+		print_json(reply);
+	else
+		print(reply);
+	json_decref(reply);
+	return CLI_OK;
+}
+
 bool cli_is_lost(int code)
 {
 	return code == -ECONNREFUSED || code == -ECONNRESET || code == -EPIPE || code == -ENOTCONN;

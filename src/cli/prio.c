@@ -51,21 +51,12 @@ static void print_priorities(const json_t *reply)
 
 static int prio_run(struct cli *cli, void *options, char **words)
 {
-	json_t *ids = json_array(), *reply;
-	int r;
+	json_t *ids = json_array();
 
 	(void)options;
 	for (char **w = words; *w; w++)
 		json_array_append_new(ids, json_string(*w));
-	r = cli_ask(cli, CONNECT_ONCE, "Priorities", json_pack("{s:o}", "ids", ids), &reply);
-	if (r)
-		return r;
-	if (cli->json)
-		print_json(reply);
-	else
-		print_priorities(reply);
-	json_decref(reply);
-	return CLI_OK;
+	return cli_ask_print(cli, "Priorities", json_pack("{s:o}", "ids", ids), print_priorities);
 }
 
 const struct verb verb_prio = {

@@ -35,18 +35,8 @@ static void print_shares(const json_t *reply)
 
 static int share_run(struct cli *cli, void *options, char **words)
 {
-	json_t *reply;
-	int r = cli_ask(cli, CONNECT_ONCE, "Shares", NULL, &reply);
-
 	(void)options, (void)words;
-	if (r)
-		return r;
-	if (cli->json)
-		print_json(reply);
-	else
-		print_shares(reply);
-	json_decref(reply);
-	return CLI_OK;
+	return cli_ask_print(cli, "Shares", NULL, print_shares);
 }
 
 const struct verb verb_share = {

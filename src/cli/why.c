@@ -54,19 +54,8 @@ static void print_why(const json_t *reply)
 
 static int why_run(struct cli *cli, void *options, char **words)
 {
-	json_t *reply;
-	int r;
-
 	(void)options;
-	r = cli_ask(cli, CONNECT_ONCE, "Why", json_pack("{s:s}", "id", words[0]), &reply);
-	if (r)
-		return r;
-	if (cli->json)
-		print_json(reply);
-	else
-		print_why(reply);
-	json_decref(reply);
-	return CLI_OK;
+	return cli_ask_print(cli, "Why", json_pack("{s:s}", "id", words[0]), print_why);
 }
 
 const struct verb verb_why = {

@@ -28,7 +28,7 @@ static uint32_t size_for_first(const struct core *core, const struct mscg_job *j
 	enum pool pool = pool_of(job);
 	uint64_t now = queue_available(core, pool, job->priority, false);
 
-	if (mem_needed(job) > book_mem_free(core) || !gres_fits(core, gres_need_of(core, job)))
+	if (!queue_has_rest(core, job))
 		return 0;
 	if (now >= job->cpus_milli)
 		return job->cpus_milli;
@@ -39,14 +39,12 @@ static uint32_t size_for_first(const struct core *core, const struct mscg_job *j
 
 static bool fits(const struct core *core, const struct mscg_job *job, bool later)
 {
-	return mem_needed(job) <= book_mem_free(core) && gres_fits(core, gres_need_of(core, job)) &&
-	       queue_available(core, pool_of(job), job->priority, later) >= job->cpus_milli;
+	return queue_has_rest(core, job) && queue_available(core, pool_of(job), job->priority, later) >= job->cpus_milli;
 }
 
 /* What any job behind the one at this place is not before. */
 static struct mark behind(struct mark next)
 {
-
 	if (next.id.task == MSCG_NO_TASK)
 		next.id = (struct mscg_id){next.id.job + 1, 0};
 	else

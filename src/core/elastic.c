@@ -406,13 +406,14 @@ static void give_back(struct core *core, struct entry *e)
 void elastic_need(struct core *core, struct entry *e, const struct mscg_report *r)
 {
 	uint32_t size = e->job.current_cpus_milli;
-	uint64_t wants = r->is_short ? size + MAX_OF(CPU, size / 2) : r->idle ? r->used_milli + r->used_milli / 4 : size;
+	uint64_t wants = r->need == MSCG_NEED_SHORT ? size + MAX_OF(CPU, size / 2) :
+	                 r->need == MSCG_NEED_IDLE ? r->used_milli + r->used_milli / 4 : size;
 
 	if (!e->live || !(e->job.flags & MSCG_JOB_BY_PRESSURE))
 		return;
 	e->live->wants = (uint32_t)((wants + CPU - 1) / CPU * CPU);
 	snprintf(e->live->need, sizeof e->live->need, "%.63s", r->text);
-	if (r->idle)
+	if (r->need == MSCG_NEED_IDLE)
 		give_back(core, e);
 	elastic_update(core, e);
 }

@@ -425,6 +425,7 @@ const struct entry *queue_ahead(const struct core *core, const struct entry *e);
 /* Thousandths of CPUs that a job of this priority can have. */
 uint64_t queue_available(const struct core *core, enum pool pool, int32_t priority, bool later);
 uint32_t queue_least(const struct core *core, const struct mscg_job *job); /* it would start with */
+bool     queue_has_rest(const struct core *core, const struct mscg_job *job); /* all but CPUs that it needs is there now */
 bool     queue_feasible(const struct core *core, const struct mscg_job *job, char text[160]);
 
 /* The first of the queue in their order, an array as often as tasks of it may start; at most `most`. Returns how many. */

@@ -187,8 +187,7 @@ bool preempt_for(struct core *core, const struct entry *head)
 
 static bool has_room(const struct core *core, const struct mscg_job *job)
 {
-	return queue_least(core, job) <= queue_available(core, pool_of(job), job->priority, true) && mem_needed(job) <= book_mem_free(core) &&
-	       gres_fits(core, gres_need_of(core, job));
+	return queue_has_rest(core, job) && queue_least(core, job) <= queue_available(core, pool_of(job), job->priority, true);
 }
 
 bool preempt_yields(struct core *core, const struct entry *e, const struct entry *head)

@@ -118,6 +118,11 @@ uint32_t queue_least(const struct core *core, const struct mscg_job *job)
 	return least_of(core, job->cpus_milli, job->min_cpus_milli, job->flags & MSCG_JOB_ELASTIC);
 }
 
+bool queue_has_rest(const struct core *core, const struct mscg_job *job)
+{
+	return mem_needed(job) <= book_mem_free(core) && gres_fits(core, gres_need_of(core, job));
+}
+
 bool queue_feasible(const struct core *core, const struct mscg_job *job, char text[160])
 {
 	enum pool pool = pool_of(job);

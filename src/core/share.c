@@ -81,10 +81,6 @@ void share_configure(struct core *core)
 		a->at = find_account(core, a->account);
 		a->shares = a->at == NOWHERE ? 0 : shares_of(p, a->at, a->uid);
 	}
-	for (uint32_t i = 0; i < p->members; i++)
-		for (struct assoc *a = ids_get(&core->shares.users, p->member[i].uid); a; a = a->same_user)
-			if (a->at == p->member[i].account + 1)
-				a->shares = p->member[i].shares;
 	free(core->shares.member);
 	core->shares.member = xcalloc(p->members + 1, sizeof *core->shares.member);
 	if (p->members)

@@ -3,6 +3,7 @@
 #include "devices.h"
 
 #include "src/base/base.h"
+#include "src/base/fd.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -122,20 +123,8 @@ static void __attribute__((noreturn)) tell(const char *library, int fd)
 	if (r)
 		mscg_error_set(&error, -EIO, "NVML: %s", n.error_string(r));
 	count = error.code ? 0 : MIN_OF(count, GRES_UNITS_MAX);
-	for (size_t at = 0, size = sizeof error; at < size;) {
-		ssize_t w = write(fd, (const char *)&error + at, size - at);
-
-		if (w <= 0)
-			_exit(1);
-		at += (size_t)w;
-	}
-	for (size_t at = 0, size = count * sizeof *found; at < size;) {
-		ssize_t w = write(fd, (const char *)found + at, size - at);
-
-		if (w <= 0)
-			_exit(1);
-		at += (size_t)w;
-	}
+	if (fd_write_all(fd, &error, sizeof error) < 0 || fd_write_all(fd, found, count * sizeof *found) < 0)
+		_exit(1);
 	_exit(0);
 }
 

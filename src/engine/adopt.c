@@ -124,11 +124,7 @@ void adopt_job(struct engine *e, const struct mscg_job *job, const struct mscg_s
 	}
 	const struct runner_slot_info *slot = slot_of(l, job->id, job->attempt);
 	t            = task_new(l, job->id, job->attempt);
-	t->elastic   = spec->elastic;
-	t->by_pressure = spec->elastic && spec->by_pressure;
-	t->delegate  = spec->delegate;
-	t->min_milli = spec->min_cpus_milli;
-	t->max_milli = spec->max_cpus_milli ? spec->max_cpus_milli : l->engine.machine_cpus * 1000;
+	task_take_spec(l, t, spec);
 	t->grant     = job->run ? mscg_grant_copy(job->run->grant) : NULL;
 	t->frozen    = job->state == MSCG_STATE_SUSPENDED;
 	t->phase     = TASK_LAUNCHED;

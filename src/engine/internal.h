@@ -102,6 +102,7 @@ static inline struct local *local_of(struct engine *e)
 struct task *task_new(struct local *l, struct mscg_id id, uint32_t attempt);
 struct task *task_find(struct local *l, struct mscg_id id);
 struct task *task_of_slot(struct local *l, uint32_t slot);
+void task_take_spec(const struct local *l, struct task *t, const struct mscg_spec *spec); /* what it has for good */
 void task_free(struct local *l, struct task *t);
 void task_drop_stdio(struct local *l, struct task *t); /* if it has one still */
 void task_forget_paths(struct task *t);

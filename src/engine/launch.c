@@ -180,11 +180,7 @@ void launch_start(struct engine *e, const struct mscg_action *a, const struct ms
 	t->restarts  = a->restarts;
 	t->time_limit_s = a->time_limit_s;
 	t->grant     = mscg_grant_copy(a->grant);
-	t->elastic   = spec->elastic;
-	t->by_pressure = spec->elastic && spec->by_pressure;
-	t->delegate  = spec->delegate;
-	t->min_milli = spec->min_cpus_milli;
-	t->max_milli = spec->max_cpus_milli ? spec->max_cpus_milli : l->engine.machine_cpus * 1000;
+	task_take_spec(l, t, spec);
 	t->stdio_fd  = stdio_fd;
 	t->uid       = spec->uid;
 	t->phase = TASK_WAITING;

@@ -82,6 +82,15 @@ void task_forget_paths(struct task *t)
 	}
 }
 
+void task_take_spec(const struct local *l, struct task *t, const struct mscg_spec *spec)
+{
+	t->elastic     = spec->elastic;
+	t->by_pressure = spec->elastic && spec->by_pressure;
+	t->delegate    = spec->delegate;
+	t->min_milli   = spec->min_cpus_milli;
+	t->max_milli   = spec->max_cpus_milli ? spec->max_cpus_milli : l->engine.machine_cpus * 1000;
+}
+
 void task_free(struct local *l, struct task *t)
 {
 	need_forget(l, t);

@@ -7,8 +7,6 @@
 enum { IDLE_ROUNDS = 5 }; /* so long it must leave CPUs unused before that counts */
 static const double short_from = 0.8, stall_from = 0.1, spare = 1.25;
 
-enum verdict { NEED_UNKNOWN, NEED_FITS, NEED_SHORT, NEED_IDLE };
-
 struct need {
 	struct task *task;
 	struct need *next, **prev;
@@ -17,7 +15,7 @@ struct need {
 	uint32_t held_milli; /* at that reading */
 	uint32_t idle_rounds;
 	/* what was said last */
-	enum verdict said;
+	enum mscg_need said;
 	uint32_t said_held, said_cpus;
 };
 
@@ -101,7 +99,7 @@ static bool read_window(struct need *n, struct window *ret)
 }
 
 /* The limit is looked at first: a job that is throttled waits for nobody else. */
-static enum verdict judge(struct need *n, const struct window *w, char *text, size_t size)
+static enum mscg_need judge(struct need *n, const struct window *w, char *text, size_t size)
 {
 	double held = n->held_milli / 1000.0;
 	bool busy = w->used >= held * short_from;
@@ -110,14 +108,14 @@ static enum verdict judge(struct need *n, const struct window *w, char *text, si
 	if (busy && w->throttled) {
 		snprintf(text, size, "short of CPU: at its limit in %llu of %llu periods", (unsigned long long)w->throttled,
 		         (unsigned long long)w->periods);
-		return NEED_SHORT;
+		return MSCG_NEED_SHORT;
 	}
 	if (busy && w->stalled >= stall_from) {
 		snprintf(text, size, "short of CPU: waited for one %.0f%% of the time", MIN_OF(w->stalled, 1.0) * 100);
-		return NEED_SHORT;
+		return MSCG_NEED_SHORT;
 	}
 	snprintf(text, size, "uses %.1f of %g CPUs", w->used, held);
-	return n->idle_rounds >= IDLE_ROUNDS ? NEED_IDLE : NEED_FITS;
+	return n->idle_rounds >= IDLE_ROUNDS ? MSCG_NEED_IDLE : MSCG_NEED_FITS;
 }
 
 static void look(struct local *l, struct need *n)
@@ -129,15 +127,14 @@ static void look(struct local *l, struct need *n)
 		n->idle_rounds = 0;
 		return;
 	}
-	enum verdict verdict = judge(n, &w, report.text, sizeof report.text);
-	uint32_t cpus = verdict == NEED_IDLE ? (uint32_t)(w.used * spare) + 1 : 0;
+	enum mscg_need verdict = judge(n, &w, report.text, sizeof report.text);
+	uint32_t cpus = verdict == MSCG_NEED_IDLE ? (uint32_t)(w.used * spare) + 1 : 0;
 	if (verdict == n->said && n->held_milli == n->said_held && cpus >= n->said_cpus)
 		return;
 	n->said      = verdict;
 	n->said_held = n->held_milli;
 	n->said_cpus = cpus;
-	report.is_short   = verdict == NEED_SHORT;
-	report.idle       = verdict == NEED_IDLE;
+	report.need       = verdict;
 	report.used_milli = (uint32_t)(w.used * 1000);
 	local_report(l, &report);
 }

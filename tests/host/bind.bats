@@ -6,11 +6,7 @@
 load ../cli/helper
 
 setup() {
-    make_room
-    make_cgroup
-    mkdir "$room/run"
-    export MSCG_SOCKET=$room/run/sock
-    start_real --socket "$MSCG_SOCKET" --isolate default
+    start_isolated
     mkdir -p data/below
     echo here >data/file
 }

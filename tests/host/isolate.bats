@@ -7,14 +7,7 @@
 
 load ../cli/helper
 
-# The socket in a directory of its own, as it is where mscgd is installed: with net that directory is out of a job's reach.
-setup() {
-    make_room
-    make_cgroup
-    mkdir "$room/run"
-    export MSCG_SOCKET=$room/run/sock
-    start_real --socket "$MSCG_SOCKET" --isolate default
-}
+setup() { start_isolated; }
 teardown() { stop_real; }
 
 own() { readlink "/proc/self/ns/$1"; }

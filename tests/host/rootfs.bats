@@ -7,11 +7,7 @@
 load ../cli/helper
 
 setup() {
-    make_room
-    make_cgroup
-    mkdir "$room/run"
-    export MSCG_SOCKET=$room/run/sock
-    start_real --socket "$MSCG_SOCKET" --isolate default
+    start_isolated
     mkdir -p root/bin root/etc root/home work
     cp "$(command -v busybox)" root/bin/busybox
     for name in sh cat ls id grep touch mkdir wc sleep readlink echo; do ln -s busybox root/bin/$name; done

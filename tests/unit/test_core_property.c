@@ -248,8 +248,7 @@ static void run_proc(struct world *w, struct proc *p)
 		answer_resize(w, p);
 	if (p->stage == RUNS && !w->tame && chance(15)) {
 		r = say(w, p, MSCG_REPORT_NEED);
-		r->is_short = chance(50);
-		r->idle = !r->is_short && chance(60);
+		r->need = chance(50) ? MSCG_NEED_SHORT : chance(60) ? MSCG_NEED_IDLE : MSCG_NEED_FITS;
 		r->used_milli = below(4000);
 		snprintf(r->text, sizeof r->text, "it was looked at");
 	}
