@@ -43,6 +43,8 @@ static void check_stats(struct doctor *d, struct mscg *m)
 		           "the scheduler takes no new jobs: %s", jtext(stats, "degraded", ""));
 	if (jbool(stats, "drained", false))
 		doctor_add(d, "drained", CHECK_WARN, "mscg drain --undo", "the scheduler is drained: it starts no job");
+	if (streq(jtext(stats, "mode", ""), "user"))
+		doctor_add(d, "devices", CHECK_OK, NULL, "a user's scheduler: jobs open devices as modes and their own /dev let them; filters of devices are root's");
 	if (!streq(jtext(stats, "engine", "local"), "local"))
 		doctor_add(d, "engine", CHECK_WARN, "start mscgd without --engine", "the scheduler only pretends to run jobs (engine %s)",
 		           jtext(stats, "engine", "?"));

@@ -138,7 +138,7 @@ static void set_elastic(struct setting *s, const struct local *l, const struct t
 }
 
 /* Each maker's own, as in Slurm. Who has none sees none, where there are some to give out. A driver numbers the devices that it
- * finds: where a job has only its own nodes, they begin with 0. */
+ * may open: where a job has only its own nodes, or is kept from the others, they begin with 0. */
 static void set_gpus(struct setting *s, const struct local *l, const struct task *t, const struct mscg_spec *spec)
 {
 	static const char *const names[] = { "CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "ZE_AFFINITY_MASK", "GPU_DEVICE_ORDINAL" };
@@ -148,7 +148,7 @@ static void set_gpus(struct setting *s, const struct local *l, const struct task
 
 	if (!l->engine.machine_gpus)
 		return;
-	if (gpus && isolate_has_mounts(l, spec) && device_all_known(l, granted, GRES_GPU))
+	if (gpus && (l->device_filter || isolate_has_mounts(l, spec)) && device_all_known(l, granted, GRES_GPU))
 		gpus = UINT64_MAX >> (64 - __builtin_popcountll(gpus));
 	gres_list_units(gpus, text, sizeof text);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)

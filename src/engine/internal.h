@@ -88,6 +88,8 @@ struct local {
 	char    *cover;     /* where else kernel file systems are mounted, as struct runner_launch has it; NULL: nowhere */
 	char    *keep, *services, *binds, *rootfs, *devices, tmpfs_options[64]; /* of the launch under way */
 	char    *socket;    /* where clients connect */
+	char    *more_devices; /* nodes that jobs with mounts of their own have, as struct runner_launch has them; NULL: none */
+	struct device_filter *device_filter; /* NULL: the kernel takes none of us */
 	int      filters[1 << MSCG_ALLOW_COUNT]; /* system call filters, sealed, by what they allow; -1: not made yet */
 	uint64_t log_max; /* bytes in each output file of any job; 0: no limit */
 	int64_t  unkillable_usec; /* after a kill, until what is left counts as stuck */
@@ -118,11 +120,19 @@ void usage_from_stat(struct mscg_usage *u, const struct mscg_cgroup_stat *s); /*
 int  root_open(struct local *l, const struct local_config *config, struct mscg_cpuset *ret_allowed, char ***ret_warnings,
                struct mscg_error *error);
 
-/* devices.c */
+/* device_nodes.c */
 /* Paths of the device nodes that go with what was granted (NULL: nothing), and what their drivers need beside: NULL ended; the
  * caller frees it with strv_free. The machine may not have all of the latter. */
 char **device_nodes(const struct local *l, const char *granted);
 bool   device_all_known(const struct local *l, const char *granted, const char *name); /* the nodes of all of this name */
+
+/* device_filter.c: what else of devices a job of root's mscgd gets at */
+/* `more`: nodes that all jobs with mounts of their own have, "/dev/a,/dev/b". -errno with text where one is none; where the kernel takes
+ * no filter it goes on, with a warning. */
+int  device_filter_open(struct local *l, const char *more, char ***ret_warnings, struct mscg_error *error);
+/* Before there are processes in its cgroup. own_dev: it has mounts of its own. */
+int  device_filter_attach(struct local *l, const struct task *t, bool own_dev, struct mscg_error *error);
+void device_filter_close(struct local *l);
 
 /* environ.c: what a job finds in its environment: strings of the specification, which must stay, and its own. */
 struct environment {

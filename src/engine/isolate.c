@@ -164,6 +164,8 @@ static void find_devices(struct local *l, const struct task *t)
 
 	for (char **node = nodes; *node; node++)
 		buf_addf(&list, "%s%s", list.size ? "/" : "", *node);
+	if (l->more_devices)
+		buf_addf(&list, "%s%s", list.size ? "/" : "", l->more_devices);
 	free(l->devices);
 	l->devices = list.size ? buf_steal(&list) : NULL;
 }
@@ -277,6 +279,8 @@ int isolate_launch(struct local *l, const struct task *t, const struct mscg_spec
 	if (mscg_spec_needs_mounts(spec) && !(parts & MSCG_PART_MOUNT)) /* mscgd is configured otherwise since it was taken */
 		return mscg_error_set(error, -EINVAL, "%s, and jobs have no mounts of their own here: expected --isolate with mount", mscg_spec_needs_mounts(spec));
 	if (parts & MSCG_PART_MOUNT && (r = set_mounts(l, t, spec, parts, launch, error)) < 0)
+		return r;
+	if ((r = device_filter_attach(l, t, parts & MSCG_PART_MOUNT, error)) < 0)
 		return r;
 	launch->namespaces |= namespaces_of(parts);
 	if (!(parts & MSCG_PART_SECCOMP))

@@ -309,6 +309,8 @@ static void local_close(struct engine *e)
 	resizer_close(l);
 	free(l->refused);
 	isolate_close(l);
+	device_filter_close(l);
+	free(l->more_devices);
 	for (size_t i = 0; i < TASK_BUCKETS; i++)
 		while (l->tasks[i])
 			task_free(l, l->tasks[i]);
@@ -391,6 +393,8 @@ int local_open(struct engine **ret, const struct local_config *config, struct ms
 		r = make_directories(l, error);
 	if (r >= 0)
 		r = root_open(l, config, ret_allowed, ret_warnings, error);
+	if (r >= 0)
+		r = device_filter_open(l, config->devices, ret_warnings, error);
 	if (r >= 0)
 		r = open_runner(l, config, error);
 	if (r >= 0 && ((r = add_to_epoll(l, runner_fd(l->runner), &l->runner)) < 0 ||

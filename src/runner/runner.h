@@ -80,7 +80,7 @@ struct runner_slot_info {
  * a valid descriptor. */
 #define RUNNER_LAUNCH_INIT { .cgroup_fd = -1, .stdio_fd = -1, .seccomp_fd = -1, .umask_ = 022 }
 #define RUNNER_NAMESPACES ((uint64_t)(0x08000000 | 0x04000000 | 0x02000000 | 0x40000000 | 0x20000000 | 0x00020000)) /* ipc, uts, cgroup, net, pid, mnt */
-#define RUNNER_DEVICES_MAX 72
+#define RUNNER_DEVICES_MAX 104
 struct runner_launch {
 	struct mscg_id id;
 	uint32_t    attempt;

@@ -48,10 +48,11 @@ of() { json '[c["status"] for c in j["checks"] if c["name"] == "'"$1"'"][0]'; }
 
 @test "a daemon of another version, what it does not enforce, one that hangs up" {
     serve '{"version": "9.9.9", "pid": 7, "state_dir": "/var/lib/mscg"}' '{"settings": []}' \
-        '{"stats": {"engine": "local", "drained": false, "warnings": ["controller memory is missing"]}}'
+        '{"stats": {"engine": "local", "drained": false, "mode": "user", "warnings": ["controller memory is missing"]}}'
     run mscg doctor
     [[ $output == *"warn mscg is "*", mscgd is 9.9.9"* ]]
     [[ $output == *"warn mscgd says: controller memory is missing"* ]]
+    [[ $output == *"ok   a user's scheduler: jobs open devices as modes and their own /dev let them"* ]]
     stop_daemon
     make_room
     serve '{"error": "Failed"}'

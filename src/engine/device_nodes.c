@@ -1,4 +1,4 @@
-/* Device nodes: which of them a job may see, by what it was granted. */
+/* Device nodes that go with what a job was granted. */
 #include "internal.h"
 #include "src/base/gres.h"
 
