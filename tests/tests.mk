@@ -41,11 +41,12 @@ BENCH := $(addprefix $(BUILD)/bench/,floor load nothing first core_scale launch)
 benches: $(BENCH)
 $(BENCH): $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(OPT) -Wall -I. -Iinclude $(BENCH_FLAGS) -MMD -MP -o $@ $(filter %.c %.a,$^) $(BENCH_LIBS)
+	$(Q)$(CC) -std=c17 -D_GNU_SOURCE $(OPT) -Wall -Werror=int-conversion -I. -Iinclude $(BENCH_FLAGS) -MMD -MP -o $@ $(filter %.c %.a,$^) $(BENCH_LIBS)
 $(BENCH): $(BUILD)/bench/%: tests/bench/%.c
 $(BUILD)/bench/nothing $(BUILD)/bench/first: BENCH_FLAGS := -static -nostdlib -fno-stack-protector
 $(BUILD)/bench/floor: BENCH_LIBS := -lsqlite3
 $(BUILD)/bench/core_scale: $(CORE) $(BASE)
+$(BUILD)/bench/core_scale: BENCH_LIBS := -lm
 $(BUILD)/bench/launch: $(ENGINE) $(CORE) $(RUNNER) $(SANDBOX) $(CGROUP) $(BASE)
 $(BUILD)/bench/launch: BENCH_LIBS := -lseccomp -lsystemd -lpthread
 
@@ -56,7 +57,7 @@ $(BUILD)/bench/launch: BENCH_LIBS := -lseccomp -lsystemd -lpthread
 # In BUILD what users get, for the virtual machine, where sanitizers would cost too much; in BUILD/check the same with
 # ASan, UBSan and warnings as errors, for everything that runs here.
 check-build:
-	+@$(MAKE) --no-print-directory $(JOBS) all tests
+	+@$(MAKE) --no-print-directory $(JOBS) all tests benches
 	+@$(MAKE) --no-print-directory $(JOBS) BUILD=$(BUILD)/check SAN=1 WERROR=1 all tests
 
 check: ## install what is missing, build, run all tests (SUITES="unit cli …" for some; AGAIN=1: what failed once more)
@@ -80,7 +81,7 @@ bench: ## the figures of docs/PERFORMANCE.md, into BUILD/bench (QUICK=1: in 3 mi
 
 fault: ## kill, cut, corrupt: the oracle's suites (SUITE=kill-daemon COUNT=2000 SEED=1 ARGS=…)
 	packaging/deps.sh build test vm
-	+@$(MAKE) --no-print-directory $(JOBS) all tests
+	+@$(MAKE) --no-print-directory $(JOBS) all tests benches
 	MSCG_BUILD=$(abspath $(BUILD)) tests/fault/run $(SUITE) $(COUNT:%=--count %) $(SEED:%=--seed %) $(ARGS)
 
 # Coverage-guided: clang's libFuzzer, T seconds for each target. What it finds new goes to BUILD/fuzz/corpus; what

@@ -188,11 +188,14 @@ CHILD_CODE static void cover_file(const struct child_plan *p, const char *path)
 		fail(p, r);
 }
 
-CHILD_CODE static void cover_dir(const struct child_plan *p, const char *path)
+/* One cover does for all: `first` is the place that has it, NULL: none has. What was covered now, or was before. */
+CHILD_CODE static const char *cover_dir(const struct child_plan *p, const char *first, const char *path)
 {
-	long r = sys(mount, "tmpfs", path, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,nr_inodes=2,mode=0555");
+	long r = first ? sys(mount, first, path, NULL, MS_BIND, NULL)
+	               : sys(mount, "tmpfs", path, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,nr_inodes=2,mode=0555");
 	if (r < 0 && r != -ENOENT && r != -ENOTDIR && r != -EACCES)
 		fail(p, r);
+	return first || r < 0 ? first : path;
 }
 
 CHILD_CODE static void name_throttling(char path[THROTTLE_SIZE], unsigned cpu)
@@ -204,16 +207,17 @@ CHILD_CODE static void name_throttling(char path[THROTTLE_SIZE], unsigned cpu)
 	copy(path + at, after, sizeof after);
 }
 
-/* How hot each CPU got, which tells what others run. Present CPUs have it, all or none, and are numbered with gaps at most;
- * one cover does for all. */
-CHILD_CODE static void cover_throttling(const struct child_plan *p)
+/* How hot each CPU got, which tells what others run. Present CPUs have it, all or none, and are numbered with gaps at most. */
+CHILD_CODE static void cover_throttling(const struct child_plan *p, const char *first)
 {
-	char first[THROTTLE_SIZE], path[THROTTLE_SIZE];
+	char cpu0[THROTTLE_SIZE], path[THROTTLE_SIZE];
 
-	name_throttling(first, 0);
-	if (sys(faccessat, AT_FDCWD, first, F_OK) < 0)
+	name_throttling(cpu0, 0);
+	if (sys(faccessat, AT_FDCWD, cpu0, F_OK) < 0)
 		return;
-	cover_dir(p, first);
+	first = cover_dir(p, first, cpu0);
+	if (!first)
+		return;
 	for (unsigned cpu = 1, missing = 0; missing < 64; cpu++) {
 		name_throttling(path, cpu);
 		long r = sys(mount, first, path, NULL, MS_BIND, NULL);
@@ -225,6 +229,8 @@ CHILD_CODE static void cover_throttling(const struct child_plan *p)
 
 CHILD_CODE static void make_proc(const struct child_plan *p)
 {
+	const char *first = NULL;
+
 	note(p, RUNNER_STAGE_PROC);
 	if (p->own_pid)
 		must(p, sys(mount, "proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
@@ -239,8 +245,8 @@ CHILD_CODE static void make_proc(const struct child_plan *p)
 	for (size_t i = 0; i < sizeof masked_files / sizeof masked_files[0]; i++)
 		cover_file(p, masked_files[i]);
 	for (size_t i = 0; i < sizeof masked_dirs / sizeof masked_dirs[0]; i++)
-		cover_dir(p, masked_dirs[i]);
-	cover_throttling(p);
+		first = cover_dir(p, first, masked_dirs[i]);
+	cover_throttling(p, first);
 }
 
 /* The tree of cgroups as the job sees it from its own downwards, in place of the machine's, which stays writable for

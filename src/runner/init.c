@@ -34,17 +34,25 @@ CHILD_CODE static long start_main(struct child_plan *p)
 /* Everybody who ended; false: there is nobody left. */
 CHILD_CODE static bool reap(const struct child_plan *p)
 {
+	bool main_ended = false;
+	int  said = 0;
+
 	for (;;) {
 		int  status = 0;
 		long pid = sys(wait4, -1, &status, WNOHANG | __WALL, NULL);
-		if (pid < 0)
-			return false;
-		if (pid == 0)
-			return true;
-		if (execs_reap(p->execs, (int)pid, status) || pid != MAIN_PID)
+		if (pid > 0) {
+			if (!execs_reap(p->execs, (int)pid, status) && pid == MAIN_PID) {
+				main_ended = true;
+				said = status;
+			}
 			continue;
-		sys(write, p->report_fd, &status, sizeof status);
-		execs_end(p->execs);
+		}
+		if (main_ended) {
+			said |= pid < 0 ? INIT_LAST : 0;
+			sys(write, p->report_fd, &said, sizeof said);
+			execs_end(p->execs);
+		}
+		return pid == 0;
 	}
 }
 

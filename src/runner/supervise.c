@@ -7,6 +7,10 @@
 #include <sys/wait.h>
 
 #include "src/base/clock.h"
+#include "src/runner/init.h"
+
+/* An init that takes longer to end hangs: in a mount's file server, for one. mscgd sees to it from then on. */
+#define INIT_END_MSEC 1000
 
 static void lose_daemon(struct supervisor *s)
 {
@@ -26,13 +30,24 @@ static void wake_daemon(struct supervisor *s)
 		lose_daemon(s);
 }
 
-static void finish_main(struct supervisor *s, const siginfo_t *si)
+/* The job's init is the last and ends by itself. Its mounts end with it, and until then its cgroup is not empty: told of the end
+ * before that, mscgd would have to wait for the cgroup's own word, which the kernel gives 10 ms late. */
+static void await_init(const struct supervisor *s)
+{
+	struct pollfd p = { .fd = s->main_pidfd, .events = POLLIN };
+
+	poll(&p, 1, INIT_END_MSEC);
+}
+
+static void finish_main(struct supervisor *s, const siginfo_t *si, bool init_ends)
 {
 	s->slot->end_usec      = clock_real_usec();
 	s->slot->end_boot_usec = clock_boot_usec();
 	s->slot->wait_code     = si->si_code;
 	s->slot->wait_status   = si->si_status;
 	s->slot->ended_sum     = slot_ended_sum(s->slot, s->generation);
+	if (init_ends)
+		await_init(s);
 	slot_swap(s->slot, s->generation, RUNNER_RUNNING, RUNNER_EXITED);
 	wake_daemon(s);
 	close(s->main_pidfd);
@@ -60,11 +75,13 @@ static void hear_init(struct supervisor *s, const siginfo_t *own_end)
 	int status;
 	siginfo_t si = own_end ? *own_end : (siginfo_t){ 0 };
 	if (supervise_read_report(s, &status)) {
+		bool last = status & INIT_LAST;
+		status &= ~INIT_LAST;
 		si.si_code   = WIFEXITED(status) ? CLD_EXITED : WCOREDUMP(status) ? CLD_DUMPED : CLD_KILLED;
 		si.si_status = WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status);
-		finish_main(s, &si);
+		finish_main(s, &si, last && !own_end);
 	} else if (own_end) {
-		finish_main(s, own_end);
+		finish_main(s, own_end, false);
 	} else {
 		close(steal_fd(&s->report_fd));
 	}
@@ -94,7 +111,7 @@ static void reap(struct supervisor *s)
 		if (s->report_fd >= 0)
 			hear_init(s, &si);
 		else
-			finish_main(s, &si);
+			finish_main(s, &si, false);
 	}
 }
 

@@ -12,6 +12,7 @@
 
 #include "src/base/base.h"
 #include "src/base/fd.h"
+#include "src/sandbox/compact.h"
 
 /* Calls that are younger than the libseccomp that we may be built with; their numbers are the same on every machine. */
 static const struct {
@@ -150,5 +151,6 @@ int sandbox_filter(uint32_t allow, struct sock_filter **ret, size_t *ret_n, stru
 			program[i] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, (uint32_t)(n_refusals - i - 1));
 	*ret   = program;
 	*ret_n = n_refusals + n_list;
+	sandbox_compact(seccomp_arch_native(), ret, ret_n);
 	return 0;
 }

@@ -43,7 +43,7 @@ static void run(struct bench *b, uint32_t number, const struct mscg_spec *spec, 
 
 	action.grant = mscg_grant_copy(grant);
 	b->said      = MSCG_REPORT_COUNT;
-	b->engine->ops->start(b->engine, &action, spec, NULL);
+	b->engine->ops->start(b->engine, &action, spec, -1);
 	while (b->said != MSCG_REPORT_ENDED) {
 		struct pollfd p = { .fd = b->engine->ops->fd(b->engine), .events = POLLIN };
 		poll(&p, 1, -1);

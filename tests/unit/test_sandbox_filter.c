@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "src/base/base.h"
+#include "src/sandbox/compact.h"
 #include "src/sandbox/sandbox.h"
 
 #include <fcntl.h>
@@ -192,6 +193,65 @@ static void arguments_are_compared_as_the_kernel_cuts_them(void **state)
 	assert_true(has_arguments("ioctl", false) && has_arguments("personality", true));
 	free(p.code);
 	free(with.code);
+}
+
+static uint32_t random_state = 1;
+
+static uint32_t any(uint32_t n)
+{
+	random_state = random_state * 1664525 + 1013904223;
+	return (random_state >> 8) % n;
+}
+
+/* Jumps go forward, and the last instructions are answers. */
+static struct program make_any(void)
+{
+	static const uint16_t jumps[] = {BPF_JEQ, BPF_JGT, BPF_JGE};
+	struct program p = {.n = 8 + any(60)};
+
+	p.code    = xcalloc(p.n, sizeof *p.code);
+	p.code[0] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
+	p.code[1] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE, 1, 0);
+	p.code[2] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, any(3));
+	p.code[3] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+	for (size_t i = 4; i < p.n; i++) {
+		uint32_t rest = (uint32_t)(p.n - i - 1), kind = rest < 2 ? 9 : any(10);
+
+		if (kind < 5)
+			p.code[i] = (struct sock_filter)BPF_JUMP(BPF_JMP | jumps[any(3)] | BPF_K, any(40), (uint8_t)any(rest), (uint8_t)any(rest));
+		else if (kind < 6)
+			p.code[i] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, any(rest));
+		else if (kind < 8)
+			p.code[i] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 4 * any(6));
+		else
+			p.code[i] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, any(3));
+	}
+	return p;
+}
+
+static void a_compact_program_answers_as_the_one_it_was_made_of(void **state)
+{
+	size_t smaller = 0;
+
+	(void)state;
+	for (int round = 0; round < 5000; round++) {
+		struct program p = make_any(), q = {.n = p.n};
+
+		q.code = xcalloc(p.n, sizeof *q.code);
+		memcpy(q.code, p.code, p.n * sizeof *p.code);
+		sandbox_compact(NATIVE, &q.code, &q.n);
+		smaller += q.n < p.n;
+		for (int i = 0; i < 300; i++) {
+			struct seccomp_data data = {.nr = (int)any(45), .arch = any(8) ? NATIVE : any(45), .args = {any(45), any(45)}};
+
+			data.instruction_pointer = any(45);
+			if (run(&q, &data) != run(&p, &data))
+				fail_msg("round %d: call %d of %x: %x, not %x", round, data.nr, data.arch, run(&q, &data), run(&p, &data));
+		}
+		free(p.code);
+		free(q.code);
+	}
+	assert_true(smaller > 500);
 }
 
 static void another_abi_is_killed(void **state)
@@ -396,6 +456,7 @@ int main(void)
 		cmocka_unit_test(every_call_is_answered_as_the_table_says),
 		cmocka_unit_test(young_calls_are_allowed_by_number),
 		cmocka_unit_test(arguments_are_compared_as_the_kernel_cuts_them),
+		cmocka_unit_test(a_compact_program_answers_as_the_one_it_was_made_of),
 		cmocka_unit_test(another_abi_is_killed),
 		cmocka_unit_test(the_kernel_refuses),
 		cmocka_unit_test(the_kernel_lets_pass),
