@@ -7,46 +7,9 @@ its checks of who may call it.
 usage: attempts.py PLACES, a JSON object of what the harness has made: see escape.t"""
 import ctypes, errno, json, os, signal, socket, struct, sys, tempfile
 
+from attempt import *
+
 places = json.loads(sys.argv[1])
-libc = ctypes.CDLL(None, use_errno=True)
-libc.syscall.restype = ctypes.c_long
-refusals = (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EROFS)
-table = []
-
-
-def call(number, *arguments):
-    """A system call, or OSError."""
-    arguments = [a if isinstance(a, (bytes, ctypes.Array)) or a is None or hasattr(a, "_obj") else ctypes.c_long(a) for a in arguments]
-    result = libc.syscall(ctypes.c_long(number), *arguments)
-    if result < 0:
-        e = ctypes.get_errno()
-        raise OSError(e, os.strerror(e))
-    return result
-
-
-def attempt(group, name, alone=False):
-    """A function that returns if it worked, and raises OSError if not. alone: in a process of its own."""
-    def add(function):
-        table.append((group, name, function, alone))
-        return function
-    return add
-
-
-def opens(group, path, flags=os.O_WRONLY, name=None):
-    attempt(group, name or "%s %s" % ({os.O_RDONLY: "read", os.O_WRONLY: "write"}[flags], path))(
-        lambda: os.close(os.open(path, flags | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)))
-
-
-def reaches(group, name, number, *arguments):
-    """Worked: the kernel looked at the arguments, and found fault with them only."""
-    @attempt(group, name, alone=True)
-    def function():
-        try:
-            call(number, *arguments)
-        except OSError as e:
-            if e.errno in refusals:
-                raise
-
 
 # -- 1: what changes the machine, by proc and sys
 sys_files = """kernel/core_pattern kernel/core_uses_pid kernel/modprobe kernel/panic kernel/panic_on_oops kernel/hostname kernel/domainname
@@ -306,6 +269,8 @@ for f in ("mem", "kmsg", "port", "kvm", "fuse", "loop-control", "net/tun", "sda"
           "ptp0", "watchdog", "mcelog", "rfkill", "random", "urandom") + tuple(places.get("devices", ())):
     if f not in ("random", "urandom"):
         opens("devices", "/dev/" + f, os.O_RDONLY)
+for f in places.get("nodes", ()): # of a mode that lets everybody, in a file system that has devices
+    opens("devices", f, os.O_RDONLY, name="read %s, which lies elsewhere" % os.path.basename(f))
 for name, kind, major, minor in (("mem", "c", 1, 1), ("kmem", "c", 1, 2), ("kmsg", "c", 1, 11), ("port", "c", 1, 4), ("a disk", "b", 8, 0), ("a virtual disk", "b", 254, 0),
                                  ("a loop", "b", 7, 0), ("tun", "c", 10, 200), ("fuse", "c", 10, 229), ("kvm", "c", 10, 232)):
     @attempt("devices", "make a node for " + name)
@@ -370,29 +335,4 @@ def changes_bound():
 for name, flags in (("written again", MS_REMOUNT | MS_BIND), ("shared", 1 << 20)):
     reaches("binds", name, 165, b"none", bound.encode(), 0, flags, 0)
 
-
-def what_came_of(function):
-    try:
-        function()
-        return "worked"
-    except OSError as e:
-        return errno.errorcode.get(e.errno, str(e.errno)) + (" (%s)" % e.strerror if e.errno in (errno.EPERM, errno.EACCES) and e.strerror != os.strerror(e.errno) else "")
-
-
-def in_a_process(function):
-    r, w = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            os.write(w, what_came_of(function).encode())
-        finally:
-            os._exit(0)
-    os.close(w)
-    said = os.read(r, 4096).decode()
-    os.close(r)
-    _, status = os.waitpid(pid, 0)
-    return said or signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else said
-
-
-for group, name, function, alone in table:
-    print(json.dumps([group, name, in_a_process(function) if alone else what_came_of(function)]), flush=True)
+make_all()

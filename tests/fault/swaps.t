@@ -2,7 +2,8 @@
 # timeout: 200
 """Every path of a job that a process with root's rights has to do with, exchanged for a link to somebody else's place, as
 fast as the kernel does it, while jobs are launched: output, errors, input, working directory, script, log directory with
-the link to the control file. What is behind the links stays as it is, and nothing of root's appears in a user's directory.
+the link to the control file, what is bound and where to, the root file system. What is behind the links stays as it is, nothing of root's
+appears in a user's directory, and no job is in another root than its own.
 
 swaps.t [--count SWAPS] [--seconds S]: until both are reached; without, a short form."""
 import os, sys
@@ -86,7 +87,16 @@ pairs = [
     pair("outdir", True, canary + "/shut"), pair("out", False, canary + "/file"), pair("err", False, victim + "/file"),
     pair("in", False, canary + "/secret"), pair("place", True, victim + "/shut"), pair(".mscg_logs", True, canary + "/open"),
     pair("script", False, canary + "/secret"), pair("outfile", False, victim + "/secret"),
+    pair("source", True, victim + "/shut"), pair("bound", False, canary + "/secret"), pair("target", True, "/etc"), pair("tree", True, "/"),
 ]
+for place in ("usr", "proc", "dev", "tmp", "sys"):
+    make(home + "/tree/" + place, mode=0o755, uid=USER)
+for link in ("bin", "lib", "lib64"):
+    os.symlink("usr/" + link, home + "/tree/" + link)
+    os.lchown(home + "/tree/" + link, USER, USER)
+make(home + "/tree/mine", "", uid=USER)
+BOUND = "ls -A $0; cat $0 $0/*; : >$0/new; :"
+INSIDE = "[ -e /mine ] && [ ! -e /etc ] && echo its own root || echo canary: another root"
 before = {**census(canary), **census(victim)}
 d = Daemon("--missing-controllers=warn", "--total-cpus", "4", "--max-jobs", "64")
 d.uid = USER
@@ -134,6 +144,10 @@ def launch():
         dict(workdir=home + "/place", stdout_path=home + "/o.%j"), dict(workdir=home + "/outdir"), dict(),
         dict(stdout_path=home + "/outfile"), dict(stdout_path=home + "/outdir/%j.new", stderr_path=home + "/place/%j.err"),
         dict(argv=[home + "/script"], stdout_path=home + "/o.%j", stderr_path=home + "/e.%j"),
+        dict(argv=["sh", "-c", BOUND, "/tmp/there"], binds=home + "/source:/tmp/there", isolate="mount", stdout_path=home + "/o.%j"),
+        dict(argv=["sh", "-c", BOUND, "/tmp/there"], binds=home + "/bound:/tmp/there", isolate="mount", stdout_path=home + "/o.%j"),
+        dict(argv=["sh", "-c", BOUND, "/etc"], binds=home + "/place:" + home + "/target", isolate="mount", stdout_path=home + "/o.%j"),
+        dict(argv=["sh", "-c", INSIDE], rootfs=home + "/tree", binds="/usr:/usr:ro", workdir="/", isolate="mount", stdout_path=home + "/o.%j"),
     ))
     job.update(paths)
     return d.submit(*job.pop("argv"), **{"stdout_path": None, **job})
@@ -160,13 +174,16 @@ changed = ["%s: %s, was %s" % (p, after.get(p), before.get(p)) for p in sorted({
 changed = [c for p, c in ((c.split(":")[0], c) for c in changed) if not (p.startswith(canary + "/open/") and os.lstat(p).st_uid == USER)]
 ok(not changed, "no canary changed", *changed)
 ok(not strangers, "nothing that is not the user's is in its directory", *sorted(set(strangers)))
-leaked = []
+leaked, roots = [], 0
 for path, dirs, files in os.walk(home):
     for name in files:
         p = os.path.join(path, name)
-        if not os.path.islink(p) and "canary" in open(p, errors="replace").read():
+        text = "" if os.path.islink(p) else open(p, errors="replace").read()
+        roots += text == "its own root\n"
+        if "canary" in text:
             leaked.append(p)
-ok(not leaked, "nothing secret was read", *leaked)
+ok(not leaked, "nothing secret was read, and no other root was seen", *leaked)
+ok(roots > 0, "jobs ran in a root of their own: %d" % roots)
 ok(d.process.poll() is None, "mscgd runs on")
 d.stop()
 os.chdir("/")

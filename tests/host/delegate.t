@@ -37,30 +37,14 @@ class Roots(Daemon):
     kind = "root's"
 
     def __init__(self):
-        self.jobs = root + "/jobs"
         super().__init__("--total-cpus=2", "--total-mem=512MB", "--missing-controllers=warn")
 
 
-class Own(Daemon):
-    """Of an ordinary user, in a cgroup that is delegated to it."""
+class Own(UsersDaemon):
     kind = "a user's"
 
     def __init__(self):
-        self.cgroup = root + "/users"
-        self.jobs = self.cgroup + "/jobs"
-        for d in ("", "/daemon"):
-            os.mkdir(self.cgroup + d)
-            for f in ("", "/cgroup.procs", "/cgroup.threads", "/cgroup.subtree_control"):
-                os.chown(self.cgroup + d + f, uid, gid)
-        super().__init__("--total-cpus=2", "--total-mem=512MB", "--missing-controllers=warn", "--spare-supervisors=1")
-
-    def start(self):
-        os.chown(self.dir, uid, gid)
-        if self.command[0] != "sh":
-            moves = 'echo $$ >"$0/daemon/cgroup.procs" && exec setpriv --reuid %d --regid %d --clear-groups -- env HOME=/ "$@"' % (uid, gid)
-            mscgd = [self.command[0], "--cgroup-root", self.jobs, *self.command[3:]]
-            self.command = ["sh", "-c", moves, self.cgroup, *mscgd]
-        super().start()
+        super().__init__("--total-cpus=2", "--total-mem=512MB", "--missing-controllers=warn")
 
 
 def said(d, job, text, seconds=30):

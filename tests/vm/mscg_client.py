@@ -65,6 +65,8 @@ class Connection:
 
 
 class Daemon:
+    jobs = root + "/jobs"
+
     def __init__(self, *options):
         self.dir = subprocess.check_output(["mktemp", "-d", "/tmp/mscg-t.XXXXXX"], text=True).strip()
         os.chmod(self.dir, 0o755)
@@ -73,7 +75,7 @@ class Daemon:
         self.uid = ordinary_user() if os.geteuid() == 0 else os.geteuid()
         os.chown(self.out, self.uid, -1)
         self.socket = self.dir + "/sock"
-        self.command = [os.path.join(build, "mscgd"), "--cgroup-root", root + "/jobs", "--state-dir", self.dir + "/state",
+        self.command = [os.path.join(build, "mscgd"), "--cgroup-root", self.jobs, "--state-dir", self.dir + "/state",
                         "--runtime-dir", self.dir + "/run", "--socket", self.socket, *options]
         self.log = open(self.dir + "/log", "wb")
         self.start()
@@ -162,6 +164,27 @@ class Daemon:
             except (EOFError, RuntimeError) as e:
                 diag("shutdown: %s" % e)
         self.process.wait(90)
+
+
+class UsersDaemon(Daemon):
+    """Of an ordinary user, in a cgroup that is delegated to it. To be made by root."""
+    cgroup = root + "/users"
+    jobs = cgroup + "/jobs"
+
+    def __init__(self, *options):
+        self.gid = pwd.getpwuid(ordinary_user()).pw_gid
+        for d in ("", "/daemon"):
+            os.mkdir(self.cgroup + d)
+            for f in ("", "/cgroup.procs", "/cgroup.threads", "/cgroup.subtree_control"):
+                os.chown(self.cgroup + d + f, ordinary_user(), self.gid)
+        super().__init__(*options, "--spare-supervisors=1")
+
+    def start(self):
+        os.chown(self.dir, self.uid, self.gid)
+        if self.command[0] != "sh":
+            moves = 'echo $$ >"$0/daemon/cgroup.procs" && exec setpriv --reuid %d --regid %d --clear-groups -- env HOME=/ "$@"' % (self.uid, self.gid)
+            self.command = ["sh", "-c", moves, self.cgroup, *self.command]
+        super().start()
 
 
 count = failed = 0
