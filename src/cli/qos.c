@@ -44,6 +44,9 @@ static void print_row(struct table *table, const json_t *qos)
 	table_text(table, count_or_dash(qos, "max_jobs_per_user", buf, sizeof buf));
 	table_text(table, count_or_dash(qos, "max_cpus_per_user", buf, sizeof buf));
 	table_text(table, size_or_dash(qos, "max_mem_per_user", buf, sizeof buf));
+	table_text(table, count_or_dash(qos, "grp_jobs", buf, sizeof buf));
+	table_text(table, count_or_dash(qos, "grp_cpus", buf, sizeof buf));
+	table_text(table, size_or_dash(qos, "grp_mem", buf, sizeof buf));
 	table_text(table, preempts(qos, buf, sizeof buf));
 	table_text(table, jtext(qos, "preempt_mode", "?"));
 	table_text(table, jbool(qos, "allowed", false) ? "yes" : "no");
@@ -54,7 +57,8 @@ static int qos_run(struct cli *cli, void *options, char **words)
 	static const struct table_column columns[] = {
 		{"NAME", 10, 0, false}, {"PRIORITY", 8, 0, true}, {"MAX-TIME", 10, 0, true}, {"CPUS/JOB", 8, 0, true},
 		{"MEM/JOB", 8, 0, true}, {"SUBMIT/USER", 11, 0, true}, {"JOBS/USER", 9, 0, true}, {"CPUS/USER", 9, 0, true},
-		{"MEM/USER", 8, 0, true}, {"PREEMPTS", 8, 0, false}, {"BY", 7, 0, false}, {"MINE", 4, 0, false}, {0},
+		{"MEM/USER", 8, 0, true}, {"GRP-JOBS", 8, 0, true}, {"GRP-CPUS", 8, 0, true}, {"GRP-MEM", 7, 0, true},
+		{"PREEMPTS", 8, 0, false}, {"BY", 7, 0, false}, {"MINE", 4, 0, false}, {0},
 	};
 	struct table *table;
 	json_t *reply, *one;
@@ -80,8 +84,8 @@ const struct verb verb_qos = {
 	.name = "qos",
 	.summary = "List the qualities of service that jobs may ask for",
 	.about = "Prints each QOS of mscgd's configuration: the priority that its jobs have by it, what one job may ask for, what the jobs of\n"
-	         "one user may have in it, whose jobs they may preempt, how its own make room (BY), and whether the\n"
-	         "caller may use it. * is the one of jobs that ask for none.",
+	         "one user may have in it, what all of its jobs may have together (GRP), whose jobs they may preempt, how its own make\n"
+	         "room (BY), and whether the caller may use it. * is the one of jobs that ask for none.",
 	.examples = "  mscg qos\n  mscg submit --qos high -t 1h ./deadline.sh\n  mscg update 12 --qos low",
 	.run = qos_run,
 };

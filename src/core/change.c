@@ -198,5 +198,5 @@ void change_policy(struct core *core, const struct core_policy *policy)
 		share_configure(core);
 	elastic_update_all(core);
 	queue_reconsider(core);
-	core->exceeded = users_over(core);
+	core->exceeded = users_over(core) || totals_over(core);
 }

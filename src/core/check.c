@@ -10,6 +10,7 @@ struct census {
 	uint64_t gres[CORE_GRES_MAX]; /* devices held, of each kind */
 	int64_t  gres_held[GRES_ACCOUNTS];
 	uint64_t gres_jobs; /* that have asked for some */
+	uint64_t totals; /* jobs of each QOS and of each partition that hold something */
 	bool     waits; /* some job waits for a shrink to be started */
 };
 
@@ -259,7 +260,7 @@ static int check_queue(struct census *c)
 				return r;
 			if (!s->user != !(users_limited(&c->core->policy) && s->head && s->head->job.uid))
 				return BAD(c, "a shape of %u CPUs is %s of one user", s->cpus, s->user ? "" : "not");
-			if (!s->head || s->listed != (s->feasible && !(s->assoc && s->assoc->over) && qos_there(c->core, s->qos) &&
+			if (!s->head || s->listed != (s->feasible && !(s->assoc && s->assoc->over) && qos_there(c->core, s->qos) && totals_may_start(c->core, s) &&
 			                             (!s->user || user_may_start(c->core, s->user, s->qos, s->cpus, s->mem))))
 				return BAD(c, "a shape of %u CPUs is empty or not listed", s->cpus);
 		}
@@ -332,6 +333,46 @@ static int check_users(struct census *c)
 	return n == counted ? 0 : BAD(c, "%" PRIu64 " users have jobs, counted %" PRIu64, counted, n);
 }
 
+static int check_total(struct census *c, const struct total *t)
+{
+	uint64_t running = 0, cpus = 0, mem = 0;
+
+	for (const struct live *l = c->core->granted; l; l = l->granted_next) {
+		const struct mscg_job *job = &l->entry->job;
+
+		if (!holds(l->entry) || (t->kind == TOTAL_QOS ? job->qos : job->partition) != t->key)
+			continue;
+		running++;
+		cpus += user_cpus(l->entry);
+		mem += share_of(l->entry)->mem_bytes;
+	}
+	if (running != t->running || cpus != t->cpus || mem != t->mem)
+		return BAD(c, "%s %u: %" PRIu64 " jobs have %" PRIu64 " CPUs, counted %" PRIu64 " with %" PRIu64,
+		           t->kind == TOTAL_QOS ? "QOS" : "partition", t->key, t->running, t->cpus, running, cpus);
+	if (!t->running && !t->shapes)
+		return BAD(c, "something is kept of %u where nothing is", t->key);
+	c->totals += running;
+	return 0;
+}
+
+/* What all jobs of a QOS or partition have. */
+static int check_aggregates(struct census *c)
+{
+	const struct core *core = c->core;
+	struct total *t;
+	int r = 0;
+
+	for (enum total_kind kind = 0; kind < TOTAL_KINDS; kind++)
+		IDS_EACH(&core->totals[kind], key, t)
+			r = r == 0 ? check_total(c, t) : r;
+	for (const struct live *l = core->granted; l; l = l->granted_next)
+		if (holds(l->entry))
+			c->totals -= (uint64_t)(l->entry->job.qos != 0) + (l->entry->job.partition != 0);
+	if (r == 0 && c->totals)
+		return BAD(c, "jobs of a QOS or partition are miscounted");
+	return r == 0 && totals_over(core) && !core->exceeded ? BAD(c, "a QOS or partition has more than it may have") : r;
+}
+
 static int check_totals(struct census *c)
 {
 	const struct core *core = c->core;
@@ -379,6 +420,8 @@ int core_check(const struct core *core, struct mscg_error *error)
 		r = check_queue(&c);
 	if (r == 0)
 		r = check_users(&c);
+	if (r == 0)
+		r = check_aggregates(&c);
 	if (r == 0)
 		r = check_totals(&c);
 	if (r == 0)

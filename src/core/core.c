@@ -38,6 +38,7 @@ void core_free(struct core *core)
 	}
 	depend_clear(core);
 	users_clear(core);
+	totals_clear(core);
 	share_clear(core);
 	ids_free(&core->jobs);
 	for (uint32_t i = 0; i < core->chunks; i++)

@@ -73,6 +73,7 @@ struct core_qos {
 	uint32_t job_cpus_milli, job_time_s; /* of one job, as asked for */
 	uint64_t job_mem_bytes;
 	uint64_t user_submitted, user_running, user_cpus_milli, user_mem_bytes; /* of one user's in it, as in core_policy */
+	uint64_t running, cpus_milli, mem_bytes; /* of all jobs in it that are granted something: jobs, CPUs as asked for, memory */
 	uint32_t preempts; /* bits, by place in the table */
 	enum core_preempt preempt_mode; /* of its own jobs; suspended ones go on by themselves */
 	int64_t  preempt_exempt_s; /* those that have not run for so long are spared */

@@ -1,6 +1,6 @@
 /* A job that asked for it (--time-extend) goes on past its time limit as long as nobody who waits starts later for it: by the
  * plan that backfill uses, in which each of the first of the queue has its time, and by what only its end can open: jobs that
- * depend on it, tasks of its array and jobs of its user that wait for a place. Little at a time, so that who comes later
+ * depend on it, tasks of its array and jobs of its user, QOS or partition that wait for a place. Little at a time, so that who comes later
  * does not wait for long. Who was sent its signal before the end was told that this is the end, and is not extended. */
 #include "src/core/internal.h"
 
@@ -16,7 +16,7 @@ static bool opens_a_place(const struct core *core, const struct entry *e)
 	for (const struct shape *s = u ? u->shapes : NULL; s; s = s->user_next)
 		if (s->head && s->feasible && !s->listed)
 			return true;
-	return depend_awaited(core, e) || suspend_first(core);
+	return depend_awaited(core, e) || suspend_first(core) || totals_awaited(core, &e->job);
 }
 
 /* Somebody at the front of the queue starts later with the second plan. */

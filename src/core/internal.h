@@ -48,6 +48,19 @@ struct mark {
 	struct mscg_id id;
 };
 
+/* totals.c: what all jobs of a QOS or of a partition have of what runs. */
+enum total_kind { TOTAL_QOS, TOTAL_PARTITION, TOTAL_KINDS };
+struct total {
+	enum total_kind kind;
+	uint32_t key; /* name_key() */
+	uint64_t running, cpus, mem; /* granted; --cpus in thousandths, bytes */
+	struct shape *shapes; /* of what waits */
+};
+struct in_total {
+	struct total *total; /* NULL: none */
+	struct shape *next, **link; /* all of this total */
+};
+
 /* All waiting jobs with the same needs. */
 struct shape {
 	struct tnode  node; /* among shapes, by head; only feasible ones */
@@ -58,12 +71,13 @@ struct shape {
 	struct assoc *assoc; /* whose, where order is by factors; NULL: anybody's */
 	uint64_t mem;
 	uint32_t cpus, min; /* thousandths */
-	uint32_t limit_s, grace_s, time_min_s, qos;
+	uint32_t limit_s, grace_s, time_min_s, qos, partition;
 	const char *gres;
 	const struct gres_need *need;
 	bool     quota, elastic, feasible, listed;
 	struct user  *user; /* whose, where users have limits; NULL: anybody's */
 	struct shape *user_next, **user_link; /* all of this user */
+	struct in_total in[TOTAL_KINDS];
 	/* Least need below this node of the tree: by pool, so that whole subtrees are passed over. */
 	uint32_t least[POOL_COUNT]; /* of what needs no generic resources */
 	uint32_t least_gres;        /* CPUs of what does */
@@ -277,6 +291,7 @@ struct core {
 	struct ids  waited; /* by number of a job: who waits for it or its tasks (depend.c) */
 	struct ids  jobs; /* plain jobs and records */
 	struct ids  users;
+	struct ids  totals[TOTAL_KINDS]; /* by key: those that have anything */
 	struct entry *spare, **chunk; uint32_t chunks, chunks_cap;
 	struct queue  queue;
 	struct shares shares;
@@ -302,7 +317,7 @@ struct core {
 	const struct entry *head; /* what nothing that starts or grows may make later; NULL: nobody */
 	int64_t  head_at; /* when that one is to start; USEC_NEVER: it is guarded */
 	bool     wanted; /* somebody who waits will start when what is under way has come back */
-	bool     exceeded; /* users have more than users may have: limits were higher when these were started */
+	bool     exceeded; /* users, QOS or partitions have more than they may have: limits were higher when these were started */
 	bool     squeezed; /* the machine became smaller than what was granted */
 	bool     broken; /* an event did not fit the table */
 	char     broken_text[256];
@@ -447,6 +462,20 @@ bool         user_feasible(const struct core *core, uint32_t uid, uint32_t qos, 
 int          user_admits(const struct core *core, const struct mscg_job *job, uint64_t more, char text[160]);
 enum mscg_reason user_why(const struct core *core, const struct entry *e, char text[160]); /* NONE: its limits let it start */
 bool         user_affords(const struct core *core, const struct entry *e, uint64_t more_cpus, uint64_t more_mem, char *text, size_t size);
+
+/* totals.c: limits of all jobs of a QOS or partition together */
+struct total *total_get(struct core *core, enum total_kind kind, uint32_t key); /* makes it if need be; NULL: key is 0 */
+void total_put(struct core *core, struct total *total); /* gone, if it has nothing any more */
+void totals_clear(struct core *core);
+void total_join(struct shape *shape, struct total *total);
+void total_leave(struct core *core, struct shape *shape, enum total_kind kind);
+void totals_add(struct core *core, const struct mscg_job *job, uint64_t running, uint64_t cpus, uint64_t mem); /* modulo 2^64 */
+bool totals_may_start(const struct core *core, const struct shape *shape);
+bool totals_over(const struct core *core); /* one has more than it may: limits were higher before */
+bool totals_awaited(const struct core *core, const struct mscg_job *job);
+bool totals_feasible(const struct core *core, uint32_t qos, uint32_t partition, uint32_t cpus, uint64_t mem, char *text);
+enum mscg_reason totals_why(const struct core *core, const struct entry *e, char text[160]); /* NONE: they let it start */
+bool totals_afford(const struct core *core, const struct entry *e, uint64_t more_cpus, uint64_t more_mem, char *text, size_t size);
 
 /* qos.c */
 bool qos_there(const struct core *core, uint32_t qos); /* its jobs may start */

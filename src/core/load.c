@@ -108,7 +108,7 @@ static int load_granted(struct core *core, struct entry *e, struct mscg_error *e
 	l->suspended_boot = core->now.boot_usec - (ago > 0 ? ago : 0);
 	life_set_deadline(core, e);
 	elastic_update(core, e);
-	core->exceeded |= users_over(core);
+	core->exceeded |= users_over(core) || totals_over(core);
 	core->squeezed |= core->mem_held > core->mem_total || core->shared_free < 0 || gres_over(core);
 	return 0;
 }

@@ -226,6 +226,8 @@ static enum mscg_reason why_pending(const struct core *core, const struct entry 
 	if (closed == MSCG_REASON_NONE)
 		closed = user_why(core, e, buf);
 	if (closed == MSCG_REASON_NONE)
+		closed = totals_why(core, e, buf);
+	if (closed == MSCG_REASON_NONE)
 		closed = budget_why(core, e, buf);
 	if (closed != MSCG_REASON_NONE) {
 		say(text, "%s", buf);

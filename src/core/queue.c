@@ -144,14 +144,15 @@ bool queue_feasible(const struct core *core, const struct mscg_job *job, char te
 	}
 	if (!gres_exist(core, job->gres, text))
 		return false;
-	return user_feasible(core, job->uid, job->qos, job->cpus_milli, job->mem_bytes, text);
+	return user_feasible(core, job->uid, job->qos, job->cpus_milli, job->mem_bytes, text) &&
+	       totals_feasible(core, job->qos, job->partition, job->cpus_milli, job->mem_bytes, text);
 }
 
 static bool shape_is_feasible(const struct core *core, const struct shape *s)
 {
 	return least_of(core, s->cpus, s->min, s->elastic) <= book_total(core, shape_pool(s)) && s->mem <= core->mem_total &&
 	       (!s->user || user_feasible(core, s->user->uid, s->qos, s->cpus, s->mem, NULL)) &&
-	       gres_feasible(core, s->need);
+	       totals_feasible(core, s->qos, s->partition, s->cpus, s->mem, NULL) && gres_feasible(core, s->need);
 }
 
 /* -- shapes ------------------------------------------------------------------------------------------------------- */
@@ -220,6 +221,15 @@ static void leave_user(struct core *core, struct shape *s)
 	user_put(core, s->user);
 }
 
+static void join_totals(struct core *core, struct shape *s)
+{
+	struct total *total[TOTAL_KINDS] = {total_get(core, TOTAL_QOS, s->qos), total_get(core, TOTAL_PARTITION, s->partition)};
+
+	for (enum total_kind kind = 0; kind < TOTAL_KINDS; kind++)
+		if (total[kind])
+			total_join(s, total[kind]);
+}
+
 static struct shape *shape_for(struct core *core, const struct entry *e)
 {
 	const struct mscg_job *job = &e->job;
@@ -246,6 +256,7 @@ static struct shape *shape_for(struct core *core, const struct entry *e)
 	s->assoc = e->assoc;
 	if (user)
 		join_user(s);
+	join_totals(core, s);
 	s->feasible = shape_is_feasible(core, s);
 	s->node.weight = treap_weight(job->id.job, job->id.task);
 	s->next = *chain_of(core, s);
@@ -264,6 +275,8 @@ static void shape_free(struct core *core, struct shape *s)
 	core->queue.count--;
 	if (s->user)
 		leave_user(core, s);
+	for (enum total_kind kind = 0; kind < TOTAL_KINDS; kind++)
+		total_leave(core, s, kind);
 	free(s);
 }
 
@@ -277,7 +290,8 @@ static void unlist(struct core *core, struct shape *s)
 
 static bool is_allowed(const struct core *core, const struct shape *s)
 {
-	return (!s->assoc || !s->assoc->over) && qos_there(core, s->qos) && (!s->user || user_may_start(core, s->user, s->qos, s->cpus, s->mem));
+	return (!s->assoc || !s->assoc->over) && qos_there(core, s->qos) && (!s->user || user_may_start(core, s->user, s->qos, s->cpus, s->mem)) &&
+	       totals_may_start(core, s);
 }
 
 static void list(struct core *core, struct shape *s)

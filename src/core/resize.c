@@ -286,7 +286,7 @@ static bool affordable(const struct core *core, const struct entry *e, uint32_t 
 {
 	enum pool pool = pool_of(&e->job);
 	uint32_t more = cpus > e->job.current_cpus_milli ? cpus - e->job.current_cpus_milli : 0;
-	uint64_t more_mem = mem > e->job.mem_bytes ? mem - e->job.mem_bytes : 0;
+	uint64_t more_mem = mem > e->job.mem_bytes ? mem - e->job.mem_bytes : 0, more_asked = cpus > e->job.cpus_milli ? cpus - e->job.cpus_milli : 0;
 	struct mscg_job job = e->job;
 	char a[32], b[32], c[32], why[160];
 
@@ -302,7 +302,7 @@ static bool affordable(const struct core *core, const struct entry *e, uint32_t 
 		snprintf(text, size, "needs %s more memory, %s is free", format_size(more_mem, a, sizeof a),
 		         format_size(book_mem_free(core), b, sizeof b));
 	else
-		return user_affords(core, e, cpus > e->job.cpus_milli ? cpus - e->job.cpus_milli : 0, more_mem, text, size);
+		return user_affords(core, e, more_asked, more_mem, text, size) && totals_afford(core, e, more_asked, more_mem, text, size);
 	return false;
 }
 

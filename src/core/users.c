@@ -205,6 +205,7 @@ void user_update(struct core *core, struct entry *e)
 	u = user_get(core, e->job.uid);
 	user_add(u, e->job.qos, &(struct have){.running = (uint64_t)has - (uint64_t)l->counted, .cpus = (uint64_t)cpus - l->counted_cpus,
 	                                      .mem = mem - l->counted_mem});
+	totals_add(core, &e->job, (uint64_t)has - (uint64_t)l->counted, (uint64_t)cpus - l->counted_cpus, mem - l->counted_mem);
 	l->counted = has;
 	l->counted_cpus = cpus;
 	l->counted_mem = mem;

@@ -15,6 +15,7 @@ struct qos_config {
 	int64_t  priority;
 	uint64_t job_cpus, job_mem, job_time; /* CPUs, bytes, seconds; 0: no limit, and so below */
 	uint64_t user_submit, user_jobs, user_cpus, user_mem;
+	uint64_t grp_jobs, grp_cpus, grp_mem; /* of all its jobs that run */
 	char    *preempts;     /* names, with ',' or spaces between */
 	int      preempt_mode; /* enum core_preempt, how its own jobs make room */
 	int64_t  grace_time;   /* seconds; -1: that of the job */

@@ -90,7 +90,7 @@ void qos_start(struct request *r)
 	for (uint32_t i = 0; i < c->qos.n; i++) {
 		const struct qos_config *q = &c->qos.qos[i];
 
-		json_array_append_new(list, json_pack("{s:o, s:s, s:o, s:o, s:s, s:b, s:b, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "preempts", names_json(q->preempts), "preempt_mode",
+		json_array_append_new(list, json_pack("{s:o, s:s, s:o, s:o, s:s, s:b, s:b, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "preempts", names_json(q->preempts), "preempt_mode",
 		                                      qos_mode_name(q), "grace_time", q->grace_time < 0 ? json_null() : json_integer(q->grace_time),
 		                                      "preempt_exempt_time", limit_json(q->preempt_exempt_time), "name", q->name,
 		                                      "default", streq(q->name, c->default_qos), "allowed", client_may_have(r->client, q),
@@ -98,7 +98,8 @@ void qos_start(struct request *r)
 		                                      "max_mem_per_job", limit_json(q->job_mem), "max_time", limit_json(q->job_time),
 		                                      "max_submit_per_user", limit_json(q->user_submit), "max_jobs_per_user",
 		                                      limit_json(q->user_jobs), "max_cpus_per_user", limit_json(q->user_cpus),
-		                                      "max_mem_per_user", limit_json(q->user_mem), "users", names_json(q->users), "groups",
+		                                      "max_mem_per_user", limit_json(q->user_mem), "grp_jobs", limit_json(q->grp_jobs), "grp_cpus",
+		                                      limit_json(q->grp_cpus), "grp_mem", limit_json(q->grp_mem), "users", names_json(q->users), "groups",
 		                                      names_json(q->groups)));
 	}
 	request_reply(r, json_pack("{s:o}", "qos", list));

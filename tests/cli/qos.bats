@@ -40,10 +40,10 @@ is() { [ "$(state "$1")" = "$2" ]; }
 
 @test "listed, as a table and as JSON" {
     start
-    same "NAME PRIORITY MAX-TIME CPUS/JOB MEM/JOB SUBMIT/USER JOBS/USER CPUS/USER MEM/USER PREEMPTS BY MINE" "$(mscg qos | head -1 | xargs)"
-    same "high 100 - 2 4G - - - - low,short suspend yes" "$(mscg qos | grep ^high | xargs)"
-    same "low -10 - - - 3 - 2 6G - cancel yes" "$(mscg qos | grep ^low | xargs)"
-    same "short* 0 01:00:00 - - - 2 - - - suspend yes" "$(mscg qos | grep -F 'short*' | xargs)"
+    same "NAME PRIORITY MAX-TIME CPUS/JOB MEM/JOB SUBMIT/USER JOBS/USER CPUS/USER MEM/USER GRP-JOBS GRP-CPUS GRP-MEM PREEMPTS BY MINE" "$(mscg qos | head -1 | xargs)"
+    same "high 100 - 2 4G - - - - - - - low,short suspend yes" "$(mscg qos | grep ^high | xargs)"
+    same "low -10 - - - 3 - 2 6G - - - - cancel yes" "$(mscg qos | grep ^low | xargs)"
+    same "short* 0 01:00:00 - - - 2 - - - - - - suspend yes" "$(mscg qos | grep -F 'short*' | xargs)"
     same "high low normal short staff" "$(mscg qos --json | json '" ".join(q["name"] for q in j)')"
     same "[True, 3600, None, ['root', 'nobody']]" \
         "$(mscg qos --json | python3 -c 'import json, sys; q = {x["name"]: x for x in json.load(sys.stdin)}; print([q["short"]["default"], q["short"]["max_time"], q["low"]["users"], q["high"]["users"]])')"
@@ -91,6 +91,24 @@ is() { [ "$(state "$1")" = "$2" ]; }
     same "PENDING QOSMaxCpuPerUserLimit" "$(state 3) $(field 3 reason)"
     run as_user mscg submit -q low true
     same "1 mscg: 1 job more than the 3 that a user may have here in QOS low: 3 of yours are not over" "$status $(tail -1 <<<"$output")"
+}
+
+@test "limits of a whole QOS are root's too, hold up nobody else, and are the reason" {
+    printf '[qos batch]\ngrp-jobs = 3\ngrp-cpus = 3\ngrp-mem = 8G\n' >>mscg.conf
+    start
+    mscg submit -q batch -c 2 --mem 1G "sleep 60"
+    as_user mscg submit -q batch -c 2 --mem 1G "sleep 60" 2>/dev/null
+    mscg submit -q batch -c 1 --mem 8G "sleep 60"
+    as_user mscg submit -q high --mem 1G "sleep 60" 2>/dev/null
+    within 5 is 4 RUNNING
+    same "RUNNING PENDING QOSGrpCpuLimit PENDING QOSGrpMemLimit" "$(state 1) $(state 2) $(field 2 reason) $(state 3) $(field 3 reason)"
+    [[ $(mscg show 2) == *"needs 2 CPUs, jobs of QOS batch have 2 of the 3 that they may have"* ]]
+    mscg why 3 | grep -q "QOSGrpMemLimit: needs 8G of memory, jobs of QOS batch have 1G of the 8G that they may have"
+    mscg cancel 1
+    within 5 is 2 RUNNING
+    same "QOSGrpMemLimit" "$(field 3 reason)"
+    same "batch 0 - - - - - - - 3 3 8G - suspend yes" "$(mscg qos | grep ^batch | xargs)"
+    same "3 3 8589934592" "$(mscg qos --json | "$python" -c 'import json, sys; q = {x["name"]: x for x in json.load(sys.stdin)}["batch"]; print(q["grp_jobs"], q["grp_cpus"], q["grp_mem"])')"
 }
 
 @test "who it is not for is refused, and sees it in the list" {
@@ -169,6 +187,8 @@ is() { [ "$(state "$1")" = "$2" ]; }
     refused '[qos a]\npreempts = b\n' '[qos a]: preempts: no [qos b] in the configuration'
     refused '[qos a]\npreempt-mode = kill\n' "bad.conf:2: preempt-mode: invalid value 'kill': expected one of suspend, requeue, cancel, shrink and off"
     refused '[qos a]\ngrace-time = soon\n' 'bad.conf:2: grace-time: '
+    refused '[qos a]\ngrp-cpus = 0\n' "bad.conf:2: grp-cpus: out of range '0': expected a whole number from 1 to 1000000"
+    refused '[qos a]\ngrp-mem = much\n' 'bad.conf:2: grp-mem: '
     refused '[scheduler]\npreempt-type = age\n' "invalid value 'age': expected one of qos|priority"
     refused '[scheduler]\ndefault-qos = fast\n' "default-qos: no [qos fast] in the configuration"
     refused "$(for i in {1..33}; do echo "[qos q$i]"; done)\n" "bad.conf:33: [qos q33]: expected 32 at most"

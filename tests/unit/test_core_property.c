@@ -82,7 +82,7 @@ struct world {
 	char depends[8][64];
 	struct mscg_range range[8][3];
 	uint64_t tokens; /* open: asked and not answered for the last time */
-	uint64_t preempted, stilled;
+	uint64_t preempted, stilled, together;
 	uint64_t steps, started, resized, suspended, resumed, restarts, deferred, plans, named, warned, cut, charged, gpus, extended, seq;
 	struct core_gres gres[6];
 	struct mscg_cpuset near[2]; /* CPUs close to some */
@@ -544,6 +544,9 @@ static void limit_qos(struct core_policy *p)
 		q->user_running = chance(60) ? 0 : 1 + below(4);
 		q->user_cpus_milli = chance(60) ? 0 : 1000 * (1 + below(6));
 		q->user_mem_bytes = chance(60) ? 0 : GIB * (1 + below(6));
+		q->running = chance(70) ? 0 : 1 + below(6);
+		q->cpus_milli = chance(70) ? 0 : 1000 * (1 + below(8));
+		q->mem_bytes = chance(70) ? 0 : GIB * (1 + below(8));
 		q->preempts = chance(70) ? (1u << i) - 1 : 0; /* those below it */
 		q->preempt_mode = (enum core_preempt)below(CORE_PREEMPT_OFF + 1);
 		q->preempt_exempt_s = chance(60) ? 0 : 1 + below(30);
@@ -757,6 +760,40 @@ static const struct core_qos *qos_of(const struct world *w, const struct mscg_jo
 	return NULL;
 }
 
+/* What all jobs of one key have. */
+struct together {
+	uint32_t qos;
+	uint64_t running, cpus, mem;
+};
+
+static bool add_together(const struct mscg_job *job, void *ctx)
+{
+	struct together *t = ctx;
+
+	if (job->qos == t->qos && job->run && job->run->grant) {
+		t->running++;
+		t->cpus += job->cpus_milli;
+		t->mem += job->run->grant->share[0].mem_bytes;
+	}
+	return true;
+}
+
+/* Whoever starts starts below the limits of its QOS, however much there was before they were what they are. */
+static void check_together(struct world *w, const struct mscg_event *e)
+{
+	const struct mscg_job *job = e->kind == MSCG_EVENT_GRANTED ? core_find(w->rig.core, e->id) : NULL;
+	const struct core_qos *q = job ? qos_of(w, job) : NULL;
+	struct together has = {.qos = q ? q->key : 0};
+
+	if (!q || !(q->running || q->cpus_milli || q->mem_bytes))
+		return;
+	core_each(w->rig.core, add_together, &has);
+	assert_true(!q->running || has.running <= q->running);
+	assert_true(!q->cpus_milli || has.cpus <= q->cpus_milli);
+	assert_true(!q->mem_bytes || has.mem <= q->mem_bytes);
+	w->together += has.running > 1;
+}
+
 /* For one that waits, and may; and how its QOS says. */
 static void check_preempted(struct world *w, const struct mscg_event *e)
 {
@@ -873,6 +910,7 @@ static void step(struct world *w, bool acted)
 		w->seq = out->events[i].seq + 1;
 		fold_one(w, &out->events[i]);
 		check_preempted(w, &out->events[i]);
+		check_together(w, &out->events[i]);
 	}
 	check_rows(w);
 	keep_usages(w);
@@ -1181,7 +1219,7 @@ static uint64_t env_number(const char *env, uint64_t otherwise)
 static void test_random_walks(void **state)
 {
 	uint64_t steps = env_number("CORE_PROPERTY_STEPS", 200000), seed = env_number("CORE_PROPERTY_SEED", 1), done = 0;
-	uint64_t preempted = 0, stilled = 0;
+	uint64_t preempted = 0, stilled = 0, together = 0;
 	uint64_t started = 0, resized = 0, suspended = 0, resumed = 0, restarts = 0, deferred = 0, plans = 0, named = 0, warned = 0, cut = 0, charged = 0, gpus = 0, extended = 0;
 
 	(void)state;
@@ -1205,6 +1243,7 @@ static void test_random_walks(void **state)
 		cut += w->cut;
 		preempted += w->preempted;
 		stilled += w->stilled;
+		together += w->together;
 		charged += w->charged;
 		gpus += w->gpus;
 		extended += w->extended;
@@ -1213,8 +1252,8 @@ static void test_random_walks(void **state)
 	print_message("# %" PRIu64 " steps, %" PRIu64 " starts, %" PRIu64 " resizes, %" PRIu64 " suspended, %" PRIu64 " resumed, %" PRIu64 " starts put off by a refused resize, "
 	              "%" PRIu64 " restarts, %" PRIu64 " plans compared, %" PRIu64 " tasks named by range, %" PRIu64 " warned, %" PRIu64 " limits cut, %" PRIu64 " charges, %" PRIu64 " starts with GPUs, %" PRIu64 " extended\n", done, started, resized, suspended, resumed, deferred, restarts, plans,
 	              named, warned, cut, charged, gpus, extended);
-	print_message("# %" PRIu64 " ended and %" PRIu64 " stood still for others\n", preempted, stilled);
-	assert_true(steps < 100000 || (preempted > 10 && stilled > 10 && started > 1000 && resized > 1000 && suspended > 100 && resumed > 100 && deferred > 10 && restarts > 100 && plans > 50 && named > 1000 && warned > 100 && cut > 4 && charged > 1000 && gpus > 100 && extended > 100));
+	print_message("# %" PRIu64 " ended and %" PRIu64 " stood still for others, %" PRIu64 " starts beside others below limits of all\n", preempted, stilled, together);
+	assert_true(steps < 100000 || (preempted > 10 && together > 100 && stilled > 10 && started > 1000 && resized > 1000 && suspended > 100 && resumed > 100 && deferred > 10 && restarts > 100 && plans > 50 && named > 1000 && warned > 100 && cut > 4 && charged > 1000 && gpus > 100 && extended > 100));
 }
 
 int main(void)
