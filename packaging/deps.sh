@@ -27,6 +27,8 @@ libclang-rt-dev      | test        | libFuzzer and the sanitizers of clang      
 clang-format         | test        | checks the layout of the code                     | clang-format
 shellcheck           | test        | checks the shell scripts                          | shellcheck
 man-db               | test        | checks the manual pages                           | man
+squashfs-tools       | test        | images for jobs                                   | mksquashfs
+erofs-utils          | test        | images for jobs                                   | mkfs.erofs
 git                  | test        | which files are the tree'"'"'s                        | git
 qemu-system-x86      | vm          | the virtual machine                               | qemu-system-x86_64
 qemu-system-data     | vm          | its firmware                                      | /usr/share/qemu/pvh.bin

@@ -101,7 +101,7 @@ static void look_at_root(const char *rootfs)
 	if (!rootfs || bind_root_parse(rootfs, NULL, &b, NULL) < 0)
 		return;
 	if (stat(b.source, &st) == 0 && !S_ISDIR(st.st_mode))
-		warn("--rootfs", b.source, "is no directory: the job fails; an image is not mounted (unpack it, or mount it yourself with squashfuse)");
+		warn("--rootfs", b.source, "is no directory: the job fails, unless it lies below one of mscgd's images= (unpack it, or mount it yourself with squashfuse)");
 	else if (look(b.source))
 		warn("--rootfs", b.source, said(look(b.source)));
 	bind_clear(&b);

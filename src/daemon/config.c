@@ -60,6 +60,7 @@ static const struct setting {
 	{ { "jobs", "isolate", "HOW", "for jobs that do not say: default (what it is), strict, none, or parts" }, FIELD(ISOLATE, isolate), 0 },
 	{ { "jobs", "isolate-min", "HOW", "jobs have at least this (default: none): default, strict, or parts" }, FIELD(ISOLATE, isolate_min), 0 },
 	{ { "jobs", "devices", "NODES", "that jobs with mounts of their own have beside null and the like: /dev/fuse,/dev/kvm" }, FIELD(TEXT, devices), 0 },
+	{ { "jobs", "images", "DIR,...", "directories of root's with images (squashfs, erofs) that jobs may have as their root" }, FIELD(TEXT, images), 0 },
 	{ { "jobs", "log-max", "SIZE", "at most so much in each output file of a job (default: no limit)" }, FIELD(SIZE, log_max), 0 },
 	{ { "jobs", "allow-root-jobs", NULL, "let root submit jobs (they run as root)" }, FIELD(BOOL, allow_root_jobs), 0 },
 	{ { "cost", "cost-rates", "RATES", "what an hour costs, CPU=0.04,Mem=0.005G,GPU=1.2 (default: nothing is reckoned)" }, FIELD(RATES, cost_rates), 0 },

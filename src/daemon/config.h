@@ -57,6 +57,7 @@ struct config {
 	uint64_t log_max;             /* bytes in each output file, 0: no limit */
 	char    *isolate;             /* of jobs that do not say */
 	char    *cost_rates, *cost_currency; /* NULL: not given */
+	char    *images;              /* directories of images that are mounted, "/a,/b"; NULL: none */
 	char    *devices;             /* nodes that jobs with mounts of their own have; NULL: none */
 	char    *isolate_min;         /* of all jobs; NULL: nothing */
 	char    *operator_group;

@@ -317,6 +317,7 @@ static int open_engine(struct daemon *d, struct mscg_cpuset *allowed, struct msc
 		.spare       = (uint32_t)c->spare_supervisors,
 		.isolate     = c->isolate,
 		.devices     = c->devices,
+		.images      = c->images,
 		.log_max     = c->log_max,
 		.warn_only   = c->missing_controllers == MISSING_WARN,
 		.unkillable_timeout_s = (uint32_t)c->unkillable_timeout,

@@ -88,6 +88,7 @@ struct local {
 	char    *cover;     /* where else kernel file systems are mounted, as struct runner_launch has it; NULL: nowhere */
 	char    *keep, *services, *binds, *rootfs, *devices, tmpfs_options[64]; /* of the launch under way */
 	char    *socket;    /* where clients connect */
+	const char *images; /* as struct local_config has it */
 	char    *more_devices; /* nodes that jobs with mounts of their own have, as struct runner_launch has them; NULL: none */
 	struct device_filter *device_filter; /* NULL: the kernel takes none of us */
 	int      filters[1 << MSCG_ALLOW_COUNT]; /* system call filters, sealed, by what they allow; -1: not made yet */

@@ -170,6 +170,37 @@ static void find_devices(struct local *l, const struct task *t)
 	l->devices = list.size ? buf_steal(&list) : NULL;
 }
 
+/* Below one of the directories that are given for it. */
+static bool is_image(const struct local *l, const char *path)
+{
+	for (const char *at = l->images; at && *at; at += strspn(at, ",")) {
+		size_t n = strcspn(at, ",");
+		_cleanup_free_ char *dir = xstrndup(at, n);
+
+		if (is_below(path, dir))
+			return true;
+		at += n;
+	}
+	return false;
+}
+
+static int find_root(struct local *l, const struct mscg_spec *spec, struct runner_launch *launch, struct mscg_error *error)
+{
+	struct bind b;
+	int r = bind_root_parse(spec->rootfs, NULL, &b, error);
+
+	if (r < 0)
+		return r;
+	launch->root_read_only = b.read_only;
+	free(l->rootfs);
+	launch->root_path  = l->rootfs = steal(&b.source);
+	launch->root_image = is_image(l, launch->root_path);
+	bind_clear(&b);
+	if (launch->root_image && geteuid() != 0)
+		return mscg_error_set(error, -EINVAL, "image '%.100s': only root's mscgd mounts one. Expected a directory: unpack it, or mount it with squashfuse", launch->root_path);
+	return 0;
+}
+
 static int set_mounts(struct local *l, const struct task *t, const struct mscg_spec *spec, uint32_t parts, struct runner_launch *launch, struct mscg_error *error)
 {
 	uint64_t mem = t->grant->share[0].mem_bytes;
@@ -197,16 +228,8 @@ static int set_mounts(struct local *l, const struct task *t, const struct mscg_s
 			return r;
 		launch->binds = l->binds;
 	}
-	if (spec->rootfs) {
-		struct bind b;
-
-		if ((r = bind_root_parse(spec->rootfs, NULL, &b, error)) < 0)
-			return r;
-		launch->root_read_only = b.read_only;
-		free(l->rootfs);
-		launch->root_path = l->rootfs = steal(&b.source);
-		bind_clear(&b);
-	}
+	if (spec->rootfs && (r = find_root(l, spec, launch, error)) < 0)
+		return r;
 	find_devices(l, t);
 	launch->devices = l->devices;
 	if (t->elastic) {

@@ -69,7 +69,7 @@ static void note_paths(struct task *t, const struct runner_launch *launch)
 		[RUNNER_STAGE_STDERR] = launch->stderr_path, [RUNNER_STAGE_EXEC] = launch->exec_path,
 		[RUNNER_STAGE_COVER] = launch->cover, [RUNNER_STAGE_SERVICES] = launch->services,
 		[RUNNER_STAGE_BIND] = launch->binds, [RUNNER_STAGE_BIND_TARGET] = launch->binds,
-		[RUNNER_STAGE_ROOT] = launch->root_path, [RUNNER_STAGE_ROOT_PLACE] = RUNNER_ROOT_PLACES,
+		[RUNNER_STAGE_ROOT] = launch->root_path, [RUNNER_STAGE_IMAGE] = launch->root_path, [RUNNER_STAGE_ROOT_PLACE] = RUNNER_ROOT_PLACES,
 	};
 
 	for (int i = 0; i < RUNNER_STAGE_COUNT; i++)

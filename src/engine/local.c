@@ -379,6 +379,7 @@ int local_open(struct engine **ret, const struct local_config *config, struct ms
 	l->runtime_dir = xstrdup(config->runtime_dir);
 	l->socket = config->socket ? xstrdup(config->socket) : NULL;
 	l->log_max = config->log_max;
+	l->images  = config->images;
 	l->unkillable_usec = config->unkillable_timeout_s * USEC_PER_SEC;
 	memset(l->filters, 0xff, sizeof l->filters);
 	l->epoll_fd    = epoll_create1(EPOLL_CLOEXEC);

@@ -13,6 +13,7 @@ struct local_config {
 	const char *socket;      /* where clients connect: out of reach of a sandbox without the machine's network; NULL: nowhere */
 	uint32_t    slots, spare;
 	const char *isolate;     /* of jobs that do not say; mscg_isolate_parse */
+	const char *images;      /* directories of images that root vouches for, "/a,/b"; NULL: none. Borrowed, as long as the engine is */
 	const char *devices;     /* nodes that jobs with mounts of their own have, "/dev/a,/dev/b"; NULL: none */
 	uint64_t    log_max;     /* bytes in each output file of any job; 0: no limit */
 	bool        warn_only;   /* a missing controller is a warning */

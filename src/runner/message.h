@@ -48,6 +48,7 @@ enum start_flag {
 	START_STRICT        = 1 << 5,
 	START_ROOT_READ_ONLY = 1 << 6,
 	START_CGROUP_WRITABLE = 1 << 7,
+	START_ROOT_IMAGE    = 1 << 11,
 	/* Descriptors that follow the cgroup's, in this order. */
 	START_FD_PAYLOAD    = 1 << 8,
 	START_FD_SCRIPT     = 1 << 9,

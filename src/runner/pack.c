@@ -91,7 +91,7 @@ static uint32_t flags_of(const struct runner_launch *l)
 	                 (l->link_optional ? START_LINK_OPTIONAL : 0) | (l->script ? START_FD_SCRIPT : 0) |
 	                 (l->seccomp_fd >= 0 ? START_FD_SECCOMP : 0) | (l->strict ? START_STRICT : 0) |
 	                 (l->log_max ? START_FD_LOG : 0) | (l->stdio_fd >= 0 ? START_FD_STDIO : 0) |
-	                 (l->root_read_only ? START_ROOT_READ_ONLY : 0) |
+	                 (l->root_read_only ? START_ROOT_READ_ONLY : 0) | (l->root_image ? START_ROOT_IMAGE : 0) |
 	                 (l->cgroup_writable ? START_CGROUP_WRITABLE : 0);
 	if (l->stdio_fd < 0 && l->stdout_path && streq(l->stdout_path, l->stderr_path))
 		flags |= START_SHARE_STDERR;

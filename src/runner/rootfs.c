@@ -24,7 +24,7 @@ enum { OWN = sizeof own / sizeof own[0] };
 CHILD_CODE long hold_root(const struct child_plan *p)
 {
 	note(p, RUNNER_STAGE_ROOT);
-	long fd = must(p, hold_source(p, p->root));
+	long fd = p->root_fd >= 0 ? p->root_fd : must(p, hold_source(p, p->root));
 	if (!is_directory(fd))
 		fail(p, -ENOTDIR);
 	must(p, set_brought(fd, p->root_read_only || p->strict));

@@ -45,7 +45,7 @@ enum runner_slot_state { RUNNER_FREE, RUNNER_ARMED, RUNNER_CLONING, RUNNER_RUNNI
 	X(SERVICES, "sockets that a job with net and mount does not reach") \
 	X(BIND, "source of a bind") X(BIND_TARGET, "target of a bind") \
 	X(ROOT, "root file system") X(ROOT_PLACE, "place in the root file system for the job's own") \
-	X(LANDLOCK, "Landlock")
+	X(LANDLOCK, "Landlock") X(IMAGE, "image (root's alone to change, with its whole path)")
 enum runner_stage {
 #define X(name, text) RUNNER_STAGE_##name,
 	RUNNER_STAGES(X)
@@ -117,6 +117,7 @@ struct runner_launch {
 	const char *binds;         /* in the same way, three for each: the source, the target, "/ro" or "/rw"; NULL: none. BINDS_MAX at most */
 	const char *root_path;     /* a directory that is to be the job's root, in place of the machine's; NULL: none */
 	bool        root_read_only;
+	bool        root_image;    /* root_path is an image: see src/runner/image.h. For a daemon of root */
 	const char *devices;       /* in the same way: device nodes below /dev that it sees too, where the machine has them; NULL: none.
 	                            * RUNNER_DEVICES_MAX at most */
 	bool        cgroup_writable; /* its tree of cgroups is, as far as the files' owner is its user */

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include "src/base/clock.h"
+#include "src/runner/image.h"
 #include "src/runner/init.h"
 #include "src/runner/supervise.h"
 #include "src/runner/sys.h"
@@ -204,6 +205,7 @@ static int make_plan(struct supervisor *s, struct brought *b, const struct start
 		.tmpfs_options = v->text[START_STRING_TMPFS],
 		.binds         = v->text[START_STRING_BINDS],
 		.root          = v->text[START_STRING_ROOT],
+		.root_fd       = -1,
 		.cgroup_writable = start->flags & START_CGROUP_WRITABLE,
 		.root_read_only = start->flags & START_ROOT_READ_ONLY,
 		.devices       = v->text[START_STRING_DEVICES],
@@ -339,6 +341,15 @@ static int own_namespaces(struct supervisor *s)
 	return 0;
 }
 
+static int hold_image(struct supervisor *s, const char *path)
+{
+	set_stage(s, RUNNER_STAGE_IMAGE);
+	int fd = image_mount(path);
+	if (fd >= 0)
+		set_stage(s, RUNNER_STAGE_CLONE);
+	return fd;
+}
+
 /* From bytes to a process that execs, or -errno. */
 static int launch(struct supervisor *s, struct brought *b, const struct message_start *start, size_t size)
 {
@@ -363,9 +374,13 @@ static int launch(struct supervisor *s, struct brought *b, const struct message_
 	if (start->log_max && b->log >= 0 && (r = log_start(s, plan, start->log_max, b->log, b->output)) < 0)
 		return r;
 	memcpy(plan->output, b->output, sizeof plan->output);
+	if (start->flags & START_ROOT_IMAGE && plan->root && (r = plan->root_fd = hold_image(s, plan->root)) < 0)
+		return r;
 	s->namespaces = start->namespaces;
 	s->execs.over = false;
-	return clone_child(s, plan, b->cgroup, start->namespaces);
+	r = clone_child(s, plan, b->cgroup, start->namespaces);
+	cleanup_close(&plan->root_fd); /* the child has it */
+	return r;
 }
 
 static bool start_job(struct supervisor *s, size_t size, int *fds, size_t nfds)
