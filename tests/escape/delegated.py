@@ -2,7 +2,7 @@
 """Attempts of a job with a cgroup of its own (--delegate) to get out of it, as attempts.py makes them.
 
 usage: delegated.py PLACES: "own", the top of what it may change; "above", the cgroup with its limits, and "neighbour", another job's, as
-the machine names them; "below", the latter from the top of the machine's tree"""
+the machine names them; "below", the latter from the top of the machine's tree, which is "first"; "inodes", by their names"""
 import ctypes, errno, json, os, struct, sys, tempfile
 
 from attempt import *
@@ -54,7 +54,7 @@ def rename():
 
 
 # -- what limits it, in its own files: of its user in its own mscgd, who has the limits above all the same
-for f in FILES[2:6] + FILES[7:]:
+for f in FILES[2:6] + tuple(f for f in FILES[7:] if f != "memory.oom.group"): # that one is given with it, and is no limit
     opens("a delegated cgroup's own limits (root)", own + "/" + f, name="write its own " + f)
 @attempt("a delegated cgroup's own limits (root)", "give it to others")
 def gives():
@@ -64,12 +64,20 @@ def gives():
 
 
 # -- out of it
+def is_it(path):
+    """The machine's, not one of the job's own that is called the same in there."""
+    if os.stat(path).st_ino != places["inodes"].get(path, os.stat(path).st_ino):
+        raise OSError(errno.EPERM, "it is another")
+
+
 def move(path):
+    is_it(path)
     with open(path + "/cgroup.procs", "w") as f:
         f.write("0")
 
 
 def clone_into(path):
+    is_it(path)
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     pid = call(435, struct.pack("<11Q", 0x200000000, 0, 0, 0, 17, 0, 0, 0, 0, 0, fd), 88)
     if pid == 0:
@@ -82,7 +90,7 @@ targets = {"a neighbour": neighbour, "what another job was given": neighbour + "
 for name, path in targets.items():
     attempt("out of a delegated cgroup", "go to " + name, alone=True)(lambda path=path: move(path))
     attempt("out of a delegated cgroup", "a child in " + name, alone=True)(lambda path=path: clone_into(path))
-    attempt("out of a delegated cgroup", "see " + name)(lambda path=path: os.close(os.open(path + "/cgroup.procs", os.O_RDONLY)))
+    attempt("out of a delegated cgroup", "see " + name)(lambda path=path: (is_it(path), os.close(os.open(path + "/cgroup.procs", os.O_RDONLY))))
 
 
 # -- more than it may

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 # timeout: 150
+# also: 6.12 slow
 """--delegate: a job makes cgroups below its own, and what is done to the job reaches them: in a daemon of root's, and in a user's own.
 Beside it a job without, which makes none."""
 import os, sys
@@ -9,6 +10,8 @@ from mscg_client import *
 
 uid = ordinary_user()
 gid = pwd.getpwuid(uid).pw_gid
+# The kernel itself lets nobody write the limits of the cgroup that is the top in his namespace.
+NSDELEGATE = any(" cgroup2 " in line and "nsdelegate" in line for line in open("/proc/mounts"))
 
 # Everybody in there goes to a leaf, pid 1 too; one goes deeper, and burns some time; one has a handler.
 NEST = """
@@ -129,7 +132,7 @@ for make in (Roots, Own):
     d.wait(job)
     lines = d.output(job).split("\n")
     ok("wide 255" in lines and "deep 7" in lines, "%s: how many and how deep is bounded" % kind, lines)
-    ok(("own file" in lines) == (kind != "root's") and "0" in lines, "%s: limits above are out of reach" % kind, lines)
+    ok(("own file" in lines) == (kind != "root's" and not NSDELEGATE) and "0" in lines, "%s: limits above are out of reach" % kind, lines)
     job = d.submit("true; cat /proc/self/cgroup", isolate="none", workdir=d.out, delegate=True)
     ok(d.wait(job)[job]["state"] == "COMPLETED" and "/job_%s/own" % job in d.output(job), "%s: without a sandbox too" % kind, d.output(job))
     d.stop()

@@ -66,7 +66,7 @@ def delegated(d, kind):
     # For root outside, a cgroup that is like a job's, and beside it.
     twin = "%s/twin" % os.path.dirname(path)
     os.makedirs(twin + "/own")
-    places = {"own": twin + "/own", "above": twin, "neighbour": path, "first": base, "below": os.path.relpath(path, base)}
+    places = {"own": twin + "/own", "above": twin, "neighbour": path, "first": base, "inodes": {p: os.stat(p).st_ino for p in (path, path + "/own", base)}, "below": os.path.relpath(path, base)}
     everything = run(["unshare", "--mount", "--propagation", "private", PYTHON, d.out + "/delegated.py", json.dumps(places)])
     for p in (twin + "/own", twin):
         os.rmdir(p)

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # as: both
+# also: 6.12 slow
 # timeout: 300
 # --rootfs: a directory is a job's root, with the job's own /proc, /dev and /tmp, its working directory and its output; of
 # the machine nothing else is there.
