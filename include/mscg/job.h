@@ -410,7 +410,8 @@ MSCG_PUBLIC int         mscg_event_parse(const char *label, enum mscg_event_kind
 	X(DEADLINE,       "deadline")       /* likewise; 0: none */ \
 	X(ARRAY_THROTTLE, "array_throttle") /* 0: none */ \
 	X(QOS,            "qos")            /* name_key() of its name */ \
-	X(TIME_EXTENDED,  "time_extended")  /* seconds: its limit, by itself (--time-extend) */
+	X(TIME_EXTENDED,  "time_extended")  /* seconds: its limit, by itself (--time-extend) */ \
+	X(PARTITION,      "partition")      /* name_key() of its name */
 
 enum mscg_field {
 #define X(name, label) MSCG_FIELD_##name,

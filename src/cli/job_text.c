@@ -314,7 +314,7 @@ const struct job_field job_fields[] = {
 	{'u', "USER", "User", 9, text_user, "whose it is"},
 	{'U', "UID", "UID", 6, text_uid, "and by number"},
 	{'a', "ACCOUNT", "Account", 10, text_account, "--account, kept as given"},
-	{'P', "PARTITION", "Partition", 10, text_partition, "--partition, kept as given"},
+	{'P', "PARTITION", "Partition", 10, text_partition, "its partition"},
 	{'q', "QOS", "QOS", 10, text_qos, "its quality of service"},
 	{'k', "COMMENT", "Comment", 14, text_comment, "--comment"},
 	{'T', "STATE", "State", 10, text_state, "PENDING, RUNNING, ..."},

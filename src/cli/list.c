@@ -51,6 +51,7 @@ int list_jobs(struct mscg *m, const struct list_filter *filter, bool (*each)(jso
 	set_text(p, "user", filter->user);
 	set_text(p, "name", filter->name);
 	set_text(p, "account", filter->account);
+	set_text(p, "partition", filter->partition);
 	set_time(p, "since", filter->since_usec);
 	set_time(p, "until", filter->until_usec);
 	if (filter->active)

@@ -7,7 +7,7 @@
 struct list_filter {
 	json_t     *ids;   /* borrowed array of strings; NULL: all */
 	uint32_t    states; /* bits 1 << state; 0: all */
-	const char *user, *name, *account;
+	const char *user, *name, *account, *partition;
 	int64_t     since_usec, until_usec; /* 0: no bound */
 	bool        active, newest_first;
 	int64_t     limit;                  /* 0: none */

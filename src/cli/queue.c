@@ -8,7 +8,7 @@ enum { ENDED_SHOWN = 20, STARTS_SHOWN = 100 };
 
 struct queue_options {
 	uint32_t    states, limit;
-	const char *user, *format, *sort, *jobs;
+	const char *user, *format, *sort, *jobs, *partition;
 	bool        all, me, noheader, watch, full, start;
 	int64_t     watch_ms;
 };
@@ -313,7 +313,8 @@ static int list_queue(struct queue *q, struct mscg *m, struct list_filter *filte
 
 static int print_queue(const struct cli *cli, const struct queue_options *o, struct mscg *m, struct mscg_error *error)
 {
-	struct list_filter filter = {.states = o->start ? UINT32_C(1) << MSCG_STATE_PENDING : o->states, .user = o->me ? own_user_name() : o->user};
+	struct list_filter filter = {.states = o->start ? UINT32_C(1) << MSCG_STATE_PENDING : o->states, .user = o->me ? own_user_name() : o->user,
+	                             .partition = o->partition};
 	const char *format = o->format ? o->format : o->start ? QUEUE_FORMAT_START : o->full ? QUEUE_FORMAT_LONG : NULL;
 	struct queue q = {.cli = cli, .o = o, .rows = queue_rows_new(format, !o->noheader && !cli->json)};
 	int r;
@@ -406,6 +407,7 @@ static const struct option_spec queue_options[] = {
 	{'a', "all", NULL, "all jobs that are remembered", value_true, QUEUE(all)},
 	{0, "me", NULL, "one's own jobs", value_true, QUEUE(me)},
 	{'u', "user", "NAME", "jobs of this user", value_text, QUEUE(user)},
+	{'p', "partition", "NAME", "jobs of this partition", value_text, QUEUE(partition)},
 	{'j', "jobs", "LIST", "these jobs: 12,13_4; of an array, what has not ended", value_jobs, QUEUE(jobs), .values = VALUES_JOB},
 	{'n', "limit", "N", "the newest N of them; with --sort the first N", value_count, QUEUE(limit)},
 	{'S', "sort", "LETTERS", "by these columns of --format, '-' before one for downwards: p,-i; M the shortest run first", value_sort, QUEUE(sort)},

@@ -15,7 +15,7 @@ struct update_options {
 	bool     top;
 	uint32_t cpus;
 	uint64_t mem;
-	const char *qos;
+	const char *qos, *partition;
 };
 
 static int change_priority(void *target, const char *value, const struct option_spec *option, struct mscg_error *error)
@@ -97,6 +97,8 @@ static json_t *request(const struct update_options *o, json_t *id)
 		json_object_set_new(parameters, "mem_bytes", json_integer((json_int_t)o->mem));
 	if (o->qos)
 		json_object_set_new(parameters, "qos", json_string(o->qos));
+	if (o->partition)
+		json_object_set_new(parameters, "partition", json_string(o->partition));
 	return parameters;
 }
 
@@ -123,7 +125,7 @@ static int update_run(struct cli *cli, void *options, char **words)
 	size_t i;
 
 	if (!o->priority.given && !o->time_limit.given && !o->begin.given && !o->deadline.given && !o->throttle.given && !o->nice &&
-	    !o->top && !o->cpus && !o->mem && !o->qos)
+	    !o->top && !o->cpus && !o->mem && !o->qos && !o->partition)
 		return cli_usage(cli, "update: what of it? expected an option such as --time +10m or --priority 5");
 	if (o->priority.given + (o->nice != 0) + o->top > 1)
 		return cli_usage(cli, "update: --priority, --nice and --top: expected one of them");
@@ -151,6 +153,7 @@ static const struct option_spec update_options[] = {
 	{0, "deadline", "TIME", "be over by then; none: whenever", change_time, UPDATE(deadline)},
 	{0, "throttle", "N", "so many tasks of the array at a time; 0: as many as there is room for", change_throttle, UPDATE(throttle)},
 	{'q', "qos", "NAME", "quality of service, of what waits; its priority changes by what the two of them bring", value_text, UPDATE(qos)},
+	{'p', "partition", "NAME", "partition, of what waits; its priority changes by what the two of them bring", value_text, UPDATE(partition)},
 	{0, "array-throttle", "N", "so many tasks of the array at a time", change_throttle, UPDATE(throttle), OPTION_HIDDEN},
 	{'c', "cpus", "N", "CPUs, of a job that waits", value_cpus, UPDATE(cpus)},
 	{0, "mem", "SIZE", "memory, of a job that waits", value_size, UPDATE(mem)},

@@ -20,6 +20,7 @@
 	X(history) \
 	X(cost) \
 	X(qos) \
+	X(partition) \
 	X(cancel) \
 	X(wait) \
 	X(logs) \

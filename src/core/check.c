@@ -258,9 +258,11 @@ static int check_queue(struct census *c)
 
 			if (r < 0)
 				return r;
+			if (s->partition != (s->head ? partition_of(&c->core->policy, &s->head->job) : 0))
+				return BAD(c, "a shape of %u CPUs is of another partition than its first job", s->cpus);
 			if (!s->user != !(users_limited(&c->core->policy) && s->head && s->head->job.uid))
 				return BAD(c, "a shape of %u CPUs is %s of one user", s->cpus, s->user ? "" : "not");
-			if (!s->head || s->listed != (s->feasible && !(s->assoc && s->assoc->over) && qos_there(c->core, s->qos) && totals_may_start(c->core, s) &&
+			if (!s->head || s->listed != (s->feasible && !(s->assoc && s->assoc->over) && qos_there(c->core, s->qos) && partition_starts(c->core, s->partition) && totals_may_start(c->core, s) &&
 			                             (!s->user || user_may_start(c->core, s->user, s->qos, s->cpus, s->mem))))
 				return BAD(c, "a shape of %u CPUs is empty or not listed", s->cpus);
 		}

@@ -8,7 +8,7 @@ struct core *core_new(const struct core_machine *machine, const struct core_poli
 	core->policy = *policy;
 	core->next_job_id = 1;
 	core->next_seq = 1;
-	core->queue.by_user = users_limited(policy);
+	queue_key(core);
 	change_set_machine(core, machine);
 	core->shares.on = policy->priority.multifactor || policy->priority.charges;
 	if (core->shares.on)

@@ -80,6 +80,20 @@ struct core_qos {
 	bool     has_grace; uint32_t grace_s; /* of what is ended so; else that of the job */
 };
 
+/* A partition: whose jobs may start, and what they may have. 0: no limit. */
+enum { CORE_PARTITION_MAX = 32 };
+struct core_partition {
+	char     name[CORE_QOS_NAME];
+	uint32_t key; /* name_key(name) */
+	int32_t  priority; /* added to that of its jobs */
+	bool     takes, starts; /* new jobs; what waits */
+	uint32_t job_cpus_milli, job_time_s; /* of one job, as asked for */
+	uint64_t job_mem_bytes;
+	uint32_t default_time_s; /* of jobs that give no limit; 0: as elsewhere */
+	uint64_t cpus_milli; /* of all its jobs that are granted something, as asked for */
+	uint32_t qos; /* whose jobs may be in it, bits by place in the table; 0: of all */
+};
+
 /* Accounts, as in Slurm: a tree, whose accounts have shares among those below the same one. */
 struct core_account {
 	const char *name;
@@ -130,10 +144,12 @@ struct core_policy {
 	uint64_t user_submitted, user_running, user_cpus_milli, user_mem_bytes;
 	bool     preempt_by_priority; /* whoever has the higher one, instead of whose QOS says so */
 	struct core_qos qos[CORE_QOS_MAX]; uint32_t qos_n; /* without any, what jobs say of it means nothing */
+	struct core_partition partition[CORE_PARTITION_MAX]; uint32_t partition_n; /* likewise */
 };
 const struct core_qos *core_qos_find(const struct core_policy *policy, uint32_t key); /* NULL: there is none */
+const struct core_partition *core_partition_find(const struct core_policy *policy, uint32_t key); /* likewise */
 /* The time limit that a job is given which asks for this one (0: for none). */
-uint32_t core_time_limit(const struct core_policy *policy, uint32_t qos, uint32_t asked_s);
+uint32_t core_time_limit(const struct core_policy *policy, uint32_t qos, uint32_t partition, uint32_t asked_s);
 
 struct core_now {
 	int64_t real_usec; /* for people and rows */
@@ -296,6 +312,11 @@ struct core_stats {
 };
 void core_get_stats(const struct core *core, struct core_stats *ret);
 const struct mscg_cpuset *core_free_cpus(const struct core *core);
+/* What the jobs of a partition have, CPUs as asked for. */
+struct core_use {
+	uint64_t jobs, cpus_milli, mem_bytes;
+};
+struct core_use core_partition_use(const struct core *core, uint32_t key);
 /* Generic resources: by name (type "") and by type. */
 struct core_gres_use {
 	const char *name, *type; /* borrowed until the machine changes */

@@ -89,6 +89,7 @@ struct queue {
 	struct tnode  *shapes; /* feasible ones that have jobs */
 	struct shape **bucket;
 	bool           by_user; /* shapes are of one user each: users have limits */
+	bool           by_partition; /* shapes are of one partition each: there are some */
 	uint32_t       buckets, count;
 };
 
@@ -427,6 +428,7 @@ void queue_add(struct core *core, struct entry *e);
 void queue_remove(struct core *core, struct entry *e);
 void queue_reconsider(struct core *core); /* machine or policy changed */
 void queue_allow(struct core *core, struct shape *s); /* lists it or not, by what its user has */
+void queue_key(struct core *core); /* by what of a job its shape is, as the policy says; nobody waits */
 void queue_clear(struct core *core);
 struct shape *queue_first(const struct core *core); /* NULL: nobody waits */
 struct mark queue_mark(const struct core *core, const struct entry *e);
@@ -479,9 +481,21 @@ bool totals_afford(const struct core *core, const struct entry *e, uint64_t more
 
 /* qos.c */
 bool qos_there(const struct core *core, uint32_t qos); /* its jobs may start */
-int  qos_admits(const struct core *core, const struct mscg_job *job, char text[160]); /* by the limits of one job */
-int32_t qos_priority(const struct core *core, uint32_t qos, int64_t asked); /* that a job has which asks for this */
+struct job_limits { /* of one job; 0: none */
+	uint32_t cpus_milli, time_s;
+	uint64_t mem_bytes;
+	const char *of, *name; /* "QOS", "high" */
+};
+int  job_limits_admit(const struct job_limits *limits, const struct mscg_job *job, char text[160]);
+int  job_admits(const struct core *core, const struct mscg_job *job, char text[160]); /* by those of its QOS and its partition */
+int32_t job_priority(const struct core *core, uint32_t qos, uint32_t partition, int64_t asked); /* that a job has which asks for this */
 enum mscg_reason qos_why(const struct core *core, const struct entry *e, char text[160]);
+/* partition.c */
+uint32_t partition_of(const struct core_policy *policy, const struct mscg_job *job); /* 0: of none that matters */
+bool partition_starts(const struct core *core, uint32_t partition); /* its jobs may start */
+bool partition_takes(const struct core *core, uint32_t partition, char text[160]); /* new jobs */
+int  partition_admits(const struct core *core, const struct mscg_job *job, char text[160]);
+enum mscg_reason partition_why(const struct core *core, const struct entry *e, char text[160]);
 /* share.c: usage and shares; factor.c: what they and other factors make of the order */
 void   share_configure(struct core *core); /* takes a copy of what the policy points to */
 void   share_clear(struct core *core);

@@ -224,6 +224,8 @@ static enum mscg_reason why_pending(const struct core *core, const struct entry 
 	}
 	closed = qos_why(core, e, buf);
 	if (closed == MSCG_REASON_NONE)
+		closed = partition_why(core, e, buf);
+	if (closed == MSCG_REASON_NONE)
 		closed = user_why(core, e, buf);
 	if (closed == MSCG_REASON_NONE)
 		closed = totals_why(core, e, buf);

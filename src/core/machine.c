@@ -281,6 +281,9 @@ static void set_field(struct mscg_job *job, const struct mscg_event *event)
 	case MSCG_FIELD_QOS:
 		job->qos = (uint32_t)event->value;
 		break;
+	case MSCG_FIELD_PARTITION:
+		job->partition = (uint32_t)event->value;
+		break;
 	case MSCG_FIELD_ARRAY_THROTTLE: /* stands in the row of the array */
 	case MSCG_FIELD_NONE:
 	case MSCG_FIELD_COUNT:

@@ -162,9 +162,9 @@ static struct user *limited_user(struct core *core, const struct mscg_job *job)
 	return core->queue.by_user && job->uid ? user_get(core, job->uid) : NULL;
 }
 
-static bool has_shape(const struct shape *s, const struct user *user, const struct assoc *assoc, const struct mscg_job *job)
+static bool has_shape(const struct shape *s, const struct user *user, const struct assoc *assoc, uint32_t partition, const struct mscg_job *job)
 {
-	return s->user == user && s->assoc == assoc && s->gres == job->gres && s->qos == job->qos && s->limit_s == job->time_limit_s && s->time_min_s == job->time_min_s && s->grace_s == job->grace_s && s->cpus == job->cpus_milli && s->min == job->min_cpus_milli && s->mem == job->mem_bytes &&
+	return s->user == user && s->assoc == assoc && s->gres == job->gres && s->qos == job->qos && s->partition == partition && s->limit_s == job->time_limit_s && s->time_min_s == job->time_min_s && s->grace_s == job->grace_s && s->cpus == job->cpus_milli && s->min == job->min_cpus_milli && s->mem == job->mem_bytes &&
 	       s->quota == !!(job->flags & MSCG_JOB_QUOTA) && s->elastic == !!(job->flags & MSCG_JOB_ELASTIC);
 }
 
@@ -234,11 +234,12 @@ static struct shape *shape_for(struct core *core, const struct entry *e)
 {
 	const struct mscg_job *job = &e->job;
 	struct user *user = limited_user(core, job);
+	uint32_t partition = partition_of(&core->policy, job);
 	struct shape *s;
 
 	grow_buckets(core);
 	for (s = core->queue.bucket[hash(core, owner(user, e->assoc), job->cpus_milli, job->min_cpus_milli, job->mem_bytes, job->time_limit_s)]; s; s = s->next)
-		if (has_shape(s, user, e->assoc, job))
+		if (has_shape(s, user, e->assoc, partition, job))
 			return s;
 	s = xcalloc(1, sizeof *s);
 	s->cpus = job->cpus_milli;
@@ -252,6 +253,7 @@ static struct shape *shape_for(struct core *core, const struct entry *e)
 	s->quota = job->flags & MSCG_JOB_QUOTA;
 	s->elastic = job->flags & MSCG_JOB_ELASTIC;
 	s->qos = job->qos;
+	s->partition = partition;
 	s->user = user;
 	s->assoc = e->assoc;
 	if (user)
@@ -290,7 +292,7 @@ static void unlist(struct core *core, struct shape *s)
 
 static bool is_allowed(const struct core *core, const struct shape *s)
 {
-	return (!s->assoc || !s->assoc->over) && qos_there(core, s->qos) && (!s->user || user_may_start(core, s->user, s->qos, s->cpus, s->mem)) &&
+	return (!s->assoc || !s->assoc->over) && qos_there(core, s->qos) && partition_starts(core, s->partition) && (!s->user || user_may_start(core, s->user, s->qos, s->cpus, s->mem)) &&
 	       totals_may_start(core, s);
 }
 
@@ -345,8 +347,14 @@ void queue_remove(struct core *core, struct entry *e)
 		shape_free(core, s);
 }
 
-/* All anew: shapes are of one user each from now on, or of all. */
-static void rekey(struct core *core, bool by_user)
+void queue_key(struct core *core)
+{
+	core->queue.by_user = users_limited(&core->policy);
+	core->queue.by_partition = core->policy.partition_n > 0;
+}
+
+/* All anew: shapes are of one user each from now on, or of all; and of one partition. */
+static void rekey(struct core *core)
 {
 	_cleanup_free_ struct entry **all = NULL;
 	uint32_t n = 0, cap = 0;
@@ -359,15 +367,15 @@ static void rekey(struct core *core, bool by_user)
 			}
 	for (uint32_t i = 0; i < n; i++)
 		queue_remove(core, all[i]);
-	core->queue.by_user = by_user;
+	queue_key(core);
 	for (uint32_t i = 0; i < n; i++)
 		queue_add(core, all[i]);
 }
 
 void queue_reconsider(struct core *core)
 {
-	if (core->queue.by_user != users_limited(&core->policy))
-		rekey(core, !core->queue.by_user);
+	if (core->queue.by_user != users_limited(&core->policy) || core->queue.by_partition != (core->policy.partition_n > 0))
+		rekey(core);
 	for (uint32_t i = 0; i < core->queue.buckets; i++)
 		for (struct shape *s = core->queue.bucket[i]; s; s = s->next) {
 			unlist(core, s);

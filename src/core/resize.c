@@ -292,7 +292,7 @@ static bool affordable(const struct core *core, const struct entry *e, uint32_t 
 
 	job.cpus_milli = MAX_OF(cpus, job.cpus_milli);
 	job.mem_bytes = MAX_OF(mem, job.mem_bytes);
-	if ((more || more_mem) && qos_admits(core, &job, why) < 0)
+	if ((more || more_mem) && job_admits(core, &job, why) < 0)
 		snprintf(text, size, "%s", why);
 	else if (more > book_free(core, pool))
 		snprintf(text, size, "needs %s more CPUs, %s free and %s lent to others", format_cpus(more, a, sizeof a),

@@ -15,14 +15,14 @@ void core_job_init(const struct core *core, const struct mscg_spec *spec, struct
 	struct mscg_job job = {
 		.id = id,
 		.uid = spec->uid,
-		.priority = qos_priority(core, name_key(spec->qos), spec->priority),
+		.priority = job_priority(core, name_key(spec->qos), name_key(spec->partition), spec->priority),
 		.qos = name_key(spec->qos),
 		.partition = name_key(spec->partition),
 		.cpus_milli = spec->cpus_milli,
 		.min_cpus_milli = spec->elastic ? spec->min_cpus_milli : spec->cpus_milli,
 		.max_cpus_milli = spec->elastic ? spec->max_cpus_milli : spec->cpus_milli,
 		.mem_bytes = spec->mem_bytes ? spec->mem_bytes : default_mem(core, spec->cpus_milli),
-		.time_limit_s = core_time_limit(&core->policy, name_key(spec->qos), spec->time_limit_s),
+		.time_limit_s = core_time_limit(&core->policy, name_key(spec->qos), name_key(spec->partition), spec->time_limit_s),
 		.grace_s = spec->grace_s,
 		.begin_usec = spec->begin_usec,
 		.deadline_usec = spec->deadline_usec,
@@ -71,7 +71,9 @@ static int admit(const struct core *core, const struct mscg_job *job, uint64_t t
 	}
 	if (!*ret_feasible && (core->policy.infeasible_reject || job->flags & MSCG_JOB_ATTACHED))
 		return -ENOSPC;
-	int r = qos_admits(core, job, text);
+	if (!partition_takes(core, job->partition, text))
+		return -ENOSPC;
+	int r = job_admits(core, job, text);
 	return r < 0 ? r : user_admits(core, job, tasks, text);
 }
 

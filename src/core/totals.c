@@ -17,7 +17,10 @@ static const char *const words[TOTAL_KINDS] = {"QOS", "partition"};
 static struct most most_of(const struct core *core, enum total_kind kind, uint32_t key)
 {
 	const struct core_qos *q = kind == TOTAL_QOS ? core_qos_find(&core->policy, key) : NULL;
+	const struct core_partition *p = kind == TOTAL_PARTITION ? core_partition_find(&core->policy, key) : NULL;
 
+	if (kind == TOTAL_PARTITION)
+		return p ? (struct most){.cpus = p->cpus_milli, .name = p->name} : (struct most){0};
 	return q ? (struct most){q->running, q->cpus_milli, q->mem_bytes, q->name} : (struct most){0};
 }
 
@@ -197,6 +200,13 @@ static struct total has_in(const struct core *core, enum total_kind kind, uint32
 	const struct total *t = key ? ids_get(&core->totals[kind], key) : NULL;
 
 	return t ? *t : (struct total){0};
+}
+
+struct core_use core_partition_use(const struct core *core, uint32_t key)
+{
+	struct total has = has_in(core, TOTAL_PARTITION, key);
+
+	return (struct core_use){has.running, has.cpus, has.mem};
 }
 
 static enum mscg_reason why(const struct core *core, const struct mscg_job *job, enum total_kind kind, char text[160])

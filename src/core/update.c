@@ -136,6 +136,8 @@ static int64_t present(const struct entry *e, enum mscg_field field)
 		return is_record(e) ? e->array->throttle : 0;
 	case MSCG_FIELD_QOS:
 		return e->job.qos;
+	case MSCG_FIELD_PARTITION:
+		return e->job.partition;
 	case MSCG_FIELD_TIME_EXTENDED: /* by itself only */
 	case MSCG_FIELD_NONE:
 	case MSCG_FIELD_COUNT:
@@ -182,6 +184,12 @@ static const char *check_field(const struct core *core, const struct entry *e, c
 		else if (!qos_there(core, (uint32_t)v))
 			snprintf(text, 160, "that QOS is not in the configuration any more");
 		break;
+	case MSCG_FIELD_PARTITION:
+		if (e->job.state != MSCG_STATE_PENDING)
+			snprintf(text, 160, "it is %s: only what waits can be given another partition", state);
+		else if (v != e->job.partition)
+			partition_takes(core, (uint32_t)v, text);
+		break;
 	case MSCG_FIELD_TIME_EXTENDED: /* by itself only */
 	case MSCG_FIELD_NONE:
 	case MSCG_FIELD_COUNT:
@@ -219,23 +227,26 @@ static const char *check_size(const struct core *core, const struct entry *e, co
 	return text[0] ? text : NULL;
 }
 
-/* Its limits are those of the QOS that it has then. */
-static const char *check_qos(const struct core *core, const struct entry *e, const struct core_update *u, const int64_t value[MSCG_FIELD_COUNT],
+/* Its limits are those of the QOS and the partition that it has then. */
+static const char *check_limits(const struct core *core, const struct entry *e, const struct core_update *u, const int64_t value[MSCG_FIELD_COUNT],
                              char text[160])
 {
 	bool other = u->field[MSCG_FIELD_QOS].given && value[MSCG_FIELD_QOS] != e->job.qos;
+	bool moves = u->field[MSCG_FIELD_PARTITION].given && value[MSCG_FIELD_PARTITION] != e->job.partition;
 	struct mscg_job job = e->job;
 
-	if (!other && !u->field[MSCG_FIELD_TIME_LIMIT].given && !u->cpus_milli && !u->mem_bytes)
+	if (!other && !moves && !u->field[MSCG_FIELD_TIME_LIMIT].given && !u->cpus_milli && !u->mem_bytes)
 		return NULL;
 	if (u->field[MSCG_FIELD_QOS].given)
 		job.qos = (uint32_t)value[MSCG_FIELD_QOS];
+	if (moves)
+		job.partition = (uint32_t)value[MSCG_FIELD_PARTITION];
 	if (u->field[MSCG_FIELD_TIME_LIMIT].given)
 		job.time_limit_s = (uint32_t)value[MSCG_FIELD_TIME_LIMIT];
 	job.cpus_milli = u->cpus_milli ? u->cpus_milli : job.cpus_milli;
 	job.mem_bytes = u->mem_bytes ? u->mem_bytes : job.mem_bytes;
 	text[0] = '\0';
-	if (qos_admits(core, &job, text) == 0 && other)
+	if (job_admits(core, &job, text) == 0 && other)
 		user_admits(core, &job, is_record(e) ? e->array->waiting : 1, text);
 	return text[0] ? text : NULL;
 }
@@ -266,7 +277,7 @@ static bool resolve(struct core *core, const struct core_input *in, const struct
 			wrong = check_rank(core, e, value[f], text);
 	}
 	if (!wrong)
-		wrong = check_qos(core, e, u, value, text);
+		wrong = check_limits(core, e, u, value, text);
 	if (wrong)
 		out_say(core, in, -EBUSY, "job %s: %.130s", mscg_id_format(in->id, id), wrong);
 	return !wrong;
@@ -277,6 +288,13 @@ static const char *qos_name(const struct core *core, uint32_t key)
 	const struct core_qos *q = core_qos_find(&core->policy, key);
 
 	return q ? q->name : key ? "one that is gone" : "none";
+}
+
+static const char *partition_name(const struct core *core, uint32_t key)
+{
+	const struct core_partition *p = core_partition_find(&core->policy, key);
+
+	return p ? p->name : key ? "one that is gone" : "none";
 }
 
 static char *field_text(const struct core *core, enum mscg_field field, int64_t from, int64_t to)
@@ -293,6 +311,8 @@ static char *field_text(const struct core *core, enum mscg_field field, int64_t 
 		                 from ? format_elapsed((uint64_t)from, b, sizeof b) : "none");
 	case MSCG_FIELD_QOS:
 		return xasprintf("qos: %s, was %s", qos_name(core, (uint32_t)to), qos_name(core, (uint32_t)from));
+	case MSCG_FIELD_PARTITION:
+		return xasprintf("partition: %s, was %s", partition_name(core, (uint32_t)to), partition_name(core, (uint32_t)from));
 	default:
 		return xasprintf("%s: %" PRId64 ", was %" PRId64, mscg_field_name(field), to, from);
 	}
@@ -322,18 +342,24 @@ static void say_size(struct core *core, struct entry *e, const struct core_updat
 	out_event(core, e, &event);
 }
 
-/* It is counted there from now on, and has the priority that it brings, unless it is told one. */
-static void change_qos(struct core *core, struct entry *e, uint32_t qos, bool priority_too)
+/* It is counted there from now on, and has the priority that QOS and partition bring, unless it is told one. */
+static void change_place(struct core *core, struct entry *e, enum mscg_field field, uint32_t key, bool priority_too)
 {
 	int64_t jobs = is_record(e) ? (int64_t)e->array->waiting : 1;
-	int64_t asked = (int64_t)e->job.priority - qos_priority(core, e->job.qos, 0);
-	int32_t priority = qos_priority(core, qos, asked);
+	int64_t asked = (int64_t)e->job.priority - job_priority(core, e->job.qos, e->job.partition, 0);
+	int32_t priority;
 
 	user_count(core, &e->job, -jobs);
-	say_field(core, e, MSCG_FIELD_QOS, qos);
+	say_field(core, e, field, key);
 	user_count(core, &e->job, jobs);
+	priority = job_priority(core, e->job.qos, e->job.partition, asked);
 	if (priority_too && priority != e->job.priority)
 		say_field(core, e, MSCG_FIELD_PRIORITY, priority);
+}
+
+static bool is_place(enum mscg_field field)
+{
+	return field == MSCG_FIELD_QOS || field == MSCG_FIELD_PARTITION;
 }
 
 /* Order and shape may be others afterwards: what waits is out of the queue meanwhile. */
@@ -345,10 +371,11 @@ static void change(struct core *core, struct entry *e, const struct core_update 
 		return;
 	if (pending)
 		queue_remove(core, e);
-	if (pending && u->field[MSCG_FIELD_QOS].given && value[MSCG_FIELD_QOS] != e->job.qos)
-		change_qos(core, e, (uint32_t)value[MSCG_FIELD_QOS], !u->field[MSCG_FIELD_PRIORITY].given);
+	for (enum mscg_field f = 0; f < MSCG_FIELD_COUNT && pending; f++)
+		if (is_place(f) && u->field[f].given && value[f] != present(e, f))
+			change_place(core, e, f, (uint32_t)value[f], !u->field[MSCG_FIELD_PRIORITY].given);
 	for (enum mscg_field f = 0; f < MSCG_FIELD_COUNT; f++)
-		if (u->field[f].given && f != MSCG_FIELD_QOS && f != MSCG_FIELD_TIME_EXTENDED && value[f] != present(e, f) && (is_record(e) || f != MSCG_FIELD_ARRAY_THROTTLE) &&
+		if (u->field[f].given && !is_place(f) && f != MSCG_FIELD_TIME_EXTENDED && value[f] != present(e, f) && (is_record(e) || f != MSCG_FIELD_ARRAY_THROTTLE) &&
 		    (pending || f != MSCG_FIELD_BEGIN))
 			say_field(core, e, f, value[f]);
 	if (pending && (u->cpus_milli || u->mem_bytes))

@@ -180,6 +180,31 @@ bool client_may_have(const struct client *c, const struct qos_config *qos)
 	       any_name(c, qos->groups, group_has);
 }
 
+bool client_may_use(const struct client *c, const struct partition_config *p)
+{
+	return !p->allow_groups || client_is_operator(c) || any_name(c, p->allow_groups, group_has);
+}
+
+int access_partition(const struct client *c, const char *verb, const char *name, const struct partition_config **ret, struct mscg_error *error)
+{
+	const struct config *config = &c->d->config;
+	const char *wanted = name ? name : config->default_partition;
+	const struct partition_config *p = wanted ? partition_find(&config->partitions, wanted) : NULL;
+	_cleanup_free_ char *names = partition_names(&config->partitions);
+
+	if (config->partitions.n && !wanted)
+		return mscg_error_set(error, -EINVAL, "no partition is asked for, and there is no default-partition: expected one of %.120s (see: mscg partition)",
+		                      names);
+	if (config->partitions.n && !p)
+		return mscg_error_set(error, -EINVAL, "no partition '%.40s': expected one of %.120s (see: mscg partition)", wanted, names);
+	if (p && !client_may_use(c, p)) {
+		audit(c, "refused", verb, NULL);
+		return mscg_error_set(error, -EPERM, "partition %s is not for you: see mscg partition", p->name);
+	}
+	*ret = p;
+	return 0;
+}
+
 int access_qos(const struct client *c, const char *verb, const char *name, const struct qos_config **ret, struct mscg_error *error)
 {
 	const struct config *config = &c->d->config;

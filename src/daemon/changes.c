@@ -114,6 +114,23 @@ static int read_qos(const struct request *r, struct core_update *u, struct mscg_
 	return 0;
 }
 
+static int read_partition(const struct request *r, struct core_update *u, struct mscg_error *error)
+{
+	const char *name = NULL;
+	const struct partition_config *partition = NULL;
+	int code = wire_get_string(r->parameters, "partition", &name, error);
+
+	if (code > 0)
+		code = access_partition(r->client, request_verb(r), name, &partition, error);
+	if (code < 0 || !name)
+		return code;
+	if (!partition)
+		return mscg_error_set(error, -EINVAL, "no partition '%.40s': there are none in the configuration", name);
+	u->field[MSCG_FIELD_PARTITION].given = true;
+	u->field[MSCG_FIELD_PARTITION].value = name_key(partition->name);
+	return 0;
+}
+
 static int read_update(const struct request *r, struct core_update *u, struct mscg_error *error)
 {
 	const json_t *parameters = r->parameters;
@@ -121,7 +138,7 @@ static int read_update(const struct request *r, struct core_update *u, struct ms
 	bool any = false;
 	int code = read_fields(parameters, u, error);
 
-	if (code < 0 || (code = read_qos(r, u, error)) < 0 || (code = wire_get_bool(parameters, "top", &u->top, error)) < 0 ||
+	if (code < 0 || (code = read_qos(r, u, error)) < 0 || (code = read_partition(r, u, error)) < 0 || (code = wire_get_bool(parameters, "top", &u->top, error)) < 0 ||
 	    (code = wire_get_milli(parameters, "cpus", &u->cpus_milli, error)) < 0 ||
 	    (code = wire_get_int(parameters, "mem_bytes", 4 << 20, INT64_MAX, &mem, error)) < 0)
 		return code;

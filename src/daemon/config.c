@@ -37,6 +37,7 @@ static const struct setting {
 	{ { "scheduler", "backfill-depth", "N", "conservative: so many waiting jobs have a time to start (100)" }, FIELD(COUNT, backfill_depth), 0 },
 	{ { "scheduler", "starvation-guard", "TIME", "nothing passes a job without expected start after so long (1h)" }, FIELD(TIME, starvation_guard), 0 },
 	{ { "scheduler", "default-qos", "NAME", "the quality of service of jobs that ask for none (normal)" }, FIELD(TEXT, default_qos), 0 },
+	{ { "scheduler", "default-partition", "NAME", "the partition of jobs that ask for none, where there are some (none)" }, FIELD(TEXT, default_partition), 0 },
 	{ { "priority", "priority-type", "basic|multifactor", "order: --priority, then by submission (basic); or by factors" }, FIELD(CHOICE, priority_type), 0 },
 	{ { "priority", "priority-weight-age", "N", "multifactor: what the age of a job counts at most (1000)" }, FIELD(WEIGHT, weight_age), 0 },
 	{ { "priority", "priority-weight-fairshare", "N", "multifactor: what its user's share counts at most (10000)" }, FIELD(WEIGHT, weight_fairshare), 0 },
@@ -199,11 +200,11 @@ static char *trim(char *s)
 }
 
 /* "[qos high]": the name of it; NULL: another section. */
-static const char *qos_section(const char *section)
+static const char *named_section(const char *section, const char *kind)
 {
 	size_t n = strcspn(section, " \t");
 
-	return n == 3 && strncasecmp(section, "qos", n) == 0 ? section + n + strspn(section + n, " \t") : NULL;
+	return n == strlen(kind) && strncasecmp(section, kind, n) == 0 ? section + n + strspn(section + n, " \t") : NULL;
 }
 
 /* Opens it, and where there is a name sets that. */
@@ -215,6 +216,27 @@ static int parse_qos(struct config *config, const char *qos, const char *name, c
 	if (r == 0 && name)
 		r = qos_set(one, name, value, error);
 	return r < 0 ? mscg_error_prefix(error, r, "%s: ", origin) : 0;
+}
+
+static int parse_partition(struct config *config, const char *partition, const char *name, const char *value, const char *origin,
+                           struct mscg_error *error)
+{
+	struct partition_config *one;
+	int r = partition_open(&config->partitions, partition, &one, error);
+
+	if (r == 0 && name)
+		r = partition_set(one, name, value, error);
+	return r < 0 ? mscg_error_prefix(error, r, "%s: ", origin) : 0;
+}
+
+/* A line of a section that has a name, or its head (name NULL). 1: it is another section. */
+static int parse_named(struct config *config, const char *section, const char *name, const char *value, const char *origin, struct mscg_error *error)
+{
+	if (named_section(section, "qos"))
+		return parse_qos(config, named_section(section, "qos"), name, value, origin, error);
+	if (named_section(section, "partition"))
+		return parse_partition(config, named_section(section, "partition"), name, value, origin, error);
+	return 1;
 }
 
 /* [account NAME] */
@@ -238,8 +260,9 @@ static int parse_line(struct config *config, char *line, const char *section, co
 		return parse_account(config, section + 8, name, value, origin, error);
 	ssize_t i = find_setting(name, strlen(name));
 
-	if (qos_section(section))
-		return parse_qos(config, qos_section(section), name, value, origin, error);
+	int r = parse_named(config, section, name, value, origin, error);
+	if (r <= 0)
+		return r;
 	if (i < 0 || settings[i].flags & CLI_ONLY)
 		return mscg_error_set(error, -EINVAL, "%s: unknown setting '%s' (see: mscgd --help)", origin, name);
 	if (section[0] && settings[i].pub.section && strcasecmp(section, settings[i].pub.section) != 0)
@@ -279,7 +302,7 @@ static int parse_file(struct config *config, const char *path, bool must_exist, 
 				return mscg_error_set(error, -EINVAL, "%s: '%s': expected [section]", origin, line);
 			memcpy(section, line + 1, n - 2);
 			section[n - 2] = 0;
-			r = qos_section(section) ? parse_qos(config, qos_section(section), NULL, NULL, origin, error) : 0;
+			r = parse_named(config, section, NULL, NULL, origin, error);
 			if (r < 0)
 				return r;
 			if (strncasecmp(section, "account ", 8) == 0 && !accounts_section(&config->accounts, section + 8, origin, error))
@@ -480,6 +503,8 @@ int config_load(struct config *ret, int argc, char *const *argv, struct mscg_err
 	if (r == 0)
 		r = qos_finish(&config.qos, config.default_qos, error);
 	if (r == 0)
+		r = partition_finish(&config.partitions, config.default_partition, &config.qos, error);
+	if (r == 0)
 		r = fill_isolate(&config, error);
 	if (r == 0)
 		r = accounts_check(&config.accounts, error);
@@ -502,6 +527,7 @@ void config_clear(struct config *config)
 			free(*(char **)(void *)((char *)config + settings[i].offset));
 	}
 	qos_clear(&config->qos);
+	partition_clear(&config->partitions);
 	accounts_clear(&config->accounts);
 	memset(config, 0, sizeof *config);
 }

@@ -5,6 +5,7 @@
 #define DAEMON_CONFIG_H
 
 #include "qos.h"
+#include "partition.h"
 #include "accounts.h"
 #include "src/base/base.h"
 
@@ -35,6 +36,8 @@ struct config {
 	char    *default_qos;
 	int      preempt_type; /* enum config_preempt */
 	struct qos_table qos; /* sections of the files, QOS_NORMAL at least */
+	char    *default_partition; /* NULL: each job says its own */
+	struct partition_table partitions; /* sections of the files; none: what jobs say of it is recorded */
 	int      priority_type; /* enum config_priority */
 	uint64_t weight_age, weight_fairshare, weight_job_size, weight_qos;
 	uint64_t max_age, half_life, calc_period; /* seconds */

@@ -112,6 +112,10 @@ void access_entered(const struct client *client, const char *verb, const struct 
 /* The QOS that a job asks for, or the default: -EINVAL where there is none of that name, -EPERM where it is not for the client. */
 int  access_qos(const struct client *client, const char *verb, const char *name, const struct qos_config **ret, struct mscg_error *error);
 bool client_may_have(const struct client *client, const struct qos_config *qos);
+/* The partition that a job asks for, or the default; NULL where there are none: -EINVAL where there is none of that name, or no default, -EPERM
+ * where it is not for the client. */
+int  access_partition(const struct client *client, const char *verb, const char *name, const struct partition_config **ret, struct mscg_error *error);
+bool client_may_use(const struct client *client, const struct partition_config *partition);
 
 /* -- rate.c: how often each user asks -- */
 struct ids;
@@ -204,6 +208,7 @@ void drain_start(struct request *r);
 void shutdown_start(struct request *r);
 void config_start(struct request *r);
 void qos_start(struct request *r);
+void partitions_start(struct request *r);
 void ping_start(struct request *r);
 void info_start(struct request *r);     /* org.varlink.service.GetInfo */
 void describe_start(struct request *r); /* org.varlink.service.GetInterfaceDescription */
@@ -235,6 +240,7 @@ void why_start(struct request *r);
 bool why_here(const struct daemon *d, enum mscg_reason reason, char text[160]);
 
 /* -- views.c: Job objects -- */
+const char *partition_name(const struct daemon *d, const struct mscg_job *job, const struct mscg_spec *spec); /* borrowed; NULL: none */
 json_t *view_job(struct daemon *d, const struct mscg_row *row, const struct mscg_spec *spec, bool live);
 /* What `privacy = users` leaves of somebody else's job. */
 void    view_hide(json_t *job);

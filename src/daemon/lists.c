@@ -1,6 +1,7 @@
 /* What is read from the store: in slices, between commits, in the committer's thread. A slow reader is given the next
  * slice when it has taken the one before. */
 #include "daemon.h"
+#include "src/base/parse.h"
 
 enum { SLICE = 256 };
 
@@ -235,14 +236,14 @@ static int read_filter(struct request *r, struct list_work *l, struct mscg_error
 {
 	const json_t *p = r->parameters;
 	_cleanup_strv_ char **ids = NULL, **states = NULL;
-	const char *user = NULL, *name = NULL, *account = NULL;
+	const char *user = NULL, *name = NULL, *account = NULL, *partition = NULL;
 	int64_t limit = INT64_MAX;
 	bool active = false;
 	int code;
 
 	if ((code = wire_get_strv(p, "ids", &ids, error)) < 0 || (code = wire_get_strv(p, "states", &states, error)) < 0 ||
 	    (code = wire_get_string(p, "user", &user, error)) < 0 || (code = wire_get_string(p, "name", &name, error)) < 0 ||
-	    (code = wire_get_string(p, "account", &account, error)) < 0 ||
+	    (code = wire_get_string(p, "account", &account, error)) < 0 || (code = wire_get_string(p, "partition", &partition, error)) < 0 ||
 	    (code = wire_get_time(p, "since", &l->filter.since_usec, error)) < 0 ||
 	    (code = wire_get_time(p, "until", &l->filter.until_usec, error)) < 0 ||
 	    (code = wire_get_bool(p, "active", &active, error)) < 0 ||
@@ -261,11 +262,12 @@ static int read_filter(struct request *r, struct list_work *l, struct mscg_error
 	if (r->d->config.privacy == PRIVACY_JOBS && !client_is_operator(r->client))
 		l->filter.uid = r->client->peer.uid;
 	/* Nobody finds out whose or what by asking for it. */
-	if (r->d->config.privacy == PRIVACY_USERS && (user || name || account) && !client_is_operator(r->client))
+	if (r->d->config.privacy == PRIVACY_USERS && (user || name || account || partition) && !client_is_operator(r->client))
 		l->filter.uid = r->client->peer.uid;
 	l->filter.user = l->user = xstrdup(user);
 	l->filter.name = l->name = xstrdup(name);
 	l->filter.account = l->account = xstrdup(account);
+	l->filter.partition = name_key(partition);
 	l->left         = (uint64_t)limit;
 	l->filter.limit = (uint32_t)MIN_OF(l->left, SLICE);
 	return 0;

@@ -199,6 +199,7 @@ static void set_policy(struct daemon *d)
 	};
 	d->policy.preempt_by_priority = c->preempt_type == PREEMPT_BY_PRIORITY;
 	qos_fill_policy(&c->qos, &d->policy);
+	partition_fill_policy(&c->partitions, &c->qos, &d->policy);
 }
 
 void daemon_set_policy(struct daemon *d)

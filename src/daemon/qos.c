@@ -36,7 +36,7 @@ static const struct setting {
 #undef FIELD
 };
 
-static bool is_name(const char *name)
+bool qos_is_name(const char *name)
 {
 	size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
 
@@ -63,7 +63,7 @@ int qos_open(struct qos_table *table, const char *name, struct qos_config **ret,
 {
 	const struct qos_config *same = qos_of_key(table, name_key(name));
 
-	if (!is_name(name))
+	if (!qos_is_name(name))
 		return mscg_error_set(error, -EINVAL, "[qos %.40s]: expected a name of letters, digits, '_', '.' and '-', at most %d of them", name,
 		                      CORE_QOS_NAME - 1);
 	if (same && !streq(same->name, name)) /* one in four thousand million */

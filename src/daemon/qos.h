@@ -27,6 +27,7 @@ struct qos_table {
 	uint32_t n, cap;
 };
 
+bool qos_is_name(const char *name); /* could be one */
 /* Makes it if it is not there. -EINVAL with text: no such name can be, or there are too many. */
 int  qos_open(struct qos_table *table, const char *name, struct qos_config **ret, struct mscg_error *error);
 /* One line of its section. -EINVAL with text that begins with the name of the setting. */

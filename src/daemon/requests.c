@@ -207,19 +207,24 @@ static int submit_admit(struct request *r, struct mscg_spec *spec, struct mscg_e
 		access_refuse(r->client, request_verb(r), error);
 		return mscg_error_set(error, -EPERM, "this mscgd runs jobs of its own user (uid %u) only", geteuid());
 	}
+	const struct partition_config *partition;
 	const struct qos_config *qos;
 	int code = access_isolation(r->client, request_verb(r), spec, error);
 	if (code == 0)
-		code = access_qos(r->client, request_verb(r), spec->qos, &qos, error);
+		code = access_partition(r->client, request_verb(r), spec->partition, &partition, error);
+	if (code == 0)
+		code = access_qos(r->client, request_verb(r), spec->qos || !partition ? spec->qos : partition->default_qos, &qos, error);
 	if (code < 0)
 		return code;
 	if (!spec->qos)
 		spec->qos = xstrdup(qos->name);
+	if (!spec->partition && partition)
+		spec->partition = xstrdup(partition->name);
 	if (!spec->mem_bytes) {
 		uint64_t cpus = MAX_OF(1, (spec->cpus_milli + 999) / 1000);
 		spec->mem_bytes = r->d->policy.default_mem_per_cpu * cpus;
 	}
-	spec->time_limit_s = core_time_limit(&r->d->policy, name_key(spec->qos), spec->time_limit_s);
+	spec->time_limit_s = core_time_limit(&r->d->policy, name_key(spec->qos), name_key(spec->partition), spec->time_limit_s);
 	if ((code = submit_priority(r, spec, error)) < 0 || (code = submit_in_time(spec, error)) < 0)
 		return code;
 	return accounts_fill(&r->d->config.accounts, spec, error);
@@ -323,7 +328,7 @@ static void submit_start(struct request *r)
 
 static const struct method methods[] = {
 	{ "io.mscg.Submit", submit_start, KEYS("jobs", "environments", "scripts"), ACCESS_ANYONE, false },
-	{ "io.mscg.List", list_start, KEYS("ids", "states", "user", "name", "account", "since", "until", "active", "newest_first", "limit"), ACCESS_VIEWER, false },
+	{ "io.mscg.List", list_start, KEYS("ids", "states", "user", "name", "account", "partition", "since", "until", "active", "newest_first", "limit"), ACCESS_VIEWER, false },
 	{ "io.mscg.Show", show_start, KEYS("id"), ACCESS_VIEWER, false },
 	{ "io.mscg.Why", why_start, KEYS("id"), ACCESS_VIEWER, false },
 	{ "io.mscg.Priorities", priorities_start, KEYS("ids"), ACCESS_VIEWER, false },
@@ -341,10 +346,11 @@ static const struct method methods[] = {
 	{ "io.mscg.Resume", list_change_start, KEYS("ids"), ACCESS_OWNER, true },
 	{ "io.mscg.Hold", list_change_start, KEYS("ids"), ACCESS_OWNER, false },
 	{ "io.mscg.Release", list_change_start, KEYS("ids"), ACCESS_OWNER, false },
-	{ "io.mscg.Update", update_start, KEYS("id", "priority", "priority_add", "top", "time_limit", "time_limit_add", "begin", "deadline", "array_throttle", "cpus", "mem_bytes", "qos"), ACCESS_OWNER, false },
+	{ "io.mscg.Update", update_start, KEYS("id", "priority", "priority_add", "top", "time_limit", "time_limit_add", "begin", "deadline", "array_throttle", "cpus", "mem_bytes", "qos", "partition"), ACCESS_OWNER, false },
 	{ "io.mscg.Events", events_start, KEYS("since", "id", "follow"), ACCESS_VIEWER, false },
 	{ "io.mscg.Config", config_start, KEYS(), ACCESS_ANYONE, false },
 	{ "io.mscg.ListQos", qos_start, KEYS(), ACCESS_ANYONE, false },
+	{ "io.mscg.ListPartitions", partitions_start, KEYS(), ACCESS_ANYONE, false },
 	{ "io.mscg.Drain", drain_start, KEYS("undo"), ACCESS_OPERATOR, true },
 	{ "io.mscg.Shutdown", shutdown_start, KEYS("cancel_jobs"), ACCESS_OPERATOR, true },
 	{ "io.mscg.Upgrade", upgrade_start, KEYS(), ACCESS_OPERATOR, true },

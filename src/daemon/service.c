@@ -2,6 +2,7 @@
 #include <syslog.h>
 
 #include "daemon.h"
+#include "src/base/parse.h"
 
 static void drain_answer(struct request *r, const struct core_answer *answer)
 {
@@ -103,6 +104,27 @@ void qos_start(struct request *r)
 		                                      names_json(q->groups)));
 	}
 	request_reply(r, json_pack("{s:o}", "qos", list));
+}
+
+void partitions_start(struct request *r)
+{
+	const struct config *c = &r->d->config;
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < c->partitions.n; i++) {
+		const struct partition_config *p = &c->partitions.partition[i];
+		struct core_use use = core_partition_use(r->d->core, name_key(p->name));
+
+		json_array_append_new(list, json_pack("{s:s, s:b, s:b, s:s, s:I, s:o, s:f, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:s?}", "name", p->name,
+		                                      "default", c->default_partition && streq(p->name, c->default_partition), "allowed",
+		                                      client_may_use(r->client, p), "state", partition_state_name(p), "priority",
+		                                      (json_int_t)p->priority, "max_cpus", limit_json(p->cpus), "cpus_held", (double)use.cpus_milli / 1000,
+		                                      "jobs_running", (json_int_t)use.jobs, "max_cpus_per_job", limit_json(p->job_cpus),
+		                                      "max_mem_per_job", limit_json(p->job_mem), "max_time", limit_json(p->job_time), "default_time",
+		                                      limit_json(p->default_time), "allow_groups", names_json(p->allow_groups), "allow_qos",
+		                                      names_json(p->allow_qos), "default_qos", p->default_qos));
+	}
+	request_reply(r, json_pack("{s:o}", "partitions", list));
 }
 
 void config_start(struct request *r)

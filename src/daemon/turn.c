@@ -41,7 +41,9 @@ static void refuse_start(struct daemon *d, const struct mscg_action *a)
 static void start(struct daemon *d, struct planned *p)
 {
 	const struct mscg_action *a = &p->action;
+	const struct mscg_job *job = core_find(d->core, a->id);
 	bool attached = p->spec->spec->attached;
+	struct mscg_spec spec;
 	int stdio_fd = attached ? attached_take(d, a->id) : -1;
 
 	if (attached && stdio_fd < 0) {
@@ -49,7 +51,10 @@ static void start(struct daemon *d, struct planned *p)
 		return;
 	}
 	spec_cache_add(d, a->id.job, p->spec);
-	d->engine->ops->start(d->engine, a, p->spec->spec, stdio_fd);
+	spec = *p->spec->spec;
+	if (job)
+		spec.partition = (char *)(uintptr_t)partition_name(d, job, &spec); /* another than it asked for, since an update */
+	d->engine->ops->start(d->engine, a, &spec, stdio_fd);
 }
 
 static void act(struct daemon *d, struct planned *p)

@@ -45,6 +45,16 @@ static void set_nodes(const struct daemon *d, const struct mscg_job *job, struct
 	extra->switches = topology_leaves(d->machine.topology, &grant->share[0].cpus, &extra->common_switch);
 }
 
+/* As it is now; NULL: none. */
+const char *partition_name(const struct daemon *d, const struct mscg_job *job, const struct mscg_spec *spec)
+{
+	const struct partition_config *p = partition_of_key(&d->config.partitions, job->partition);
+
+	if (p)
+		return p->name;
+	return name_key(spec->partition) == job->partition ? spec->partition : NULL;
+}
+
 json_t *view_job(struct daemon *d, const struct mscg_row *row, const struct mscg_spec *spec, bool live)
 {
 	const struct mscg_job *known = core_find(d->core, row->job.id);
@@ -90,6 +100,7 @@ json_t *view_job(struct daemon *d, const struct mscg_row *row, const struct mscg
 	};
 	const struct qos_config *qos = qos_of_key(&d->config.qos, shown.job.qos);
 	extra.qos = qos ? qos->name : name_key(spec->qos) == shown.job.qos ? spec->qos : NULL;
+	extra.partition = partition_name(d, &shown.job, spec);
 	set_nodes(d, &shown.job, &extra);
 	json_t *job = wire_job_json(&shown, spec, &extra);
 	free(extra.nodes);

@@ -206,7 +206,8 @@ static int add_row(struct store *store, const struct store_filter *f, sqlite3_st
 	int r = matching_spec(store, f, key_id(sqlite3_column_int64(st, JOB_key)).job, &record.spec, error);
 	if (r <= 0)
 		return r;
-	if ((r = row_read(store, st, &record.row, error)) < 0) {
+	r = row_read(store, st, &record.row, error);
+	if (r < 0 || (f->partition && record.row.job.partition != f->partition)) {
 		store_record_clear(&record);
 		return r;
 	}

@@ -92,6 +92,7 @@ struct store_filter {
 	uint32_t    states;
 	uint32_t    uid;         /* UINT32_MAX: everybody's */
 	const char *user, *name, *account;
+	uint32_t    partition;   /* name_key() of the one that it is in; 0: any */
 	uint32_t    job;         /* all tasks of this one; 0: any */
 	int64_t     since_usec, until_usec; /* ran or waited in this window, as sacct's -S and -E; 0: open */
 	bool        newest_first;

@@ -142,7 +142,7 @@ struct wire_job_extra {
 	int64_t     now_usec; /* for wait_seconds and run_seconds of jobs that are not over */
 	const struct cost_rates *rates; /* NULL: none */
 	const char *currency;
-	const char *qos; /* the name of its own */
+	const char *qos, *partition; /* the names of its own */
 };
 json_t *wire_job_json(const struct mscg_row *row, const struct mscg_spec *spec, const struct wire_job_extra *extra);
 json_t *wire_usage_json(const struct mscg_usage *usage, uint64_t mem_bytes);

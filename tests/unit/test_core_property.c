@@ -14,6 +14,7 @@
 #include <signal.h>
 
 static const char *const qos_names[] = {"low", "normal", "high", "gone"};
+static const char *const partition_names[] = {"main", "fast", "old", "gone"};
 
 static uint64_t rng;
 
@@ -82,7 +83,7 @@ struct world {
 	char depends[8][64];
 	struct mscg_range range[8][3];
 	uint64_t tokens; /* open: asked and not answered for the last time */
-	uint64_t preempted, stilled, together;
+	uint64_t preempted, stilled, together, beside;
 	uint64_t steps, started, resized, suspended, resumed, restarts, deferred, plans, named, warned, cut, charged, gpus, extended, seq;
 	struct core_gres gres[6];
 	struct mscg_cpuset near[2]; /* CPUs close to some */
@@ -485,6 +486,7 @@ static void random_spec(struct world *w, struct mscg_spec *s, struct mscg_range 
 	}
 	s->uid = below(4);
 	s->qos = chance(20) ? NULL : (char *)(uintptr_t)qos_names[below(3)];
+	s->partition = chance(20) ? NULL : (char *)(uintptr_t)partition_names[below(3)];
 	s->account = chance(60) ? (char *)(uintptr_t)accounts[below(ACCOUNTS)].name : NULL;
 	s->gres = chance(25) ? (char *)(uintptr_t)requests[below(ARRAY_SIZE(requests))] : NULL;
 	if (chance(15)) {
@@ -516,6 +518,8 @@ static void random_update(struct world *w)
 			u->field[f].value = w->rig.now.real_usec + u->field[f].value * 4 * USEC_PER_SEC;
 		if (f == MSCG_FIELD_QOS)
 			u->field[f].value = name_key(qos_names[below(chance(5) ? 4 : 3)]);
+		if (f == MSCG_FIELD_PARTITION)
+			u->field[f].value = name_key(partition_names[below(chance(5) ? 4 : 3)]);
 	}
 	u->field[MSCG_FIELD_PRIORITY].given |= u->top;
 }
@@ -552,6 +556,22 @@ static void limit_qos(struct core_policy *p)
 		q->preempt_exempt_s = chance(60) ? 0 : 1 + below(30);
 		q->has_grace = chance(50);
 		q->grace_s = below(20);
+	}
+}
+
+static void limit_partitions(struct core_policy *p)
+{
+	p->partition_n = chance(10) ? 2 : 3;
+	for (uint32_t i = 0; i < p->partition_n; i++) {
+		struct core_partition *one = &p->partition[i];
+
+		*one = (struct core_partition){.key = name_key(partition_names[i]), .priority = (int32_t)i * 3, .takes = chance(90), .starts = chance(85)};
+		snprintf(one->name, sizeof one->name, "%s", partition_names[i]);
+		one->job_cpus_milli = chance(80) ? 0 : 1000 * (1 + below(5));
+		one->job_mem_bytes = chance(80) ? 0 : GIB;
+		one->default_time_s = chance(80) ? 0 : 1 + below(40);
+		one->cpus_milli = chance(50) ? 0 : 1000 * (1 + below(8));
+		one->qos = chance(80) ? 0 : 1 + below(7);
 	}
 }
 
@@ -647,6 +667,8 @@ static void random_inputs(struct world *w)
 			limit_users(&w->rig.policy);
 		if (w->rig.policy.qos_n)
 			limit_qos(&w->rig.policy);
+		if (w->rig.policy.partition_n)
+			limit_partitions(&w->rig.policy);
 		random_priority(&w->rig.policy.priority);
 		input(w, CORE_POLICY)->policy = &w->rig.policy;
 	}
@@ -762,7 +784,7 @@ static const struct core_qos *qos_of(const struct world *w, const struct mscg_jo
 
 /* What all jobs of one key have. */
 struct together {
-	uint32_t qos;
+	uint32_t qos, partition; /* one of them */
 	uint64_t running, cpus, mem;
 };
 
@@ -770,7 +792,7 @@ static bool add_together(const struct mscg_job *job, void *ctx)
 {
 	struct together *t = ctx;
 
-	if (job->qos == t->qos && job->run && job->run->grant) {
+	if ((t->qos ? job->qos == t->qos : job->partition == t->partition) && job->run && job->run->grant) {
 		t->running++;
 		t->cpus += job->cpus_milli;
 		t->mem += job->run->grant->share[0].mem_bytes;
@@ -778,13 +800,31 @@ static bool add_together(const struct mscg_job *job, void *ctx)
 	return true;
 }
 
-/* Whoever starts starts below the limits of its QOS, however much there was before they were what they are. */
+static void check_partition(struct world *w, const struct mscg_job *job)
+{
+	const struct core_partition *p = NULL;
+	struct together has = {.partition = job->partition};
+
+	for (uint32_t i = 0; i < w->rig.policy.partition_n; i++)
+		if (w->rig.policy.partition[i].key == job->partition)
+			p = &w->rig.policy.partition[i];
+	assert_true(!w->rig.policy.partition_n || !job->partition || (p && p->starts));
+	if (!p || !p->cpus_milli)
+		return;
+	core_each(w->rig.core, add_together, &has);
+	assert_true(has.cpus <= p->cpus_milli);
+	w->beside += has.running > 1;
+}
+
+/* Whoever starts starts below the limits of its QOS and partition, however much there was before they were what they are. */
 static void check_together(struct world *w, const struct mscg_event *e)
 {
 	const struct mscg_job *job = e->kind == MSCG_EVENT_GRANTED ? core_find(w->rig.core, e->id) : NULL;
 	const struct core_qos *q = job ? qos_of(w, job) : NULL;
 	struct together has = {.qos = q ? q->key : 0};
 
+	if (job)
+		check_partition(w, job);
 	if (!q || !(q->running || q->cpus_milli || q->mem_bytes))
 		return;
 	core_each(w->rig.core, add_together, &has);
@@ -1141,6 +1181,8 @@ static void walk(struct world *w, uint64_t seed, uint32_t steps)
 		limit_users(&w->rig.policy);
 	if (chance(80))
 		limit_qos(&w->rig.policy);
+	if (chance(50))
+		limit_partitions(&w->rig.policy);
 	w->rig.policy.priority.multifactor = chance(50);
 	w->rig.policy.priority.charges = chance(50);
 	random_priority(&w->rig.policy.priority);
@@ -1219,7 +1261,7 @@ static uint64_t env_number(const char *env, uint64_t otherwise)
 static void test_random_walks(void **state)
 {
 	uint64_t steps = env_number("CORE_PROPERTY_STEPS", 200000), seed = env_number("CORE_PROPERTY_SEED", 1), done = 0;
-	uint64_t preempted = 0, stilled = 0, together = 0;
+	uint64_t preempted = 0, stilled = 0, together = 0, beside = 0;
 	uint64_t started = 0, resized = 0, suspended = 0, resumed = 0, restarts = 0, deferred = 0, plans = 0, named = 0, warned = 0, cut = 0, charged = 0, gpus = 0, extended = 0;
 
 	(void)state;
@@ -1244,6 +1286,7 @@ static void test_random_walks(void **state)
 		preempted += w->preempted;
 		stilled += w->stilled;
 		together += w->together;
+		beside += w->beside;
 		charged += w->charged;
 		gpus += w->gpus;
 		extended += w->extended;
@@ -1252,8 +1295,8 @@ static void test_random_walks(void **state)
 	print_message("# %" PRIu64 " steps, %" PRIu64 " starts, %" PRIu64 " resizes, %" PRIu64 " suspended, %" PRIu64 " resumed, %" PRIu64 " starts put off by a refused resize, "
 	              "%" PRIu64 " restarts, %" PRIu64 " plans compared, %" PRIu64 " tasks named by range, %" PRIu64 " warned, %" PRIu64 " limits cut, %" PRIu64 " charges, %" PRIu64 " starts with GPUs, %" PRIu64 " extended\n", done, started, resized, suspended, resumed, deferred, restarts, plans,
 	              named, warned, cut, charged, gpus, extended);
-	print_message("# %" PRIu64 " ended and %" PRIu64 " stood still for others, %" PRIu64 " starts beside others below limits of all\n", preempted, stilled, together);
-	assert_true(steps < 100000 || (preempted > 10 && together > 100 && stilled > 10 && started > 1000 && resized > 1000 && suspended > 100 && resumed > 100 && deferred > 10 && restarts > 100 && plans > 50 && named > 1000 && warned > 100 && cut > 4 && charged > 1000 && gpus > 100 && extended > 100));
+	print_message("# %" PRIu64 " ended and %" PRIu64 " stood still for others, %" PRIu64 " starts beside others below limits of a QOS, %" PRIu64 " of a partition\n", preempted, stilled, together, beside);
+	assert_true(steps < 100000 || (preempted > 10 && together > 100 && beside > 100 && stilled > 10 && started > 1000 && resized > 1000 && suspended > 100 && resumed > 100 && deferred > 10 && restarts > 100 && plans > 50 && named > 1000 && warned > 100 && cut > 4 && charged > 1000 && gpus > 100 && extended > 100));
 }
 
 int main(void)

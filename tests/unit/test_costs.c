@@ -2,9 +2,10 @@
  * by one, and bytes. A change that makes the core walk its queue shows here, and nowhere else before a queue is long.
  *
  * plain: instructions of what users get
- * timeout: 240
+ * timeout: 300
  */
 #include "core_support.h"
+#include "src/base/parse.h"
 
 #include <malloc.h>
 #include <signal.h>
@@ -22,7 +23,7 @@ struct costs {
 	double   bytes;          /* of a waiting job */
 };
 
-enum order { BY_PRIORITY, BY_FACTORS, ON_GPUS};
+enum order { BY_PRIORITY, BY_FACTORS, ON_GPUS, IN_PARTITIONS };
 
 struct queue {
 	enum order          order;
@@ -66,6 +67,8 @@ static void submit(struct queue *q, unsigned place)
 	struct mscg_spec spec = {
 		.cpus_milli = 1000, .mem_bytes = ((uint64_t)64 << 20) + shape * 4096, .grace_s = 30, .time_limit_s = 60 * (1 + shape % 7),
 		.priority = q->order == BY_FACTORS ? 0 : (int32_t)(q->next * 2654435761u >> 30), .uid = q->order == BY_FACTORS ? 1 + user : 0,
+		.qos = q->order == IN_PARTITIONS ? (char *)(uintptr_t)(shape % 2 ? "batch" : "normal") : NULL,
+		.partition = q->order == IN_PARTITIONS ? (char *)(uintptr_t)(shape % 3 ? "main" : "few") : NULL,
 		.gres = (char *)(uintptr_t)(q->gpus ? gpu_requests[q->next % ARRAY_SIZE(gpu_requests)] : NULL),
 	};
 
@@ -90,6 +93,16 @@ static void cycle(struct queue *q, unsigned i)
 	submit(q, place);
 }
 
+/* Two QOS and two partitions, one of each at its limit all the time. */
+static void limit(struct core_policy *p)
+{
+	p->qos_n = p->partition_n = 2;
+	p->qos[0] = (struct core_qos){.name = "normal", .key = name_key("normal")};
+	p->qos[1] = (struct core_qos){.name = "batch", .key = name_key("batch"), .cpus_milli = 2000, .running = 2, .mem_bytes = GIB};
+	p->partition[0] = (struct core_partition){.name = "main", .key = name_key("main"), .takes = true, .starts = true};
+	p->partition[1] = (struct core_partition){.name = "few", .key = name_key("few"), .takes = true, .starts = true, .cpus_milli = 2000};
+}
+
 static struct costs *shared;
 
 /* Stops around each cycle, so that the parent steps through that and nothing else. */
@@ -103,6 +116,8 @@ static void __attribute__((noreturn)) child(unsigned waiting, enum order order)
 	if (order == BY_FACTORS) /* which are calculated anew in every cycle */
 		policy.priority = (struct core_priority){.multifactor = true, .weight_age = 1000, .weight_fairshare = 10000, .weight_job_size = 100,
 		                                         .max_age_s = 604800, .half_life_s = 604800};
+	if (order == IN_PARTITIONS)
+		limit(&policy);
 	build_machine(&q->machine, 1, 1, 1, CPUS, 1);
 	bool gpus = order == ON_GPUS;
 
@@ -175,7 +190,7 @@ static struct costs measure(unsigned waiting, enum order order)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	qsort(shared->cycles, CYCLES, sizeof *shared->cycles, by_value);
-	print_message("# %u waiting%s: %llu instructions for an end, a start and a submission; %.0f bytes for each that waits\n", waiting, order == ON_GPUS ? " for GPUs" : order == BY_FACTORS ? ", by factors" : "",
+	print_message("# %u waiting%s: %llu instructions for an end, a start and a submission; %.0f bytes for each that waits\n", waiting, order == IN_PARTITIONS ? " in partitions" : order == ON_GPUS ? " for GPUs" : order == BY_FACTORS ? ", by factors" : "",
 	              (unsigned long long)shared->cycles[CYCLES / 2], shared->bytes);
 	return *shared;
 }
@@ -212,9 +227,20 @@ static void decisions_on_gpus(void **state)
 	assert_in_range((uint64_t)many.bytes, 1, MOST_BYTES);
 }
 
+/* Most of the time some of those who wait may not start, and who may changes with each end. */
+static void in_partitions(void **state)
+{
+	(void)state;
+	struct costs few = measure(FEW, IN_PARTITIONS), many = measure(MANY, IN_PARTITIONS);
+
+	assert_in_range(few.cycles[CYCLES - 1], 1, 3 * MOST_INSTRUCTIONS);
+	assert_in_range(many.cycles[CYCLES - 1], 1, 3 * few.cycles[CYCLES - 1]);
+	assert_in_range((uint64_t)many.bytes, 1, MOST_BYTES);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(decisions), cmocka_unit_test(by_factors), cmocka_unit_test(decisions_on_gpus)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(decisions), cmocka_unit_test(by_factors), cmocka_unit_test(decisions_on_gpus), cmocka_unit_test(in_partitions)};
 
 	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	cmocka_set_message_output(CM_OUTPUT_TAP);
