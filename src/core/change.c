@@ -152,7 +152,7 @@ static void take_back(struct core *core, struct entry *e)
 		if (!core->holder[c]) {
 			core->holder[c] = e;
 			place_set_free(&core->place, core->place.rank[c], false);
-		} else if (is_firm(e)) {
+		} else if (is_firm_beside(e, core->holder[c])) {
 			core->claim[c] = core->holder[c];
 			core->holder[c] = e;
 		} else {

@@ -353,6 +353,9 @@ static inline bool is_firm(const struct entry *e)
 {
 	return e->job.flags & MSCG_JOB_STARTED && !(e->job.state == MSCG_STATE_SUSPENDED && e->job.flags & MSCG_JOB_RESUMING);
 }
+/* Both have a CPU in their grant, and it is this one's. Who stood still for another and goes on by itself has no flag of that: what it was given is
+ * the other's, whom it waits for. */
+bool is_firm_beside(const struct entry *e, const struct entry *other);
 /* What a job needs to start, or to go on: what is suspended has its memory. */
 static inline uint64_t mem_needed(const struct mscg_job *job)
 {

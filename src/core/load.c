@@ -27,6 +27,11 @@ static int check_row(const struct mscg_row *row, struct mscg_error *error)
 	return 0;
 }
 
+bool is_firm_beside(const struct entry *e, const struct entry *other)
+{
+	return is_firm(e) && !(preempt_suspended(e) && is_firm(other) && !preempt_suspended(other));
+}
+
 /* Two rows may name one CPU in one case only: the second waits to be started on what the first was told to give up. */
 static int check_cpus(const struct core *core, const struct entry *e, struct mscg_error *error)
 {
@@ -36,7 +41,7 @@ static int check_cpus(const struct core *core, const struct entry *e, struct msc
 	for (unsigned c = mscg_cpuset_next(set, 0); c < MSCG_CPUS_MAX; c = mscg_cpuset_next(set, c + 1)) {
 		const struct entry *other = c < core->cpu_limit ? core->holder[c] : NULL;
 
-		if (other && (core->claim[c] || is_firm(other) == is_firm(e)))
+		if (other && (core->claim[c] || is_firm_beside(other, e) == is_firm_beside(e, other)))
 			return mscg_error_set(error, -EBADMSG, "CPU %u is held by job %s and by job %s: expected one of them", c,
 			                      mscg_id_format(other->job.id, a), mscg_id_format(e->job.id, b));
 	}
@@ -53,7 +58,7 @@ static void book_cpus(struct core *core, struct entry *e)
 		if (!core->holder[c]) {
 			core->holder[c] = e;
 			place_set_free(&core->place, core->place.rank[c], false);
-		} else if (is_firm(e)) {
+		} else if (is_firm_beside(e, core->holder[c])) {
 			core->claim[c] = core->holder[c];
 			core->holder[c] = e;
 		} else {
