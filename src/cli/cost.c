@@ -278,7 +278,7 @@ static const struct option_spec cost_options[] = {
 	{'u', "user", "NAME", "jobs of this user", value_text, COST(user)},
 	{0, "me", NULL, "one's own jobs", value_true, COST(me)},
 	{'A', "account", "NAME", "jobs of this account", value_text, COST(account)},
-	{0, "by", "WHAT", "a line for each (default: user)", value_word, COST(by), .words = "user|account|day|job"},
+	{0, "by", "WHAT", "a line for each (default: user)", value_word, COST(by), .words = "user|account|partition|qos|day|job"},
 	{0, "csv", NULL, "comma separated, for a spreadsheet", value_true, COST(csv)},
 	{0},
 };
@@ -287,9 +287,10 @@ const struct verb verb_cost = {
 	.name = "cost",
 	.summary = "Sum up what jobs held, and what that costs",
 	.about = "Sums up CPU-hours (CPUs held times time, elastic ones exactly), GiB-hours (memory times time) and, where mscgd has rates\n"
-	         "(cost-rates in mscg.conf(5)), what they cost. A job counts whole when it ended, and one that runs until now. Reckoned\n"
-	         "from what is stored, by the rates of today. Behind it stand the budgets that there are, what of them is spent and what is left\n"
-	         "([budget] in mscg.conf(5)). Times are 2026-01-31, 2026-01-31T12:00, today, yesterday, now-2hours.",
+	         "(cost-rates in mscg.conf(5), of a partition or QOS too), what they cost. A job counts whole when it ended, and one that\n"
+	         "runs until now. Reckoned from what is stored, by the rates of today. Behind it stand the budgets that there are, what of\n"
+	         "them is spent and what is left ([budget] in mscg.conf(5)). Times are 2026-01-31, 2026-01-31T12:00, today, yesterday,\n"
+	         "now-2hours.",
 	.examples = "  mscg cost\n  mscg cost --by account --since 2026-01-01 --until 2026-02-01 --csv > january.csv\n"
 	            "  mscg cost --me --by job --since today",
 	.run = cost_run,

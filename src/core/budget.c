@@ -4,14 +4,23 @@
 #include "src/base/gres.h"
 #include "src/core/internal.h"
 
+static const struct core_rates *rates_of(const struct core *core, const struct mscg_job *job)
+{
+	const struct core_partition *p = core_partition_find(&core->policy, job->partition);
+	const struct core_qos *q = core_qos_find(&core->policy, job->qos);
+
+	return p && p->rates.given ? &p->rates : q && q->rates.given ? &q->rates : &core->policy.priority.budget.rates;
+}
+
 double budget_spending(const struct core *core, const struct entry *e, struct core_now now, int64_t usec)
 {
 	const struct core_budget *b = &core->policy.priority.budget;
+	const struct core_rates *rates = rates_of(core, &e->job);
 	const struct mscg_share *s = share_of(e);
 	double hours = (double)MAX_OF(MIN_OF(usec, now.real_usec - b->from_usec), 0) / 3600 / USEC_PER_SEC;
 
-	return hours * (b->cpu_hour * s->cpu_milli / 1000 + b->gib_hour * (double)s->mem_bytes / (1 << 30) +
-	                b->gpu_hour * gres_count(e->job.gres, GRES_GPU));
+	return hours * (rates->cpu_hour * s->cpu_milli / 1000 + rates->gib_hour * (double)s->mem_bytes / (1 << 30) +
+	                rates->gpu_hour * gres_count(e->job.gres, GRES_GPU));
 }
 
 double budget_before(const struct core *core, const struct assoc *a)

@@ -64,6 +64,12 @@ enum core_scheduler { CORE_EASY, CORE_CONSERVATIVE, CORE_FIRSTFIT, CORE_FCFS };
 /* How jobs of a QOS make room for those that may preempt them, beyond shrinking. */
 enum core_preempt { CORE_PREEMPT_SUSPEND, CORE_PREEMPT_REQUEUE, CORE_PREEMPT_CANCEL, CORE_PREEMPT_SHRINK, CORE_PREEMPT_OFF };
 
+/* What an hour of a CPU, of a GiB of memory and of a GPU counts in budgets. */
+struct core_rates {
+	bool   given;
+	double cpu_hour, gib_hour, gpu_hour;
+};
+
 /* A quality of service: who has it, and what its jobs may have. 0: no limit. */
 enum { CORE_QOS_MAX = 32, CORE_QOS_NAME = 32 };
 struct core_qos {
@@ -78,6 +84,7 @@ struct core_qos {
 	enum core_preempt preempt_mode; /* of its own jobs; suspended ones go on by themselves */
 	int64_t  preempt_exempt_s; /* those that have not run for so long are spared */
 	bool     has_grace; uint32_t grace_s; /* of what is ended so; else that of the job */
+	struct core_rates rates; /* of its jobs, where their partition has none; not given: those of the budget */
 };
 
 /* A partition: whose jobs may start, and what they may have. 0: no limit. */
@@ -92,6 +99,7 @@ struct core_partition {
 	uint32_t default_time_s; /* of jobs that give no limit; 0: as elsewhere */
 	uint64_t cpus_milli; /* of all its jobs that are granted something, as asked for */
 	uint32_t qos; /* whose jobs may be in it, bits by place in the table; 0: of all */
+	struct core_rates rates; /* of its jobs; not given: those of their QOS */
 };
 
 /* Accounts, as in Slurm: a tree, whose accounts have shares among those below the same one. */
@@ -110,7 +118,7 @@ struct core_member {
 /* What may be spent from one time to another (wall clock). What is above it waits. */
 struct core_budget {
 	double  user; /* by each user; 0: there is no such limit */
-	double  cpu_hour, gib_hour, gpu_hour; /* what is spent by a CPU, by a GiB of memory, and by a GPU, in an hour */
+	struct core_rates rates; /* where neither partition nor QOS has some */
 	int64_t from_usec, until_usec;
 };
 

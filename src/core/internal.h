@@ -292,7 +292,7 @@ struct core {
 	struct ids  waited; /* by number of a job: who waits for it or its tasks (depend.c) */
 	struct ids  jobs; /* plain jobs and records */
 	struct ids  users;
-	struct ids  totals[TOTAL_KINDS]; /* by key: those that have anything */
+	struct ids  totals[TOTAL_KINDS]; /* by key */
 	struct entry *spare, **chunk; uint32_t chunks, chunks_cap;
 	struct queue  queue;
 	struct shares shares;
@@ -470,7 +470,7 @@ bool         user_affords(const struct core *core, const struct entry *e, uint64
 
 /* totals.c: limits of all jobs of a QOS or partition together */
 struct total *total_get(struct core *core, enum total_kind kind, uint32_t key); /* makes it if need be; NULL: key is 0 */
-void total_put(struct core *core, struct total *total); /* gone, if it has nothing any more */
+void total_put(struct core *core, struct total *total); /* gone, if it has nothing any more and is not configured */
 void totals_clear(struct core *core);
 void total_join(struct shape *shape, struct total *total);
 void total_leave(struct core *core, struct shape *shape, enum total_kind kind);

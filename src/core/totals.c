@@ -48,9 +48,15 @@ struct total *total_get(struct core *core, enum total_kind kind, uint32_t key)
 	return t;
 }
 
+/* What is in the configuration comes again. */
+static bool is_known(const struct core *core, const struct total *t)
+{
+	return t->kind == TOTAL_QOS ? core_qos_find(&core->policy, t->key) != NULL : core_partition_find(&core->policy, t->key) != NULL;
+}
+
 void total_put(struct core *core, struct total *t)
 {
-	if (t->running || t->shapes)
+	if (t->running || t->shapes || is_known(core, t))
 		return;
 	ids_set(&core->totals[t->kind], t->key, NULL);
 	free(t);

@@ -32,17 +32,26 @@ bool budget_is_set(const struct config *config)
 	return set;
 }
 
+static bool budget_is_priced(const struct config *config)
+{
+	bool priced = config->cost_rates;
+
+	for (uint32_t i = 0; i < config->qos.n; i++)
+		priced |= config->qos.qos[i].cost_rates != NULL;
+	for (uint32_t i = 0; i < config->partitions.n; i++)
+		priced |= config->partitions.partition[i].cost_rates != NULL;
+	return priced;
+}
+
 struct core_budget budget_of(const struct daemon *d)
 {
 	enum config_period period = (enum config_period)d->config.budget_period;
 	int64_t now = clock_real_usec();
-	bool priced = d->config.cost_rates;
+	bool priced = budget_is_priced(&d->config);
 
 	return (struct core_budget){
 		.user       = d->config.budget_user,
-		.cpu_hour   = priced ? d->cost_rates.cpu_hour : 1, /* without prices CPU-hours are what is spent */
-		.gib_hour   = priced ? d->cost_rates.gib_hour : 0,
-		.gpu_hour   = priced ? d->cost_rates.gpu_hour : 0,
+		.rates      = priced ? qos_rates(d->config.cost_rates) : (struct core_rates){ .cpu_hour = 1 }, /* without prices CPU-hours are what is spent */
 		.from_usec  = period_begin(period, now, 0),
 		.until_usec = period_begin(period, now, 1),
 	};
@@ -93,7 +102,7 @@ void budgets_start(struct request *r)
 	char from[64], until[64];
 
 	core_each_spent(r->d->core, now, add_budget, &l);
-	request_reply(r, json_pack("{s:o, s:s, s:s?, s:s, s:s}", "budgets", l.list, "unit", r->d->config.cost_rates ? "cost" : "cpu_hours", "currency",
-	                           r->d->config.cost_rates ? r->d->config.cost_currency : NULL, "from", format_rfc3339(b->from_usec, from, sizeof from), "until",
+	request_reply(r, json_pack("{s:o, s:s, s:s?, s:s, s:s}", "budgets", l.list, "unit", budget_is_priced(&r->d->config) ? "cost" : "cpu_hours", "currency",
+	                           budget_is_priced(&r->d->config) ? r->d->config.cost_currency : NULL, "from", format_rfc3339(b->from_usec, from, sizeof from), "until",
 	                           format_rfc3339(b->until_usec, until, sizeof until)));
 }

@@ -366,7 +366,6 @@ struct daemon {
 	struct core_policy policy;
 	struct accounts_view accounts; /* which it points to */
 	sd_event_source  *period_source;
-	struct cost_rates  cost_rates;
 	sd_event         *loop;
 	sd_event_source  *hotplug_source, *hotplug_settle;
 	struct core      *core;

@@ -178,9 +178,6 @@ static void set_policy(struct daemon *d)
 	const struct config *c = &d->config;
 	uint64_t per_cpu = d->machine.core.mem_bytes / d->machine.core.ncpus;
 
-	d->cost_rates = (struct cost_rates){ 0 };
-	if (c->cost_rates)
-		cost_rates_parse(c->cost_rates, &d->cost_rates, NULL); /* checked when it was read */
 	d->policy = (struct core_policy){
 		.priority             = priority_of(d),
 		.scheduler            = schedulers[c->scheduler],

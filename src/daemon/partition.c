@@ -1,6 +1,7 @@
 #include "partition.h"
 
 #include "qos.h"
+#include "src/base/cost.h"
 #include "src/base/parse.h"
 #include "src/core/core.h"
 
@@ -10,7 +11,7 @@ static const char *const states[] = {
 	[PARTITION_UP] = "up", [PARTITION_DOWN] = "down", [PARTITION_DRAIN] = "drain", [PARTITION_INACTIVE] = "inactive",
 };
 
-enum type { TYPE_STATE, TYPE_PRIORITY, TYPE_COUNT, TYPE_SIZE, TYPE_TIME, TYPE_NAMES };
+enum type { TYPE_STATE, TYPE_PRIORITY, TYPE_COUNT, TYPE_SIZE, TYPE_TIME, TYPE_NAMES, TYPE_RATES };
 
 static const struct setting {
 	const char *name;
@@ -28,6 +29,7 @@ static const struct setting {
 	FIELD("allow-groups", NAMES, allow_groups),
 	FIELD("allow-qos", NAMES, allow_qos),
 	FIELD("default-qos", NAMES, default_qos),
+	FIELD("cost-rates", RATES, cost_rates),
 #undef FIELD
 };
 
@@ -76,18 +78,28 @@ static int set_state(const char *value, int *ret, struct mscg_error *error)
 	return mscg_error_set(error, -EINVAL, "invalid value '%.40s': expected one of up, down, drain and inactive", value);
 }
 
+static int set_names(char **field, const char *value)
+{
+	free(*field);
+	*field = *value ? xstrdup(value) : NULL;
+	return 0;
+}
+
 static int set_value(const struct setting *s, void *field, const char *value, struct mscg_error *error)
 {
+	struct cost_rates rates;
+	int r;
+
 	switch (s->type) {
 	case TYPE_STATE: return set_state(value, field, error);
 	case TYPE_PRIORITY: return parse_i64(value, -1000000000, 1000000000, field, error);
 	case TYPE_COUNT: return parse_u64(value, 1, 1000000, field, error);
 	case TYPE_SIZE: return parse_size(value, field, error);
 	case TYPE_TIME: return parse_time_limit(value, field, error);
-	case TYPE_NAMES:
-		free(*(char **)field);
-		*(char **)field = *value ? xstrdup(value) : NULL;
-		return 0;
+	case TYPE_RATES:
+		r = cost_rates_parse(value, &rates, error);
+		return r < 0 ? r : set_names(field, value);
+	case TYPE_NAMES: return set_names(field, value);
 	}
 	return -EINVAL;
 }
@@ -165,6 +177,7 @@ void partition_clear(struct partition_table *table)
 		free(table->partition[i].allow_groups);
 		free(table->partition[i].allow_qos);
 		free(table->partition[i].default_qos);
+		free(table->partition[i].cost_rates);
 	}
 	free(table->partition);
 	*table = (struct partition_table){ 0 };
@@ -184,6 +197,7 @@ void partition_fill_policy(const struct partition_table *table, const struct qos
 			.job_cpus_milli = (uint32_t)p->job_cpus * 1000, .job_mem_bytes = p->job_mem, .job_time_s = (uint32_t)p->job_time,
 			.default_time_s = (uint32_t)p->default_time, .cpus_milli = p->cpus * 1000,
 		};
+		to->rates = qos_rates(p->cost_rates);
 		read_qos(p, qos, &to->qos, NULL); /* checked when it was read */
 		snprintf(to->name, sizeof to->name, "%s", p->name);
 	}

@@ -21,6 +21,7 @@ struct partition_config {
 	uint64_t default_time; /* seconds; 0: as elsewhere */
 	char    *allow_groups, *allow_qos; /* names, with ',' or spaces between; NULL: all */
 	char    *default_qos; /* NULL: as elsewhere */
+	char    *cost_rates; /* of its jobs; NULL: those of their QOS, or as elsewhere */
 };
 struct partition_table {
 	struct partition_config *partition;

@@ -1,5 +1,6 @@
 #include "qos.h"
 
+#include "src/base/cost.h"
 #include "src/base/parse.h"
 #include "src/core/core.h"
 
@@ -8,7 +9,7 @@ static const char *const modes[] = {
 	[CORE_PREEMPT_SHRINK] = "shrink", [CORE_PREEMPT_OFF] = "off",
 };
 
-enum type { TYPE_PRIORITY, TYPE_MODE, TYPE_GRACE, TYPE_COUNT, TYPE_SIZE, TYPE_TIME, TYPE_NAMES };
+enum type { TYPE_PRIORITY, TYPE_MODE, TYPE_GRACE, TYPE_COUNT, TYPE_SIZE, TYPE_TIME, TYPE_NAMES, TYPE_RATES };
 
 static const struct setting {
 	const char *name;
@@ -33,6 +34,7 @@ static const struct setting {
 	FIELD("preempt-exempt-time", TIME, preempt_exempt_time),
 	FIELD("users", NAMES, users),
 	FIELD("groups", NAMES, groups),
+	FIELD("cost-rates", RATES, cost_rates),
 #undef FIELD
 };
 
@@ -98,8 +100,18 @@ static int set_grace(const char *value, int64_t *ret, struct mscg_error *error)
 	return r;
 }
 
+static int set_names(char **field, const char *value)
+{
+	free(*field);
+	*field = *value ? xstrdup(value) : NULL;
+	return 0;
+}
+
 static int set_value(const struct setting *s, void *field, const char *value, struct mscg_error *error)
 {
+	struct cost_rates rates;
+	int r;
+
 	switch (s->type) {
 	case TYPE_PRIORITY: return parse_i64(value, -1000000000, 1000000000, field, error);
 	case TYPE_COUNT: return parse_u64(value, 1, 1000000, field, error);
@@ -107,10 +119,10 @@ static int set_value(const struct setting *s, void *field, const char *value, st
 	case TYPE_TIME: return parse_time_limit(value, field, error);
 	case TYPE_MODE: return set_mode(value, field, error);
 	case TYPE_GRACE: return set_grace(value, field, error);
-	case TYPE_NAMES:
-		free(*(char **)field);
-		*(char **)field = *value ? xstrdup(value) : NULL;
-		return 0;
+	case TYPE_RATES:
+		r = cost_rates_parse(value, &rates, error);
+		return r < 0 ? r : set_names(field, value);
+	case TYPE_NAMES: return set_names(field, value);
 	}
 	return -EINVAL;
 }
@@ -186,9 +198,19 @@ void qos_clear(struct qos_table *table)
 		free(table->qos[i].preempts);
 		free(table->qos[i].users);
 		free(table->qos[i].groups);
+		free(table->qos[i].cost_rates);
 	}
 	free(table->qos);
 	*table = (struct qos_table){ 0 };
+}
+
+struct core_rates qos_rates(const char *text)
+{
+	struct cost_rates rates = { 0 };
+
+	if (text)
+		cost_rates_parse(text, &rates, NULL); /* checked when it was read */
+	return (struct core_rates){ rates.given, rates.cpu_hour, rates.gib_hour, rates.gpu_hour };
 }
 
 void qos_fill_policy(const struct qos_table *table, struct core_policy *policy)
@@ -211,6 +233,7 @@ void qos_fill_policy(const struct qos_table *table, struct core_policy *policy)
 			.preempt_exempt_s = (int64_t)q->preempt_exempt_time,
 			.has_grace = q->grace_time >= 0, .grace_s = q->grace_time > 0 ? (uint32_t)q->grace_time : 0,
 		};
+		to->rates = qos_rates(q->cost_rates);
 		snprintf(to->name, sizeof to->name, "%s", q->name);
 	}
 }

@@ -5,8 +5,8 @@
 #define DAEMON_QOS_H
 
 #include "src/base/base.h"
+#include "src/core/core.h"
 
-struct core_policy;
 
 #define QOS_NORMAL "normal" /* is always there */
 
@@ -21,12 +21,14 @@ struct qos_config {
 	int64_t  grace_time;   /* seconds; -1: that of the job */
 	uint64_t preempt_exempt_time;
 	char    *users, *groups; /* who may have it, with ',' between; both NULL: everybody */
+	char    *cost_rates; /* of its jobs; NULL: as elsewhere */
 };
 struct qos_table {
 	struct qos_config *qos;
 	uint32_t n, cap;
 };
 
+struct core_rates qos_rates(const char *text); /* of cost-rates; NULL: not given */
 bool qos_is_name(const char *name); /* could be one */
 /* Makes it if it is not there. -EINVAL with text: no such name can be, or there are too many. */
 int  qos_open(struct qos_table *table, const char *name, struct qos_config **ret, struct mscg_error *error);

@@ -91,7 +91,7 @@ void qos_start(struct request *r)
 	for (uint32_t i = 0; i < c->qos.n; i++) {
 		const struct qos_config *q = &c->qos.qos[i];
 
-		json_array_append_new(list, json_pack("{s:o, s:s, s:o, s:o, s:s, s:b, s:b, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "preempts", names_json(q->preempts), "preempt_mode",
+		json_array_append_new(list, json_pack("{s:o, s:s, s:o, s:o, s:s, s:b, s:b, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s?}", "preempts", names_json(q->preempts), "preempt_mode",
 		                                      qos_mode_name(q), "grace_time", q->grace_time < 0 ? json_null() : json_integer(q->grace_time),
 		                                      "preempt_exempt_time", limit_json(q->preempt_exempt_time), "name", q->name,
 		                                      "default", streq(q->name, c->default_qos), "allowed", client_may_have(r->client, q),
@@ -101,7 +101,7 @@ void qos_start(struct request *r)
 		                                      limit_json(q->user_jobs), "max_cpus_per_user", limit_json(q->user_cpus),
 		                                      "max_mem_per_user", limit_json(q->user_mem), "grp_jobs", limit_json(q->grp_jobs), "grp_cpus",
 		                                      limit_json(q->grp_cpus), "grp_mem", limit_json(q->grp_mem), "users", names_json(q->users), "groups",
-		                                      names_json(q->groups)));
+		                                      names_json(q->groups), "cost_rates", q->cost_rates));
 	}
 	request_reply(r, json_pack("{s:o}", "qos", list));
 }
@@ -115,14 +115,14 @@ void partitions_start(struct request *r)
 		const struct partition_config *p = &c->partitions.partition[i];
 		struct core_use use = core_partition_use(r->d->core, name_key(p->name));
 
-		json_array_append_new(list, json_pack("{s:s, s:b, s:b, s:s, s:I, s:o, s:f, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:s?}", "name", p->name,
+		json_array_append_new(list, json_pack("{s:s, s:b, s:b, s:s, s:I, s:o, s:f, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:s?, s:s?}", "name", p->name,
 		                                      "default", c->default_partition && streq(p->name, c->default_partition), "allowed",
 		                                      client_may_use(r->client, p), "state", partition_state_name(p), "priority",
 		                                      (json_int_t)p->priority, "max_cpus", limit_json(p->cpus), "cpus_held", (double)use.cpus_milli / 1000,
 		                                      "jobs_running", (json_int_t)use.jobs, "max_cpus_per_job", limit_json(p->job_cpus),
 		                                      "max_mem_per_job", limit_json(p->job_mem), "max_time", limit_json(p->job_time), "default_time",
 		                                      limit_json(p->default_time), "allow_groups", names_json(p->allow_groups), "allow_qos",
-		                                      names_json(p->allow_qos), "default_qos", p->default_qos));
+		                                      names_json(p->allow_qos), "default_qos", p->default_qos, "cost_rates", p->cost_rates));
 	}
 	request_reply(r, json_pack("{s:o}", "partitions", list));
 }

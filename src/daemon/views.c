@@ -45,6 +45,19 @@ static void set_nodes(const struct daemon *d, const struct mscg_job *job, struct
 	extra->switches = topology_leaves(d->machine.topology, &grant->share[0].cpus, &extra->common_switch);
 }
 
+/* By its partition, its QOS, or those of all. */
+static struct cost_rates rates_of(const struct daemon *d, const struct mscg_job *job)
+{
+	const struct partition_config *p = partition_of_key(&d->config.partitions, job->partition);
+	const struct qos_config *q = qos_of_key(&d->config.qos, job->qos);
+	const char *text = p && p->cost_rates ? p->cost_rates : q && q->cost_rates ? q->cost_rates : d->config.cost_rates;
+	struct cost_rates rates = { 0 };
+
+	if (text)
+		cost_rates_parse(text, &rates, NULL); /* checked when it was read */
+	return rates;
+}
+
 /* As it is now; NULL: none. */
 const char *partition_name(const struct daemon *d, const struct mscg_job *job, const struct mscg_spec *spec)
 {
@@ -85,6 +98,7 @@ json_t *view_job(struct daemon *d, const struct mscg_row *row, const struct mscg
 	json_t *extras = json_object();
 	if (live && shown.job.run && row->job.state == MSCG_STATE_RUNNING)
 		overlay_live(d, row->job.id, &run.usage, extras);
+	struct cost_rates rates = rates_of(d, &shown.job);
 	struct wire_job_extra extra = {
 		.reason_text  = why[0] ? why : NULL,
 		.cgroup       = cgroup[0] ? cgroup : NULL,
@@ -95,7 +109,7 @@ json_t *view_job(struct daemon *d, const struct mscg_row *row, const struct mscg
 		.stderr_path  = spec->attached ? NULL : err,
 		.max_cpus_machine_milli = d->machine.core.ncpus * 1000,
 		.now_usec     = now.real_usec,
-		.rates        = &d->cost_rates,
+		.rates        = &rates,
 		.currency     = d->config.cost_currency,
 	};
 	const struct qos_config *qos = qos_of_key(&d->config.qos, shown.job.qos);

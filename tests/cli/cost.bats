@@ -106,3 +106,22 @@ seconds() { echo "__import__('datetime').datetime.fromisoformat(j['$1_time'].rep
     same "JOB JOBS CPU-HOURS GIB-HOURS GPU-HOURS COST" "$(mscg cost --by job | head -1 | xargs)"
     mscg cost --csv | grep -qE ',0\.00[0-9]{4}.$'
 }
+
+@test "rates of a partition come before those of a QOS, these before those of all" {
+    stop_daemon
+    printf '[cost]\ncost-rates = CPU=3600\ncost-currency = EUR\n[scheduler]\ndefault-partition = main\n[qos dear]\ncost-rates = CPU=36000\n[partition main]\n[partition gold]\ncost-rates = CPU=360000,Mem=0.001G\n[budget]\nbudget-user = 100000\n' >conf
+    start_daemon --config "$room/conf"
+    mscg submit --mem 1GB --wait "sleep 0.3"
+    mscg submit --mem 1GB -q dear --wait "sleep 0.3"
+    mscg submit --mem 1GB -p gold -q dear --wait "sleep 0.3"
+    rate() { mscg show "$1" --json | json 'round((j["cost"]["amount"] - j["cost"]["gib_hours"] * '"$2"') / j["cost"]["cpu_hours"])'; }
+    same "3600 36000 360000" "$(rate 1 0) $(rate 2 0) $(rate 3 0.001)"
+    same '[["gold", 1], ["main", 2]]' "$(mscg cost --by partition --json | json 'sorted([x["partition"], x["jobs"]] for x in j["rows"])')"
+    same '[["dear", 2], ["normal", 1]]' "$(mscg cost --by qos --json | json 'sorted([x["qos"], x["jobs"]] for x in j["rows"])')"
+    # what is spent of the budget is what they cost, but for the memory of a moment
+    mscg cost --json | json '0.9 < sum(b["spent"] for b in j["budgets"]) / j["total"]["amount"] < 1.1' | grep -qx true
+    same '["CPU=360000,Mem=0.001G", "CPU=36000"]' "$(echo "[$(mscg partition --json), $(mscg qos --json)]" | json '[[p["cost_rates"] for p in j[0] if p["name"] == "gold"][0], [q["cost_rates"] for q in j[1] if q["name"] == "dear"][0]]')"
+    printf '[partition a]\ncost-rates = CPU=much\n' >bad
+    run mscgd --engine=fake --state-dir "$room/state2" --socket "$room/sock2" --runtime-dir "$room/run2" --config bad
+    [[ $output == *"bad:2: cost-rates: the price of CPU is none"* ]]
+}

@@ -589,7 +589,7 @@ static void random_priority(struct core_priority *p)
 
 	*p = (struct core_priority){
 		.multifactor = p->multifactor, .charges = p->charges,
-		.budget = {.user = below(3) * 0.1, .cpu_hour = 1, .gib_hour = 0.1, .from_usec = (1600000000 + below(2)) * USEC_PER_SEC},
+		.budget = {.user = below(3) * 0.1, .rates = {.cpu_hour = 1, .gib_hour = 0.1}, .from_usec = (1600000000 + below(2)) * USEC_PER_SEC},
 		.weight_age = below(3) * 500, .weight_fairshare = below(3) * 5000, .weight_job_size = below(3) * 100,
 		.max_age_s = 1 + below(100), .half_life_s = below(3) * 40, .calc_period_s = below(60),
 		.account = accounts, .accounts = n, .member = members, .members = n == ACCOUNTS ? ARRAY_SIZE(members) : 0,

@@ -360,7 +360,7 @@ static void test_budget(void **state)
 	r.policy = test_policy();
 	r.policy.priority = (struct core_priority){
 		.charges = true, .max_age_s = 1, .account = priced, .accounts = 2,
-		.budget = {.cpu_hour = 1, .gib_hour = 0.25, .from_usec = 1699999000 * USEC_PER_SEC, .until_usec = 1700100000 * USEC_PER_SEC},
+		.budget = {.rates = {.cpu_hour = 1, .gib_hour = 0.25}, .from_usec = 1699999000 * USEC_PER_SEC, .until_usec = 1700100000 * USEC_PER_SEC},
 	};
 	rig_open(&r);
 	spec.mem_bytes = 2 * GIB;
@@ -412,7 +412,7 @@ static void test_budget_of_user(void **state)
 	char text[160];
 
 	(void)state;
-	open_rig(&r, (struct core_priority){.budget = {.user = 1, .cpu_hour = 1, .from_usec = 1699999000 * USEC_PER_SEC, .until_usec = 1700100000 * USEC_PER_SEC}});
+	open_rig(&r, (struct core_priority){.budget = {.user = 1, .rates = {.cpu_hour = 1}, .from_usec = 1699999000 * USEC_PER_SEC, .until_usec = 1700100000 * USEC_PER_SEC}});
 	one = submit(&r, "lab", BOB, 1);
 	two = submit(&r, "guests", BOB, 1);
 	rig_started(&r, one);
