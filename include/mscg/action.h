@@ -52,6 +52,7 @@ enum mscg_report_kind {
 	MSCG_REPORT_LOST,           /* nothing shows how it ended (restart only): reason, text */
 	MSCG_REPORT_STUCK,          /* cannot be killed: keeps its resources, text */
 	MSCG_REPORT_NEED,           /* of a job that is elastic by pressure: what it uses of its CPUs changed: need, used_milli, text */
+	MSCG_REPORT_MEMORY,         /* of a job whose memory moves: it is short of it, and will be throttled or killed: used_bytes, text */
 	MSCG_REPORT_COUNT
 };
 
@@ -80,6 +81,7 @@ struct mscg_report {
 	struct mscg_usage  usage; /* ENDED */
 	uint32_t used_milli;      /* NEED: thousandths of CPUs, on average of late */
 	enum mscg_need need;
+	uint64_t used_bytes;      /* MEMORY; RESIZE_DEFERRED of less memory: what it could not give up; 0: not known */
 	char     text[160];
 };
 void mscg_report_clear(struct mscg_report *report);

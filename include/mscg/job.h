@@ -215,6 +215,7 @@ struct mscg_spec {
 	enum mscg_cpu_mode cpu_mode;
 	uint32_t cpus_milli, min_cpus_milli, max_cpus_milli; /* min = max = cpus unless elastic; max 0: the machine's */
 	uint64_t mem_bytes;    /* 0: the configured default */
+	uint64_t min_mem_bytes, max_mem_bytes; /* its memory moves between these while it runs, whole MiB; both 0: it does not; one 0: as mem */
 	uint32_t time_limit_s; /* 0: none */
 	uint32_t time_min_s;   /* its limit may be made as short as that for it to start before others; 0: it may not */
 	uint32_t time_extend_s; /* its limit comes to that at most by itself, as long as that delays nobody; 0: it does not */
@@ -295,6 +296,7 @@ struct mscg_run {
 	uint64_t cgroup_id;       /* inode of its cgroup; 0: none yet */
 	uint32_t slot;            /* of its supervisor */
 	int32_t  pid;             /* of its main process: informational, never used to signal */
+	uint64_t mem_asked_bytes; /* what was asked of memory that moves, while it is granted; else 0 */
 	int64_t  held_since_usec; /* boot clock: cpu_held_usec is exact up to here */
 	char     fail_text[160];  /* why a launch failed, for people */
 	struct mscg_usage usage;
@@ -343,6 +345,7 @@ struct mscg_job {
 	uint32_t time_extend_s; /* as asked; 0: none */
 	uint32_t qos, partition; /* name_key() of their names; 0: none */
 	int32_t  exit_code, exit_signal; /* of the main process, once it ended; code -1: unknown */
+	uint32_t min_mem_mib, max_mem_mib; /* its memory moves between these while it runs; both 0: it does not; one 0: as asked */
 	uint64_t mem_bytes;              /* asked; while it runs: held */
 	int64_t  submit_usec, start_usec, end_usec;
 	int64_t  begin_usec, deadline_usec; /* as asked; 0: none */

@@ -277,6 +277,29 @@ static int check_cpus(struct mscg_spec *spec, struct mscg_error *error)
 	return 0;
 }
 
+/* --mem, where it is left to the machine, is made to fit between them. */
+static int check_moving_memory(const struct mscg_spec *spec, struct mscg_error *error)
+{
+	uint64_t min = spec->min_mem_bytes, mem = spec->mem_bytes, max = spec->max_mem_bytes;
+	char a[32], b[32], c[32];
+
+	if (min && min < MEM_MIN)
+		return mscg_error_set(error, -EINVAL, "--min-mem %s is too small: a cgroup below 4M cannot start a program", format_size(min, a, sizeof a));
+	if (max && max < MEM_MIN)
+		return mscg_error_set(error, -EINVAL, "--max-mem %s is too small: a cgroup below 4M cannot start a program", format_size(max, a, sizeof a));
+	if (min % (1 << 20) || max % (1 << 20))
+		return mscg_error_set(error, -EINVAL, "--%s-mem of %" PRIu64 " bytes: expected whole MiB, as 512M", min % (1 << 20) ? "min" : "max",
+		                      min % (1 << 20) ? min : max);
+	if (max >> 52 || min >> 52)
+		return mscg_error_set(error, -ERANGE, "--%s-mem of %" PRIu64 " bytes is too large: expected less than 4096T", max >> 52 ? "max" : "min",
+		                      max >> 52 ? max : min);
+	if ((mem && min > mem) || (mem && max && mem > max) || (max && min > max))
+		return mscg_error_set(error, -EINVAL, "--min-mem %s, --mem %s, --max-mem %s are out of order: expected min <= mem <= max",
+		                      min ? format_size(min, a, sizeof a) : "(as --mem)", mem ? format_size(mem, b, sizeof b) : "(the default)",
+		                      max ? format_size(max, c, sizeof c) : "(as --mem)");
+	return 0;
+}
+
 static int check_limits(const struct mscg_spec *spec, struct mscg_error *error)
 {
 	char text[32];
@@ -520,6 +543,8 @@ int mscg_spec_check(struct mscg_spec *spec, struct mscg_error *error)
 		r = check_texts(spec, error);
 	if (r == 0)
 		r = check_limits(spec, error);
+	if (r == 0)
+		r = check_moving_memory(spec, error);
 	if (r == 0)
 		r = check_array(spec, error);
 	if (r == 0)

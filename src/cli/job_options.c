@@ -150,6 +150,10 @@ static int set_limits(struct mscg_spec *spec, const struct job_options *o, struc
 	if (o->memory.per_cpu &&
 	    __builtin_mul_overflow(o->memory.per_cpu, (uint64_t)(spec->cpus_milli + 999) / 1000, &spec->mem_bytes))
 		return mscg_error_set(error, -ERANGE, "--mem-per-cpu times CPUs is too large: expected less than 8388608T");
+	spec->min_mem_bytes = o->min_mem;
+	spec->max_mem_bytes = o->max_mem;
+	if (!spec->mem_bytes)
+		spec->mem_bytes = o->min_mem;
 	if (priority < INT32_MIN || priority > INT32_MAX)
 		return mscg_error_set(error, -ERANGE, "--priority less --nice is %" PRId64 ": expected %d to %d", priority, INT32_MIN, INT32_MAX);
 	spec->priority = (int32_t)priority;

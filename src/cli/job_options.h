@@ -14,7 +14,7 @@ struct job_options {
 		uint64_t total, per_cpu; /* at most one is given */
 	} memory;
 	uint32_t time_limit, time_min, time_extend, max_retries, max_fails, throttle;
-	uint64_t log_max;
+	uint64_t log_max, min_mem, max_mem;
 	int64_t  grace_ms; /* -1: not given */
 	int32_t  priority, nice;
 	int64_t  begin, deadline; /* usec since the epoch; 0: not given */
@@ -40,6 +40,10 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 	{'c', "cpus", "N", "CPUs; also --cpus-per-task, as Slurm has it (default: 1)", value_cpus, JOB_OPTION(cpus)}, \
 	{0, "cpus-per-task", "N", "CPUs", value_cpus, JOB_OPTION(cpus), OPTION_HIDDEN}, \
 	{0, "mem", "SIZE", "memory: 8GB, 1024MB, 2g, 512m; a bare number is MiB", value_memory, JOB_OPTION(memory)}, \
+	{0, "min-mem", "SIZE", "memory that moves: never less than this (default: as --mem); others get the rest back when they wait for it", value_size, \
+	 JOB_OPTION(min_mem)}, \
+	{0, "max-mem", "SIZE", "memory that moves: up to this while the job is short of it, from what is free (default: as --mem)", value_size, \
+	 JOB_OPTION(max_mem)}, \
 	{0, "mem-per-cpu", "SIZE", "memory for each CPU", value_memory_per_cpu, JOB_OPTION(memory)}, \
 	{'t', "time", "TIME", "time limit: D-HH:MM:SS, HH:MM:SS, 90s, 2h; a bare number is minutes", value_limit, JOB_OPTION(time_limit)}, \
 	{0, "time-min", "TIME", "be given less time than --time, but that at least, where the job can start before others only so", value_limit, \

@@ -238,6 +238,19 @@ static void print_live(const json_t *job)
 		     pinned == 1 ? "" : "s", pinned == 1 ? "itself" : "themselves", pinned == 1 ? "it" : "they");
 }
 
+/* Memory that moves: between what, and why it was moved or was not. */
+static void print_moving_memory(const json_t *job)
+{
+	char min[32], max[32], asked[32];
+	uint64_t was = (uint64_t)jint(job, "mem_asked_bytes", 0);
+
+	if (!jhas(job, "max_mem_bytes"))
+		return;
+	line("Elastic mem:", "asked: %s, min: %s, max: %s%s%s", text_bytes(was ? was : (uint64_t)jint(job, "mem_bytes", 0), asked, sizeof asked),
+	     text_bytes((uint64_t)jint(job, "min_mem_bytes", 0), min, sizeof min), text_bytes((uint64_t)jint(job, "max_mem_bytes", 0), max, sizeof max),
+	     jhas(job, "elastic_mem_need") ? "; " : "", jtext(job, "elastic_mem_need", ""));
+}
+
 static void print_job(const json_t *job)
 {
 	char text[64];
@@ -249,6 +262,7 @@ static void print_job(const json_t *job)
 	known("Command:", job, "command");
 	print_cpus(job);
 	line("Mem (MB):", "%s", text_mib((uint64_t)jint(job, "mem_bytes", 0), text, sizeof text));
+	print_moving_memory(job);
 	print_times(job);
 	print_return_code(job);
 	known("Stdout:", job, "stdout_path");

@@ -66,6 +66,9 @@ void submit_print_asked(const struct mscg_spec *spec, double cpus, uint64_t mem_
 		text_cpus(spec->max_cpus_milli / 1000.0, max, sizeof max);
 		printf(", elastic=%s-%s", min, spec->max_cpus_milli ? max : "all");
 	}
+	if (spec->min_mem_bytes || spec->max_mem_bytes)
+		printf(", elastic-mem=%s-%sMB", text_mib(spec->min_mem_bytes ? spec->min_mem_bytes : mem_bytes, min, sizeof min),
+		       text_mib(spec->max_mem_bytes ? spec->max_mem_bytes : mem_bytes, max, sizeof max));
 	putchar('\n');
 	if (spec->array) {
 		_cleanup_free_ char *ranges = mscg_ranges_format(spec->array, spec->array_n);

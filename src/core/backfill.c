@@ -245,7 +245,8 @@ void backfill(struct core *core)
 	core->wanted = e && fits(core, &e->job, true);
 	if (core->drained)
 		return;
-	guarded = head && preempt_for(core, head);
+	guarded = head && mem_shed_for(core, head);
+	guarded |= head && preempt_for(core, head);
 	if (!queue_next(core, &everybody, true))
 		return;
 	if (e) {
@@ -254,6 +255,28 @@ void backfill(struct core *core)
 		core->wanted |= fits(core, &head->job, true);
 		let_others_pass(core, head, behind(queue_mark(core, head)), guarded);
 	}
+}
+
+/* Where nobody could pass, nothing was planned yet. */
+const struct entry *backfill_head(struct core *core, bool *ret_planned)
+{
+	enum core_scheduler scheduler = core->policy.scheduler;
+	const struct shape *s = core->drained ? NULL : queue_first(core);
+	uint32_t n = scheduler == CORE_CONSERVATIVE ? MAX_OF(core->policy.backfill_depth, 1u) : 1;
+	struct backfill b = {.core = core};
+
+	*ret_planned = core->head && core->head_at != USEC_NEVER;
+	if (core->head || !s)
+		return core->head;
+	if (scheduler == CORE_FCFS || scheduler == CORE_FIRSTFIT)
+		return scheduler == CORE_FCFS || core->wanted ? s->head : NULL;
+	_cleanup_free_ struct entry **first = xcalloc(n, sizeof *first);
+	n = queue_front(core, first, n);
+	plan_make(core, core->now, &s->head->job, &core->plan);
+	for (uint32_t i = 0; i < n; i++)
+		promise(&b, &first[i]->job, i == 0);
+	*ret_planned = b.planned;
+	return b.planned || has_starved(core, s->head) ? s->head : NULL;
 }
 
 /* -- why ---------------------------------------------------------------------------------------------------------- */

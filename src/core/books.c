@@ -78,6 +78,7 @@ void book_list(struct core *core, struct live *l)
 	if (l->granted_next)
 		l->granted_next->granted_link = &l->granted_next;
 	core->granted = l;
+	mem_list(core, l->entry);
 }
 
 void book_unlist(struct core *core, struct live *l)
@@ -88,6 +89,7 @@ void book_unlist(struct core *core, struct live *l)
 	if (l->granted_next)
 		l->granted_next->granted_link = l->granted_link;
 	l->granted_link = NULL;
+	mem_unlist(core, l->entry);
 	user_update(core, l->entry);
 }
 

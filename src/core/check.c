@@ -11,6 +11,7 @@ struct census {
 	int64_t  gres_held[GRES_ACCOUNTS];
 	uint64_t gres_jobs; /* that have asked for some */
 	uint64_t totals; /* jobs of each QOS and of each partition that hold something */
+	uint32_t mem_moving, mem_short;
 	bool     waits; /* some job waits for a shrink to be started */
 };
 
@@ -53,6 +54,8 @@ static int check_size(struct census *c, const struct entry *e)
 		return BAD(c, "job %s stands still and holds %u", name(e), share_of(e)->cpu_milli);
 	if (share_of(e)->cpu_milli != job->current_cpus_milli || share_of(e)->mem_bytes != job->mem_bytes)
 		return BAD(c, "job %s has %u, its grant says %u", name(e), job->current_cpus_milli, share_of(e)->cpu_milli);
+	if (mem_moves(job) && (job->mem_bytes < mem_least(job) || job->mem_bytes > mem_most(job)))
+		return BAD(c, "job %s has %" PRIu64 " of memory: expected %" PRIu64 " to %" PRIu64, name(e), job->mem_bytes, mem_least(job), mem_most(job));
 	if (job->state == MSCG_STATE_SUSPENDED || (job->state == MSCG_STATE_COMPLETING && !job->current_cpus_milli))
 		return 0;
 	if (job->current_cpus_milli < job->min_cpus_milli || job->current_cpus_milli > job->max_cpus_milli)
@@ -148,6 +151,11 @@ static int check_granted(struct census *c, const struct entry *e)
 	if (r < 0)
 		return r;
 	c->granted++;
+	c->mem_moving += mem_moves(&e->job);
+	c->mem_short += e->live->mem_short;
+	if (!e->job.run->mem_asked_bytes != !mem_moves(&e->job) || mem_asked(&e->job) < mem_least(&e->job) || mem_asked(&e->job) > mem_most(&e->job))
+		return BAD(c, "job %s asked for %" PRIu64 " of memory, between %" PRIu64 " and %" PRIu64, name(e), mem_asked(&e->job), mem_least(&e->job),
+		           mem_most(&e->job));
 	c->waits |= e->live->after_n > 0;
 	if (pool_of(&e->job) == POOL_SHARED)
 		c->shared += share_of(e)->cpu_milli - (e->live->flight ? e->live->flight->pledged : 0);
@@ -379,6 +387,9 @@ static int check_totals(struct census *c)
 
 	if (c->mem != core->mem_held || (!core->squeezed && core->mem_held > core->mem_total))
 		return BAD(c, "memory: %" PRIu64 " granted, %" PRIu64 " booked of %" PRIu64, c->mem, core->mem_held, core->mem_total);
+	if (c->mem_moving != core->mem_moving || c->mem_short != core->mem_short)
+		return BAD(c, "%u jobs have memory that moves, %u of them are short: counted %u and %u", c->mem_moving, c->mem_short,
+		           core->mem_moving, core->mem_short);
 	if ((int64_t)core->shared_total - c->shared != core->shared_free || (core->shared_free < 0 && !c->waits && !core->squeezed))
 		return BAD(c, "shared CPUs: %" PRId64 " granted, %" PRId64 " free of %" PRIu64, c->shared, core->shared_free,
 		           core->shared_total);

@@ -253,6 +253,7 @@ void core_step(struct core *core, const struct core_input *inputs, uint32_t n, s
 	change_heal(core);
 	backfill(core);
 	elastic_grow(core);
+	mem_grow(core);
 	close_step(core);
 	share_give_out(core);
 	out_rows(core);

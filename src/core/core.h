@@ -11,7 +11,7 @@
  *   - a GPU, or whatever is counted by name, is held by one job at most
  *   - a CPU is held by one exclusive job at most; held = what the kernel was told last and not yet told to give up
  *   - memory and shared CPUs granted never exceed what the machine has
- *   - min <= current <= max for a running elastic job
+ *   - min <= current <= max for a running elastic job, and for one whose memory moves
  *   - a job in the pending index is PENDING, and every PENDING job is in it
  *
  * Cost: a step costs what changed, not what waits. Pending jobs are indexed by shape (CPUs, memory, mode): whether
@@ -305,6 +305,10 @@ uint32_t core_next_job_id(const struct core *core);
 bool     core_drained(const struct core *core);
 /* Of a job that is elastic by pressure: what it uses of its CPUs, for people. NULL: nothing is known. The core's, until the next step. */
 const char *core_need(const struct core *core, struct mscg_id id);
+/* Of a job whose memory moves: why it was moved last, or was not. Likewise. */
+const char *core_mem_need(const struct core *core, struct mscg_id id);
+/* What a job has that asks for no memory: the default for its CPUs, between its least and its most. */
+uint64_t core_mem_default(const struct core_policy *policy, const struct mscg_spec *spec);
 /* Every job the core knows, in order of id. Return false from `each` to stop. */
 void core_each(const struct core *core, bool (*each)(const struct mscg_job *job, void *ctx), void *ctx);
 /* The same from behind `after` on, for slices: costs what it gives. The record of an array comes after its tasks. */

@@ -6,6 +6,7 @@
 #include "src/base/clock.h"
 #include "src/base/depend.h"
 #include "src/base/gres.h"
+#include "src/base/moving.h"
 #include "src/base/parse.h"
 #include "src/core/core.h"
 #include "src/core/place.h"
@@ -146,6 +147,7 @@ struct flight {
 	bool     settles; /* after a restart */
 	bool     for_others; /* makes room */
 	bool     suspends, resumes;
+	bool     sheds; /* memory, for another */
 	bool     preempts; /* makes room for who may preempt it */
 	uint64_t token;
 	uint32_t pledged; /* shared pool: given away already to a starter */
@@ -195,6 +197,9 @@ struct live {
 	uint32_t      retries, refusals;
 	uint32_t      wants; /* by pressure: so many CPUs it could use, in thousandths; 0: not known */
 	char          need[64]; /* by pressure: what the engine said of it; "": nothing */
+	bool          mem_short; /* its memory moves, and it would have more */
+	char          mem_need[256]; /* why it was moved last, or was not; "": nothing */
+	uint64_t      mem_floor; int64_t mem_floor_until; /* boot clock: until then it is known not to do with less than that */
 	int64_t       calm_until; /* boot clock: it made room for others a moment ago */
 	bool          unsure;   /* restart in the middle of a resize: what the kernel has is not known yet */
 	bool          restored; /* granted before a restart, and the engine has not said yet what became of it */
@@ -283,6 +288,7 @@ struct core {
 	uint64_t shared_total; /* thousandths */
 	int64_t  shared_free;  /* below 0 for a moment when a shrink was refused */
 	uint64_t mem_total, mem_held;
+	uint32_t mem_moving, mem_short; /* jobs that hold something and whose memory moves; of these, those that would have more */
 	/* By CPU number: who has it, and who gets it when that one has let go. */
 	struct entry **holder, **claim;
 	uint32_t       cpu_limit;
@@ -526,6 +532,8 @@ struct plan_need plan_need(const struct core *core, const struct plan *plan, con
 /* The first time, not before `not_before`, at which it fits. USEC_NEVER: that can not be said. */
 int64_t plan_earliest(const struct plan *plan, const struct plan_need *need, int64_t not_before);
 int64_t plan_obstacle(const struct plan *plan, const struct plan_need *need); /* up to when it fits from now on; USEC_NEVER: for all its time */
+/* Memory that is free, and promised to nobody, up to the end of this one. */
+uint64_t plan_mem_free(const struct plan *plan, const struct entry *e, struct core_now now);
 bool    plan_fits_now(const struct plan *plan, const struct plan_need *need);
 void    plan_promise(struct plan *plan, int64_t at, const struct plan_need *need);
 
@@ -543,6 +551,8 @@ bool preempt_yields(struct core *core, const struct entry *e, const struct entry
 
 /* backfill.c: who starts */
 void backfill(struct core *core);
+/* After that: who must not come later for what is given to others; NULL: nobody. Planned: core->plan holds what is promised. */
+const struct entry *backfill_head(struct core *core, bool *ret_planned);
 /* What it is not started for although there is enough for it. NONE: there is not. */
 enum mscg_reason backfill_why(const struct core *core, const struct entry *e, struct core_now now, char text[160]);
 
@@ -566,6 +576,16 @@ uint64_t elastic_takeable(const struct core *core, enum pool pool, int32_t prior
 void     elastic_take(struct core *core, struct entry *starter, uint64_t amount, struct mscg_cpuset *set);
 void     elastic_grow(struct core *core);
 double   elastic_utilisation(const struct core *core); /* 0..1 */
+/* memory.c: memory that moves, between a job's least and its most */
+void     mem_list(struct core *core, struct entry *e);   /* it holds something */
+void     mem_unlist(struct core *core, struct entry *e); /* it does not any more */
+int      mem_admits(const struct core *core, const struct mscg_job *job, char text[160]);
+const char *mem_outside(const struct mscg_job *job, uint64_t mem, char text[160]); /* NULL: a job like this may have so much */
+void     mem_report(struct core *core, struct entry *e, const struct mscg_report *r); /* it is short */
+void     mem_refused(struct core *core, struct entry *e, uint64_t used, const char *why); /* it gives none to others */
+bool     mem_shed_for(struct core *core, const struct entry *head); /* true: some comes free for it, which nobody else may have */
+void     mem_grow(struct core *core); /* those that are short, from what is free */
+bool     mem_comes(const struct core *core); /* for the first of the queue */
 /* water.c */
 void water_lower(const uint64_t *height, uint64_t *take, uint32_t n, uint64_t amount, uint64_t unit);
 void water_raise(const uint64_t *height, const uint64_t *limit, uint64_t *give, uint32_t n, uint64_t amount, uint64_t unit);

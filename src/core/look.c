@@ -200,8 +200,9 @@ static enum mscg_reason why_resources(const struct core *core, const struct mscg
 	if (least > all)
 		say(text, "needs %s CPU%s, %s free%s", need, least == CPU ? "" : "s", have, more);
 	else if (mem_needed(job) > book_mem_free(core))
-		say(text, "needs %s of memory, %s is free", format_size(job->mem_bytes, need, sizeof need),
-		    format_size(book_mem_free(core), have, sizeof have));
+		say(text, "needs %s of memory, %s is free%s", format_size(job->mem_bytes, need, sizeof need),
+		    format_size(book_mem_free(core), have, sizeof have),
+		    mem_comes(core) ? ", some is being taken back from others" : "");
 	else
 		say(text, "needs %s CPU%s, which are being made free", need, least == CPU ? "" : "s");
 	return MSCG_REASON_RESOURCES;

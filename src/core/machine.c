@@ -1,5 +1,6 @@
 /* The life of a job as a table, and what each event does to the record of a job. */
 #include "src/base/base.h"
+#include "src/base/moving.h"
 #include "src/core/machine.h"
 
 #include <mscg/job.h>
@@ -180,6 +181,7 @@ static int granted(struct mscg_job *job, const struct mscg_event *event, struct 
 	job->reason = MSCG_REASON_NONE;
 	job->current_cpus_milli = event->cpus_milli;
 	job->mem_bytes = event->mem_bytes;
+	job->run->mem_asked_bytes = mem_moves(job) ? event->mem_bytes : 0;
 	job->start_usec = job->suspended_usec = 0;
 	job->exit_code = job->exit_signal = 0;
 	if (event->value) {
@@ -230,9 +232,18 @@ static int resized(struct mscg_job *job, const struct mscg_event *event, struct 
 	return 0;
 }
 
+/* Memory that moves begins anew with what was asked. */
+static void restore_mem(struct mscg_job *job)
+{
+	job->mem_bytes = mem_asked(job);
+	if (job->run)
+		job->run->mem_asked_bytes = 0;
+}
+
 static void back_to_queue(struct mscg_job *job, const struct mscg_event *event)
 {
 	release(job);
+	restore_mem(job);
 	job->flags = without(job->flags, ATTEMPT_FLAGS);
 	job->reason = event->reason;
 	job->start_usec = job->end_usec = job->suspended_usec = 0;
@@ -301,7 +312,9 @@ static void updated(struct mscg_job *job, const struct mscg_event *event)
 		else if (job->state != MSCG_STATE_PENDING)
 			job->flags |= MSCG_JOB_BY_HAND;
 	}
-	if (event->mem_bytes)
+	if (event->mem_bytes && job->run && job->run->mem_asked_bytes)
+		job->run->mem_asked_bytes = event->mem_bytes;
+	else if (event->mem_bytes)
 		job->mem_bytes = event->mem_bytes;
 	set_field(job, event);
 	if (job->state == MSCG_STATE_PENDING) {

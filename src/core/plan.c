@@ -229,6 +229,15 @@ int64_t plan_obstacle(const struct plan *p, const struct plan_need *need)
 	return bad == p->n ? USEC_NEVER : p->point[bad].at;
 }
 
+uint64_t plan_mem_free(const struct plan *p, const struct entry *e, struct core_now now)
+{
+	int64_t end = latest_end(e, now), least = p->point[0].mem;
+
+	for (uint32_t i = 1; i < p->n && p->point[i].at < end; i++)
+		least = MIN_OF(least, p->point[i].mem);
+	return least > 0 ? (uint64_t)least : 0;
+}
+
 bool plan_fits_now(const struct plan *p, const struct plan_need *need)
 {
 	return plan_obstacle(p, need) == USEC_NEVER;

@@ -72,6 +72,8 @@ static void count_coming(struct look *s, const struct entry *e)
 		cpus = share_of(e)->cpu_milli - f->cpus;
 		preempted |= f->preempts;
 	}
+	if (!mem && f && f->mem < share_of(e)->mem_bytes)
+		mem = share_of(e)->mem_bytes - f->mem;
 	s->need.cpus -= MIN_OF(s->need.cpus, same_pool ? cpus : 0);
 	s->need.mem -= MIN_OF(s->need.mem, mem);
 	s->coming |= preempted && (mem || (same_pool && cpus));

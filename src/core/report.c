@@ -251,6 +251,9 @@ void life_report(struct core *core, const struct mscg_report *r)
 	case MSCG_REPORT_NEED:
 		elastic_need(core, e, r);
 		break;
+	case MSCG_REPORT_MEMORY:
+		mem_report(core, e, r);
+		break;
 	case MSCG_REPORT_COUNT:
 		break;
 	}

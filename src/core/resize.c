@@ -127,6 +127,18 @@ static void adopt_size(struct core *core, struct entry *e, uint32_t cpus)
 	elastic_update(core, e);
 }
 
+static void adopt_mem(struct core *core, struct entry *e, uint64_t mem)
+{
+	struct mscg_event event;
+
+	if (!mem_moves(&e->job) || mem == mem_asked(&e->job))
+		return;
+	event = out_new(core, e, MSCG_EVENT_UPDATED);
+	event.cpus_milli = 0;
+	event.mem_bytes = mem;
+	out_event(core, e, &event);
+}
+
 static void taken(struct core *core, struct entry *e)
 {
 	struct flight *f = e->live->flight;
@@ -153,12 +165,14 @@ static void taken(struct core *core, struct entry *e)
 	if (f->by_hand) {
 		if (f->cpus_asked)
 			adopt_size(core, e, f->cpus);
+		if (f->mem != f->mem_before)
+			adopt_mem(core, e, f->mem);
 		out_answer(core, f->token, e->job.id, 0, CORE_RESIZE_DONE, true, "job has %s CPUs and %s of memory",
 		       format_cpus(f->cpus, cpus, sizeof cpus), format_size(f->mem, size, sizeof size));
 	}
 }
 
-static void refused(struct core *core, struct entry *e, const char *why)
+static void refused(struct core *core, struct entry *e, uint64_t used, const char *why)
 {
 	struct flight *f = e->live->flight;
 	struct mscg_cpuset added = f->set;
@@ -175,6 +189,8 @@ static void refused(struct core *core, struct entry *e, const char *why)
 		core->shared_free += held - f->before - f->pledged;
 	e->live->unsure = f->settles;
 	suspend_landed(core, e, false, why);
+	if (f->sheds)
+		mem_refused(core, e, used, why);
 	if (f->by_hand) {
 		out_answer(core, f->token, e->job.id, -EAGAIN, CORE_RESIZE_DEFERRED, true, "%s", why);
 		return;
@@ -192,7 +208,7 @@ void resize_report(struct core *core, struct entry *e, const struct mscg_report 
 	if (r->kind == MSCG_REPORT_RESIZED)
 		taken(core, e);
 	else
-		refused(core, e, r->text);
+		refused(core, e, r->used_bytes, r->text);
 	land(core, e);
 	next_wish(core, e);
 	suspend_go_on(core, e);
@@ -216,11 +232,14 @@ void resize_drop(struct core *core, struct entry *e, const char *why)
 	land(core, e);
 }
 
+/* Memory is settled at the larger: it is booked, and nothing has to be taken from the job for that. */
 static void settle(struct core *core, struct entry *e, uint32_t cpus, const struct mscg_cpuset *set)
 {
-	struct flight *f = resize_begin(core, e, cpus, set, e->job.mem_bytes, xstrdup("settled after a restart"));
+	uint64_t mem = share_of(e)->mem_bytes;
+	struct flight *f = resize_begin(core, e, cpus, set, mem, xstrdup("settled after a restart"));
 
 	f->settles = true;
+	f->mem_before = mem;
 	core->out->actions[f->action].memory = true;
 }
 
@@ -259,7 +278,7 @@ static bool bounds(const struct core *core, const struct entry *e, uint32_t cpus
 {
 	bool elastic = e->job.flags & MSCG_JOB_ELASTIC, shared = pool_of(&e->job) == POOL_SHARED;
 	uint64_t total = book_total(core, pool_of(&e->job));
-	char a[32], b[32], c[32];
+	char a[32], b[32], c[32], outside[160];
 
 	if (cpus && elastic && (cpus < e->job.min_cpus_milli || cpus > e->job.max_cpus_milli))
 		snprintf(text, size, "%s CPUs are outside of what the job can be: %s to %s", format_cpus(cpus, a, sizeof a),
@@ -274,6 +293,8 @@ static bool bounds(const struct core *core, const struct entry *e, uint32_t cpus
 	else if (mem > core->mem_total)
 		snprintf(text, size, "%s of memory is more than this machine has: %s", format_size(mem, a, sizeof a),
 		         format_size(core->mem_total, b, sizeof b));
+	else if (mem && mem_outside(&e->job, mem, outside))
+		snprintf(text, size, "%s", outside);
 	else if (!cpus && !mem)
 		snprintf(text, size, "nothing to change: expected a number of CPUs or a size of memory");
 	else
@@ -352,6 +373,8 @@ static void try_by_hand(struct core *core, struct entry *e, uint64_t token, uint
 	} else if (cpus == e->job.current_cpus_milli && mem == e->job.mem_bytes) {
 		if (want)
 			adopt_size(core, e, want);
+		if (want_mem)
+			adopt_mem(core, e, want_mem);
 		out_answer(core, token, e->job.id, 0, CORE_RESIZE_DONE, true, "it has that already");
 	} else {
 		begin_by_hand(core, e, token, cpus, mem, want != 0);

@@ -2,11 +2,12 @@
 #include "src/base/intern.h"
 #include "src/core/internal.h"
 
-static uint64_t default_mem(const struct core *core, uint32_t cpus)
+uint64_t core_mem_default(const struct core_policy *policy, const struct mscg_spec *spec)
 {
-	uint64_t mem = core->policy.default_mem_per_cpu * ((cpus + CPU - 1) / CPU);
+	uint64_t mem = policy->default_mem_per_cpu * ((spec->cpus_milli + CPU - 1) / CPU);
 
-	return MAX_OF(mem, MEM_MIN);
+	mem = MAX_OF(MAX_OF(mem, MEM_MIN), spec->min_mem_bytes);
+	return spec->max_mem_bytes ? MIN_OF(mem, spec->max_mem_bytes) : mem;
 }
 
 void core_job_init(const struct core *core, const struct mscg_spec *spec, struct mscg_id id, struct mscg_job *ret)
@@ -21,7 +22,7 @@ void core_job_init(const struct core *core, const struct mscg_spec *spec, struct
 		.cpus_milli = spec->cpus_milli,
 		.min_cpus_milli = spec->elastic ? spec->min_cpus_milli : spec->cpus_milli,
 		.max_cpus_milli = spec->elastic ? spec->max_cpus_milli : spec->cpus_milli,
-		.mem_bytes = spec->mem_bytes ? spec->mem_bytes : default_mem(core, spec->cpus_milli),
+		.mem_bytes = spec->mem_bytes ? spec->mem_bytes : core_mem_default(&core->policy, spec),
 		.time_limit_s = core_time_limit(&core->policy, name_key(spec->qos), name_key(spec->partition), spec->time_limit_s),
 		.grace_s = spec->grace_s,
 		.begin_usec = spec->begin_usec,
@@ -40,6 +41,8 @@ void core_job_init(const struct core *core, const struct mscg_spec *spec, struct
 	}
 	if (!job.min_cpus_milli)
 		job.min_cpus_milli = job.cpus_milli;
+	job.min_mem_mib = (uint32_t)(spec->min_mem_bytes >> 20);
+	job.max_mem_mib = (uint32_t)(spec->max_mem_bytes >> 20);
 	if (!job.max_cpus_milli)
 		job.max_cpus_milli = (uint32_t)MAX_OF(all, job.cpus_milli);
 	job.flags |= spec->elastic ? MSCG_JOB_ELASTIC : 0;
@@ -73,7 +76,9 @@ static int admit(const struct core *core, const struct mscg_job *job, uint64_t t
 		return -ENOSPC;
 	if (!partition_takes(core, job->partition, text))
 		return -ENOSPC;
-	int r = job_admits(core, job, text);
+	int r = mem_admits(core, job, text);
+	if (r == 0)
+		r = job_admits(core, job, text);
 	return r < 0 ? r : user_admits(core, job, tasks, text);
 }
 

@@ -16,7 +16,7 @@ static void say_suspended(struct core *core, struct entry *e, bool admin)
 static struct flight *freeze(struct core *core, struct entry *e)
 {
 	const struct mscg_cpuset none = {0};
-	struct flight *f = resize_begin(core, e, 0, &none, e->job.mem_bytes, NULL);
+	struct flight *f = resize_begin(core, e, 0, &none, share_of(e)->mem_bytes, NULL); /* what it holds: after a restart that may be more */
 
 	f->suspends = true;
 	core->out->actions[f->action].freeze = true;
@@ -64,6 +64,7 @@ void suspend_settle(struct core *core, struct entry *e)
 	struct flight *f = freeze(core, e);
 
 	f->before = share_of(e)->cpu_milli;
+	f->mem_before = f->mem;
 	f->settles = true;
 }
 

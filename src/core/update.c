@@ -222,7 +222,7 @@ static const char *check_size(const struct core *core, const struct entry *e, co
 		         format_cpus(job.max_cpus_milli, c, sizeof c));
 	else if (job.mem_bytes < MEM_MIN)
 		snprintf(text, 160, "%s of memory is too small: expected 4M at least", format_size(job.mem_bytes, b, sizeof b));
-	else
+	else if (!u->mem_bytes || !mem_outside(&e->job, u->mem_bytes, text))
 		queue_feasible(core, &job, text);
 	return text[0] ? text : NULL;
 }

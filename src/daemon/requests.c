@@ -220,10 +220,8 @@ static int submit_admit(struct request *r, struct mscg_spec *spec, struct mscg_e
 		spec->qos = xstrdup(qos->name);
 	if (!spec->partition && partition)
 		spec->partition = xstrdup(partition->name);
-	if (!spec->mem_bytes) {
-		uint64_t cpus = MAX_OF(1, (spec->cpus_milli + 999) / 1000);
-		spec->mem_bytes = r->d->policy.default_mem_per_cpu * cpus;
-	}
+	if (!spec->mem_bytes)
+		spec->mem_bytes = core_mem_default(&r->d->policy, spec);
 	spec->time_limit_s = core_time_limit(&r->d->policy, name_key(spec->qos), name_key(spec->partition), spec->time_limit_s);
 	if ((code = submit_priority(r, spec, error)) < 0 || (code = submit_in_time(spec, error)) < 0)
 		return code;

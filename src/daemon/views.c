@@ -104,6 +104,7 @@ json_t *view_job(struct daemon *d, const struct mscg_row *row, const struct mscg
 		.cgroup       = cgroup[0] ? cgroup : NULL,
 		.control_file = control[0] ? control : NULL,
 		.need         = here ? core_need(d->core, row->job.id) : NULL,
+		.mem_need     = here ? core_mem_need(d->core, row->job.id) : NULL,
 		.stdin_path   = in,
 		.stdout_path  = spec->attached ? NULL : out,
 		.stderr_path  = spec->attached ? NULL : err,

@@ -63,16 +63,30 @@ static bool open_cgroup(struct local *l, struct task *t, uint64_t id)
 	return true;
 }
 
+/* A resize of memory that was not carried out, or not whole: what is booked for it, the job has. Never less: that is for a resize. */
+static void raise_memory(struct local *l, const struct task *t)
+{
+	uint64_t booked = t->grant ? t->grant->share[0].mem_bytes : 0, limit;
+	struct mscg_error error;
+
+	if (mscg_cgroup_get(&t->cgroup, MSCG_CGROUP_MEMORY_MAX, &limit, NULL) == 0 && limit < booked / 4096 * 4096 &&
+	    mscg_cgroup_set(&t->cgroup, MSCG_CGROUP_MEMORY_MAX, booked, &error) < 0)
+		local_log(l, LOG_WARNING, "job=%s %s", t->name + 4, error.text);
+}
+
 /* Whoever was killed in the middle of a notification or of a shrink of memory left it frozen, or held below
  * memory.high: it goes on as it was granted. */
 static void release_cgroup(struct local *l, const struct task *t, const struct mscg_job *job)
 {
+	uint64_t high = memory_high(t->grant ? t->grant->share[0].mem_bytes : MSCG_CGROUP_MAX, t->max_mem);
 	struct mscg_error error;
 
 	if (job->state != MSCG_STATE_SUSPENDED && mscg_cgroup_thaw(&t->cgroup, &error) < 0)
 		local_log(l, LOG_WARNING, "job=%s %s", t->name + 4, error.text);
+	if (l->controllers & MSCG_CGROUP_BIT(MEMORY))
+		raise_memory(l, t);
 	if (l->controllers & MSCG_CGROUP_BIT(MEMORY) &&
-	    mscg_cgroup_set(&t->cgroup, MSCG_CGROUP_MEMORY_HIGH, MSCG_CGROUP_MAX, &error) < 0)
+	    mscg_cgroup_set(&t->cgroup, MSCG_CGROUP_MEMORY_HIGH, high, &error) < 0)
 		local_log(l, LOG_WARNING, "job=%s %s", t->name + 4, error.text);
 }
 

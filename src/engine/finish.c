@@ -282,6 +282,7 @@ static void started(struct local *l, struct task *t, const struct runner_slot_in
 	t->start_usec = info->start_usec;
 	t->start_boot_usec = info->start_boot_usec;
 	need_watch(l, t);
+	memory_watch(l, t);
 	struct mscg_report report = task_report(t, MSCG_REPORT_STARTED);
 	report.time_usec          = info->start_usec;
 	report.boot_usec          = info->start_boot_usec;
@@ -294,6 +295,7 @@ static void exited(struct local *l, struct task *t, const struct runner_slot_inf
 		return;
 	started(l, t, info); /* both may come at once */
 	need_forget(l, t);
+	memory_forget(l, t);
 	t->end_usec    = info->end_usec;
 	t->exit_code   = info->wait_code == CLD_EXITED ? info->wait_status : 0;
 	t->exit_signal = info->wait_code == CLD_EXITED ? 0 : info->wait_status;

@@ -41,7 +41,10 @@ struct task {
 	struct mscg_grant *grant; /* what it was given last */
 	bool     elastic, by_pressure, delegate;
 	struct need *need;        /* while it runs, by pressure */
+	int      memory_fd;       /* memory.events, while it runs and its memory moves; -1 */
+	int64_t  memory_look_usec; uint64_t memory_stalled_usec; /* its memory.pressure, when that was read last */
 	uint32_t min_milli, max_milli;
+	uint64_t max_mem;         /* up to which its memory moves; 0: it does not */
 	double   scale_event;
 	/* WAITING: the rest of its start */
 	struct mscg_action action;
@@ -73,6 +76,7 @@ struct local {
 	unsigned counters;    /* enum mscg_cgroup_stat_group: what the kernel counts in a job's cgroup, when it has ended */
 	struct runner *runner;
 	int      epoll_fd, timer_fd, event_fd, need_fd;
+	int      memory_fd; /* an epoll of its own, of the tasks' memory_fd */
 	struct need *needs; /* need_fd ticks while there is one */
 	struct task *tasks[TASK_BUCKETS];
 	/* Resizes that were refused: what was to wait for one may come behind it, and is told by the next dispatch. */
@@ -167,7 +171,8 @@ char *control_path(const struct local *l, struct mscg_id id);
 int  limits_cpus(uint32_t controllers, const struct mscg_cgroup *cgroup, const struct mscg_grant *grant, bool fresh,
                  struct mscg_error *error);
 /* Memory and processes. */
-int  limits_rest(uint32_t controllers, const struct mscg_cgroup *cgroup, const struct mscg_grant *grant, struct mscg_error *error);
+int  limits_rest(uint32_t controllers, const struct mscg_cgroup *cgroup, const struct mscg_grant *grant, uint64_t max_mem,
+                 struct mscg_error *error);
 
 /* delegate.c: a sub-cgroup that is the user's, for a job whose cgroup is made and has no processes */
 int  delegate_make(const struct mscg_cgroup *job, uint32_t uid, struct mscg_error *error);
@@ -201,6 +206,17 @@ void finish_each_stuck(struct engine *e, void (*each)(struct mscg_id id, const c
 void need_watch(struct local *l, struct task *t);  /* it runs */
 void need_forget(struct local *l, struct task *t); /* it does not any more */
 void need_dispatch(struct local *l);
+
+/* memory.c: memory that moves (--max-mem) */
+uint64_t memory_high(uint64_t limit, uint64_t max_mem); /* memory.high that goes with a memory.max; MSCG_CGROUP_MAX: none */
+/* memory.max and memory.high of what runs. -EAGAIN, with *ret_used: it uses more than fits and can not be reclaimed. May take
+ * until the deadline, if it is less than before. */
+int  memory_resize(const struct mscg_cgroup *cgroup, uint64_t bytes, uint64_t max_mem, int64_t deadline_usec, uint64_t *ret_used,
+                   struct mscg_error *error);
+void memory_watch(struct local *l, struct task *t);  /* it runs */
+void memory_rearm(struct local *l, struct task *t);  /* whatever was done for it is done: it may be short again */
+void memory_forget(struct local *l, struct task *t); /* it does not run any more */
+void memory_dispatch(struct local *l);
 
 /* adopt.c */
 #define OUTCOME_UNKNOWN_TEXT "it may have begun, and the record of its launch is gone or damaged"

@@ -137,7 +137,7 @@ static bool prepare(struct local *l, struct task *t, const struct mscg_spec *spe
 		return false;
 	}
 	if (r >= 0)
-		r = limits_rest(l->controllers, &t->cgroup, t->grant, &error);
+		r = limits_rest(l->controllers, &t->cgroup, t->grant, t->max_mem, &error);
 	if (r >= 0 && t->delegate)
 		r = delegate_make(&t->cgroup, spec->uid, &error);
 	if (r >= 0 && t->elastic && (r = control_write(l, t, "RUNNING")) < 0)

@@ -42,12 +42,16 @@ int limits_cpus(uint32_t controllers, const struct mscg_cgroup *cgroup, const st
 	return r;
 }
 
-int limits_rest(uint32_t controllers, const struct mscg_cgroup *cgroup, const struct mscg_grant *grant, struct mscg_error *error)
+int limits_rest(uint32_t controllers, const struct mscg_cgroup *cgroup, const struct mscg_grant *grant, uint64_t max_mem,
+                struct mscg_error *error)
 {
+	uint64_t high = memory_high(grant->share[0].mem_bytes, max_mem);
 	int r = 0;
 
 	if (controllers & MSCG_CGROUP_BIT(MEMORY)) {
 		r = mscg_cgroup_set(cgroup, MSCG_CGROUP_MEMORY_MAX, grant->share[0].mem_bytes, error);
+		if (r >= 0 && high != MSCG_CGROUP_MAX)
+			r = mscg_cgroup_set(cgroup, MSCG_CGROUP_MEMORY_HIGH, high, error);
 		if (r >= 0)
 			r = mscg_cgroup_set(cgroup, MSCG_CGROUP_MEMORY_OOM_GROUP, 1, error);
 		/* Memory is memory: what would go to swap is over the limit. Kernels without swap lack the file. */

@@ -28,7 +28,7 @@ struct task *task_new(struct local *l, struct mscg_id id, uint32_t attempt)
 	struct task *t = xcalloc(1, sizeof *t), **b = bucket(l, id);
 	char text[MSCG_ID_TEXT];
 
-	*t = (struct task){ .id = id, .attempt = attempt, .cgroup = MSCG_CGROUP_NONE, .events_fd = -1, .log_fd = -1, .log_watch_fd = -1,
+	*t = (struct task){ .id = id, .attempt = attempt, .cgroup = MSCG_CGROUP_NONE, .events_fd = -1, .memory_fd = -1, .log_fd = -1, .log_watch_fd = -1,
 		            .stdio_fd = -1, .exit_code = -1 };
 	mscg_usage_init(&t->usage);
 	snprintf(t->name, sizeof t->name, "job_%s", mscg_id_format(id, text));
@@ -84,7 +84,8 @@ void task_forget_paths(struct task *t)
 
 void task_take_spec(const struct local *l, struct task *t, const struct mscg_spec *spec)
 {
-	t->elastic     = spec->elastic;
+	t->max_mem     = spec->min_mem_bytes || spec->max_mem_bytes ? MAX_OF(spec->max_mem_bytes, spec->mem_bytes) : 0;
+	t->elastic     = spec->elastic || t->max_mem;
 	t->by_pressure = spec->elastic && spec->by_pressure;
 	t->delegate    = spec->delegate;
 	t->min_milli   = spec->min_cpus_milli;
@@ -94,6 +95,7 @@ void task_take_spec(const struct local *l, struct task *t, const struct mscg_spe
 void task_free(struct local *l, struct task *t)
 {
 	need_forget(l, t);
+	memory_forget(l, t);
 	task_forget_paths(t);
 	task_set_deadline(l, t, 0);
 	if (t->events_fd >= 0) {
@@ -205,6 +207,8 @@ static void local_dispatch(struct engine *e)
 			check_deadlines(l);
 		else if (who == &l->need_fd)
 			need_dispatch(l);
+		else if (who == &l->memory_fd)
+			memory_dispatch(l);
 		else if (who == &l->event_fd)
 			eventfd_read(l->event_fd, &count);
 		else
@@ -329,6 +333,7 @@ static void local_close(struct engine *e)
 	cleanup_close(&l->timer_fd);
 	cleanup_close(&l->event_fd);
 	cleanup_close(&l->need_fd);
+	cleanup_close(&l->memory_fd);
 	free(l->runtime_dir);
 	free(l->jobs_dir);
 	free(l);
@@ -375,7 +380,7 @@ int local_open(struct engine **ret, const struct local_config *config, struct ms
 	int r;
 
 	*l = (struct local){ .engine = { .ops = &local_ops }, .jobs_dir_fd = -1, .lock_fd = -1, .mounts_fd = -1, .epoll_fd = -1, .timer_fd = -1,
-		             .event_fd = -1, .need_fd = -1, .root = MSCG_CGROUP_NONE, .supervisors = MSCG_CGROUP_NONE };
+		             .event_fd = -1, .need_fd = -1, .memory_fd = -1, .root = MSCG_CGROUP_NONE, .supervisors = MSCG_CGROUP_NONE };
 	l->runtime_dir = xstrdup(config->runtime_dir);
 	l->socket = config->socket ? xstrdup(config->socket) : NULL;
 	l->log_max = config->log_max;
@@ -386,7 +391,8 @@ int local_open(struct engine **ret, const struct local_config *config, struct ms
 	l->timer_fd    = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
 	l->event_fd    = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	l->need_fd     = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (l->epoll_fd < 0 || l->timer_fd < 0 || l->event_fd < 0 || l->need_fd < 0)
+	l->memory_fd   = epoll_create1(EPOLL_CLOEXEC);
+	if (l->epoll_fd < 0 || l->timer_fd < 0 || l->event_fd < 0 || l->need_fd < 0 || l->memory_fd < 0)
 		r = mscg_error_set(error, -errno, "cannot make descriptors: %s", strerror(errno));
 	else
 		r = isolate_open(l, config->isolate, error);
@@ -400,7 +406,8 @@ int local_open(struct engine **ret, const struct local_config *config, struct ms
 		r = open_runner(l, config, error);
 	if (r >= 0 && ((r = add_to_epoll(l, runner_fd(l->runner), &l->runner)) < 0 ||
 	               (r = add_to_epoll(l, l->timer_fd, &l->timer_fd)) < 0 || (r = add_to_epoll(l, l->event_fd, &l->event_fd)) < 0 ||
-	               (r = add_to_epoll(l, l->need_fd, &l->need_fd)) < 0))
+	               (r = add_to_epoll(l, l->need_fd, &l->need_fd)) < 0 ||
+	               (r = add_to_epoll(l, l->memory_fd, &l->memory_fd)) < 0))
 		mscg_error_set(error, r, "cannot watch descriptors: %s", strerror(-r));
 	if (r < 0) {
 		local_close(&l->engine);

@@ -29,12 +29,14 @@ struct order {
 	bool     memory, elastic, freeze, thaw, warns;
 	uint64_t *after; uint32_t after_n; /* resizes to be taken first */
 	uint32_t min_milli, max_milli;
+	uint64_t max_mem;
 	int      jobs_dir_fd;
 	int      notify_only; /* tries that are left; 0: a whole resize */
 	int      signal; /* of the notification: SIGUSR1, or the one before the end of the job */
 	/* result */
 	int      result;
 	int      notify_result;
+	uint64_t used; /* memory.current, where that did not fit */
 	double   scale_event;
 	struct mscg_cgroup_notified notified;
 	char     text[160];
@@ -79,16 +81,11 @@ static struct order *take(struct queue *q)
 
 /* -- in a thread -------------------------------------------------------------------------------------------------- */
 
-static int set_memory(const struct order *o, uint64_t bytes, struct mscg_error *error)
+static int set_memory(struct order *o, uint64_t bytes, struct mscg_error *error)
 {
-	struct mscg_cgroup_resized resized;
-
 	if (!o->memory || !(o->controllers & MSCG_CGROUP_BIT(MEMORY)))
 		return 0;
-	int r = mscg_cgroup_resize_memory(&o->cgroup, bytes, clock_boot_usec() + memory_usec, &resized, error);
-	if (r < 0)
-		return r;
-	return resized.done ? 0 : -EAGAIN;
+	return memory_resize(&o->cgroup, bytes, o->max_mem, clock_boot_usec() + memory_usec, &o->used, error);
 }
 
 static void notify(struct order *o)
@@ -324,7 +321,8 @@ void resize_start(struct engine *e, const struct mscg_action *a)
 		refuse(l, a->id, a->attempt, a->resize_seq, "the job is not running any more");
 		return;
 	}
-	enum lane lane = a->memory || a->freeze ? LANE_MEMORY : LANE_CPU;
+	bool more = a->memory && t->grant && a->grant->share[0].mem_bytes > t->grant->share[0].mem_bytes; /* one write, and urgent */
+	enum lane lane = (a->memory && !more) || a->freeze ? LANE_MEMORY : LANE_CPU;
 	struct resizer *z = resizer_of(l);
 	struct mscg_error error;
 	if (start_lane(z, lane) < 0 || mscg_cgroup_dup(&t->cgroup, &cgroup, &error) < 0) {
@@ -335,7 +333,7 @@ void resize_start(struct engine *e, const struct mscg_action *a)
 	*o = (struct order){
 		.lane = lane, .id = a->id, .attempt = a->attempt, .seq = a->resize_seq, .cgroup = cgroup,
 		.before = mscg_grant_copy(t->grant), .target = mscg_grant_copy(a->grant), .controllers = l->controllers,
-		.memory = a->memory, .elastic = t->elastic, .min_milli = t->min_milli, .max_milli = t->max_milli,
+		.memory = a->memory, .elastic = t->elastic, .min_milli = t->min_milli, .max_milli = t->max_milli, .max_mem = t->max_mem,
 		.signal = SIGUSR1, .jobs_dir_fd = l->jobs_dir_fd, .freeze = a->freeze, .thaw = a->thaw, .after_n = a->after_n,
 	};
 	o->after = xcalloc(a->after_n + 1, sizeof *o->after);
@@ -398,7 +396,7 @@ static void finished(struct local *l, struct order *o)
 	struct task *t = task_find(l, o->id);
 	struct mscg_report report = {
 		.kind = o->result < 0 ? MSCG_REPORT_RESIZE_DEFERRED : MSCG_REPORT_RESIZED, .id = o->id, .attempt = o->attempt,
-		.time_usec = clock_real_usec(), .resize_seq = o->seq, .errno_value = -o->result,
+		.time_usec = clock_real_usec(), .resize_seq = o->seq, .errno_value = -o->result, .used_bytes = o->used,
 	};
 
 	snprintf(report.text, sizeof report.text, "%s", o->text);
@@ -437,6 +435,8 @@ void resize_dispatch(struct local *l)
 			warned(l, o);
 		else if (!o->notify_only)
 			finished(l, o);
+		if (t && !t->orders)
+			memory_rearm(l, t);
 		if (!notify_again(l, o))
 			order_free(o);
 	}

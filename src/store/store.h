@@ -13,7 +13,7 @@
 
 struct store;
 
-#define STORE_VERSION 5
+#define STORE_VERSION 6
 
 struct store_info {
 	char     instance[40];   /* random UUID of this state directory */

@@ -97,7 +97,9 @@ struct columns {
 	X(U32,   PLAIN, job.partition,          partition) \
 	X(TEXT,  PLAIN, account,                account) \
 	X(NAME,  PLAIN, job.gres,               gres) \
-	X(U32,   PLAIN, job.time_extend_s,      time_extend_s)
+	X(U32,   PLAIN, job.time_extend_s,      time_extend_s) \
+	X(U32,   PLAIN, job.min_mem_mib,        min_mem_mib) \
+	X(U32,   PLAIN, job.max_mem_mib,        max_mem_mib)
 
 /* In a column `run` of its own, NULL while the job has none; then "usage", a list in the order of USAGES (left out
  * where nothing is known), and "grant". */
@@ -106,7 +108,8 @@ struct columns {
 	X(U64,   PLAIN, cgroup_id,              cgroup_id) \
 	X(I32,   PLAIN, pid,                    pid) \
 	X(I64,   PLAIN, held_since_usec,        held_since_usec) \
-	X(CHARS, PLAIN, fail_text,              fail_text)
+	X(CHARS, PLAIN, fail_text,              fail_text) \
+	X(U64,   PLAIN, mem_asked_bytes,        mem_asked_bytes)
 #define USAGES(X) \
 	X(USAGE, PLAIN, cpu_usec,               cpu_usec) \
 	X(USAGE, PLAIN, cpu_user_usec,          cpu_user_usec) \
@@ -179,7 +182,9 @@ struct columns {
 	X(TEXT,  FIXED, rootfs,                 rootfs) \
 	X(TEXT,  FIXED, gres,                   gres) \
 	X(U32,   FIXED, time_extend_s,          time_extend_s) \
-	X(BOOL,  FIXED, delegate,               delegate)
+	X(BOOL,  FIXED, delegate,               delegate) \
+	X(U64,   FIXED, min_mem_bytes,          min_mem_bytes) \
+	X(U64,   FIXED, max_mem_bytes,          max_mem_bytes)
 
 #define EVENT_COLUMNS(X) \
 	X(I64,   FIXED, time_usec,              time_usec) \

@@ -1,5 +1,6 @@
 /* What is told of jobs: Job, Accounting and Event objects, with exactly the keys of io.mscg.varlink. */
 #include "src/base/base.h"
+#include "src/base/moving.h"
 #include "src/base/clock.h"
 #include "src/base/cost.h"
 #include "src/base/gres.h"
@@ -256,6 +257,10 @@ static void set_resources(json_t *o, const struct mscg_job *job, const struct wi
 	set(o, "elastic", json_boolean(job->flags & MSCG_JOB_ELASTIC));
 	set_text(o, "elastic_by", !(job->flags & MSCG_JOB_ELASTIC) ? NULL : job->flags & MSCG_JOB_BY_PRESSURE ? "pressure" : "share");
 	set_text(o, "elastic_need", extra->need);
+	set(o, "min_mem_bytes", positive_or_null(mem_moves(job) ? mem_least(job) : 0));
+	set(o, "max_mem_bytes", positive_or_null(mem_moves(job) ? mem_most(job) : 0));
+	set(o, "mem_asked_bytes", positive_or_null(mem_moves(job) ? mem_asked(job) : 0));
+	set_text(o, "elastic_mem_need", extra->mem_need);
 	set(o, "time_limit", positive_or_null(job->time_limit_s));
 	set(o, "time_limit_asked", positive_or_null(job->time_max_s));
 	set(o, "time_min", positive_or_null(job->time_min_s));

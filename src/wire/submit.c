@@ -53,6 +53,8 @@ const struct spec_field wire_spec_fields[] = {
 	FIELD(rootfs, TEXT, 0),
 	NAMED(time_extend, U32, time_extend_s, 0, UINT32_MAX),
 	FIELD(delegate, BOOL, 0),
+	FIELD(min_mem_bytes, U64, 0, INT64_MAX),
+	FIELD(max_mem_bytes, U64, 0, INT64_MAX),
 };
 _Static_assert(ARRAY_SIZE(wire_spec_fields) == SPEC_FIELDS_N, "SPEC_FIELDS_N counts the rows");
 

@@ -252,6 +252,39 @@ print(" ".join(sorted(v for v in (e[i] if i is not None else []) if v.split("=")
     same 1 "$(mscg submit --parsable --cpus 4 --mem 8MB -t 1 -a 1-5 true)"
 }
 
+@test "memory that moves" {
+    fails 2 mscg submit --mem 1G --min-mem 2G true
+    says "--min-mem 2G, --mem 1G, --max-mem (as --mem) are out of order: expected min <= mem <= max"
+    fails 2 mscg submit --mem 1G --max-mem 512M true
+    says "min <= mem <= max"
+    fails 2 mscg submit --min-mem 1G --max-mem 512M true
+    says "min <= mem <= max"
+    fails 2 mscg submit --max-mem 2M true
+    says "--max-mem 2M is too small"
+    fails 2 mscg submit --mem 8M --min-mem 1K true
+    says "--min-mem 1K is too small"
+    fails 2 mscg submit --max-mem 8193K true
+    says "expected whole MiB"
+    fails 2 mscg submit --max-mem nine true
+    fails 1 mscg submit --max-mem 900T true
+    says "--max-mem 900T is more than this machine has"
+    run mscg submit --mem 64M --min-mem 32M --max-mem 128M sleep 60
+    [ "$status" -eq 0 ]
+    [[ ${lines[1]} == *"mem=64MB"*"elastic-mem=32-128MB" ]]
+    same "67108864 33554432 134217728" "$(field 1 mem_bytes) $(field 1 min_mem_bytes) $(field 1 max_mem_bytes)"
+    run mscg show 1
+    [[ $output == *"Elastic mem: asked: 64M, min: 32M, max: 128M"* ]]
+    mscg submit --min-mem 48M true
+    same "50331648 50331648" "$(field 2 mem_bytes) $(field 2 max_mem_bytes)"
+    mscg submit --max-mem 8M true
+    same "8388608" "$(field 3 mem_bytes)"
+    mscg submit --hold --mem 64M --max-mem 128M true
+    fails 1 mscg update 4 --mem 256M
+    says "256M of memory is outside of what the job can have: 0 to 128M"
+    mscg update 4 --mem 96M
+    same "100663296" "$(field 4 mem_bytes)"
+}
+
 @test "elastic bounds out of order" {
     fails 2 mscg submit --elastic --cpus 2 --min-cpus 3 true
     says "min <= cpus <= max"

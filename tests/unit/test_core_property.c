@@ -2,13 +2,15 @@
  * loses jobs, and dies with what was decided and not yet carried out. After every step:
  *   - core_check holds
  *   - the fold of the journal is what the core says
- *   - no two jobs are on one CPU, or have one GPU, by the books of a kernel of the test's own
+ *   - no two jobs are on one CPU, or have one GPU, and together they have no more memory than there is, by the books of a kernel
+ *     of the test's own
  * CORE_PROPERTY_STEPS steps (200,000), from CORE_PROPERTY_SEED (1) on.
  *
  * timeout: 600 */
 #include "src/base/parse.h"
 #include "tests/unit/core_support.h"
 #include "src/base/gres.h"
+#include "src/base/moving.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -55,6 +57,8 @@ struct proc {
 	/* one resize at a time */
 	uint64_t resize;
 	struct mscg_cpuset target;
+	uint64_t mem, mem_grant, mem_target; /* memory.max as it is, as it was granted, and as it is to be */
+	bool     by_need; /* it is not by hand, nor after a restart */
 	int32_t code, signal;
 };
 
@@ -84,6 +88,7 @@ struct world {
 	struct mscg_range range[8][3];
 	uint64_t tokens; /* open: asked and not answered for the last time */
 	uint64_t preempted, stilled, together, beside;
+	uint64_t mem_grown, mem_shed, mem_kept;
 	uint64_t steps, started, resized, suspended, resumed, restarts, deferred, plans, named, warned, cut, charged, gpus, extended, seq;
 	struct core_gres gres[6];
 	struct mscg_cpuset near[2]; /* CPUs close to some */
@@ -115,6 +120,12 @@ static bool has_gpus(const struct proc *p)
 /* The one thing that may never be. */
 static void check_kernel(struct world *w)
 {
+	uint64_t mem = 0;
+
+	for (uint32_t i = 0; i < w->procs; i++)
+		mem += w->proc[i].stage == RUNS || w->proc[i].stage == DYING ? w->proc[i].mem : 0;
+	if (mem > w->rig.machine.m.mem_bytes)
+		fail_msg("step %" PRIu64 ": jobs have %" PRIu64 " of memory of %" PRIu64, w->steps, mem, w->rig.machine.m.mem_bytes);
 	for (uint32_t i = 0; i < w->procs; i++)
 		for (uint32_t j = 0; j < i; j++) {
 			struct mscg_cpuset both = w->proc[i].kernel;
@@ -200,6 +211,7 @@ static void launch(struct world *w, struct proc *p)
 		return;
 	default:
 		p->kernel = p->grant;
+		p->mem = p->mem_grant;
 		p->stage = RUNS;
 		p->ran = true;
 		w->started++;
@@ -221,11 +233,17 @@ static void answer_resize(struct world *w, struct proc *p)
 	if (refuse) {
 		/* Nothing changed: a grow that was in the kernel for a moment is taken back first. */
 		mscg_cpuset_and(&p->kernel, &p->grant);
+		w->mem_kept += p->by_need && p->mem_target < p->mem_grant;
+		p->mem = p->mem_grant;
+		r->used_bytes = chance(50) ? p->mem_grant - below(8) * 32 * MIB % p->mem_grant : 0;
 		snprintf(r->text, sizeof r->text, "the kernel would not");
 	} else {
 		GROW(w->taken, w->taken_n, w->taken_cap);
 		w->taken[w->taken_n++] = p->resize;
 		p->kernel = p->grant = p->target;
+		w->mem_grown += p->by_need && p->mem_target > p->mem_grant;
+		w->mem_shed += p->by_need && p->mem_target < p->mem_grant;
+		p->mem = p->mem_grant = p->mem_target;
 		w->resized++;
 		w->suspended += p->freeze;
 		w->resumed += p->thaw;
@@ -253,6 +271,8 @@ static void run_proc(struct world *w, struct proc *p)
 		r->used_milli = below(4000);
 		snprintf(r->text, sizeof r->text, "it was looked at");
 	}
+	if (p->stage == RUNS && !w->tame && chance(20))
+		say(w, p, MSCG_REPORT_MEMORY)->used_bytes = chance(95) ? p->mem / (1 + below(8)) : 0;
 	if (p->stage == RUNS && chance(p->killed ? 70 : w->tame ? 0 : p->frozen ? 2 : 6)) {
 		p->code = chance(60) ? 0 : (int32_t)below(200);
 		p->signal = p->killed ? SIGKILL : chance(10) ? SIGSEGV : 0;
@@ -310,6 +330,20 @@ static void check_limit(struct world *w, const struct mscg_action *a)
 		assert_in_range(job->time_limit_s, job->time_min_s, job->time_max_s - 1);
 }
 
+/* Between its least and its most, and where it does not move as it is. */
+static void check_memory(struct world *w, struct proc *p, const struct mscg_action *a)
+{
+	const struct mscg_job *job = core_find(w->rig.core, a->id);
+
+	p->by_need = false;
+	if (!job || !mscg_id_equal(job->id, a->id) || job->attempt != a->attempt)
+		return;
+	if (mem_moves(job))
+		assert_in_range(p->mem_target, mem_least(job), mem_most(job));
+	assert_true(a->memory || p->mem_target == p->mem_grant);
+	p->by_need = mem_moves(job) && p->mem_target != p->mem_grant;
+}
+
 static void perform(struct world *w, const struct mscg_action *a)
 {
 	struct proc *p = proc_of(w, a->id, a->attempt);
@@ -322,6 +356,7 @@ static void perform(struct world *w, const struct mscg_action *a)
 		p = &w->proc[w->procs++];
 		*p = (struct proc){.id = a->id, .attempt = a->attempt, .grant = a->grant->share[0].cpus,
 		                   .exclusive = a->grant->cpu_mode == MSCG_CPUS_EXCLUSIVE, .after_n = a->after_n,
+		                   .mem_grant = a->grant->share[0].mem_bytes,
 		                   .gpus = gres_granted_units(a->grant->share[0].gres, GRES_GPU)};
 		w->gpus += p->gpus != 0;
 		p->after = xcalloc(a->after_n + 1, sizeof *p->after);
@@ -337,6 +372,8 @@ static void perform(struct world *w, const struct mscg_action *a)
 		assert_int_not_equal(p->stage, WAITS); /* nothing before exec */
 		p->resize = a->resize_seq;
 		p->target = a->grant->share[0].cpus;
+		p->mem_target = a->grant->share[0].mem_bytes;
+		check_memory(w, p, a);
 		p->freeze = a->freeze;
 		p->thaw = a->thaw;
 		assert_int_equal(a->freeze, mscg_cpuset_empty(&p->target));
@@ -352,6 +389,8 @@ static void perform(struct world *w, const struct mscg_action *a)
 		/* The kernel may have a grow at once. */
 		if (chance(50) && !a->after_n)
 			mscg_cpuset_or(&p->kernel, &p->target);
+		if (chance(50) && p->mem_target > p->mem)
+			p->mem = p->mem_target;
 		check_kernel(w);
 		break;
 	case MSCG_ACTION_SIGNAL:
@@ -483,6 +522,12 @@ static void random_spec(struct world *w, struct mscg_spec *s, struct mscg_range 
 		s->by_pressure = chance(30);
 		s->min_cpus_milli = unit * (1 + below(s->cpus_milli / unit));
 		s->max_cpus_milli = chance(20) ? 0 : s->cpus_milli + unit * below(6);
+	}
+	if (chance(50)) {
+		uint64_t asked = s->mem_bytes ? s->mem_bytes : 64 * MIB * cpus;
+
+		s->min_mem_bytes = chance(60) ? asked / (1 + below(4)) / MIB * MIB : 0;
+		s->max_mem_bytes = chance(80) || !s->min_mem_bytes ? asked + asked / 2 / MIB * MIB * below(6) : 0;
 	}
 	s->uid = below(4);
 	s->qos = chance(20) ? NULL : (char *)(uintptr_t)qos_names[below(3)];
@@ -712,6 +757,7 @@ static void assert_same_job(struct world *w, const struct mscg_job *a, const str
 		assert_int_equal(x->share[0].mem_bytes, y->share[0].mem_bytes);
 		assert_int_equal(x->cpu_mode, y->cpu_mode);
 		assert_true(streq(x->share[0].gres, y->share[0].gres));
+		assert_int_equal(a->run->mem_asked_bytes, b->run->mem_asked_bytes);
 	}
 }
 
@@ -1008,10 +1054,12 @@ static void adopt(struct world *w, const struct mscg_job *job)
 
 	if (p->resize && !awaits && chance(50) && p->stage != GONE) {
 		p->kernel = p->grant = p->target; /* it was done, and nobody heard of it */
+		p->mem = p->mem_grant = p->mem_target;
 		p->frozen = p->freeze || (p->frozen && !p->thaw);
 		check_kernel(w);
 	}
 	p->resize = 0;
+	p->mem = p->mem_grant = job->run->grant->share[0].mem_bytes; /* what is booked for it */
 	if (p->stage == GONE) {
 		r = say(w, p, MSCG_REPORT_ENDED);
 		r->exit_code = p->code;
@@ -1061,6 +1109,8 @@ static void assert_same_output(const struct core_output *a, const struct core_ou
 		assert_int_equal(x->resize_seq, y->resize_seq);
 		assert_int_equal(x->after_n, y->after_n);
 		if (x->grant)
+			assert_int_equal(x->grant->share[0].mem_bytes, y->grant->share[0].mem_bytes);
+		if (x->grant)
 			assert_true(mscg_cpuset_equal(&x->grant->share[0].cpus, &y->grant->share[0].cpus));
 	}
 }
@@ -1106,6 +1156,18 @@ static void same_plan(struct world *w)
 	core_output_clear(&theirs);
 	core_step(twin, &tick, 1, w->rig.now, &theirs);
 	rig_step(&w->rig, &tick, 1);
+	assert_same_output(&w->rig.out, &theirs);
+	for (uint32_t i = 0; i < w->procs; i++) /* likewise of its need of memory */
+		say(w, &w->proc[i], MSCG_REPORT_MEMORY);
+	for (uint32_t i = 0; i < w->reports; i++) {
+		struct core_input need = {.kind = CORE_REPORT, .id = w->report[i].id, .report = &w->report[i]};
+
+		*input(w, CORE_TICK) = need;
+	}
+	core_output_clear(&theirs);
+	core_step(twin, w->in, w->in_n, w->rig.now, &theirs);
+	w->in_n = 0;
+	step(w, true);
 	assert_same_output(&w->rig.out, &theirs);
 	for (; n < 3; n++) {
 		random_spec(w, &w->spec[n], w->range[n]);
@@ -1166,6 +1228,7 @@ static void walk(struct world *w, uint64_t seed, uint32_t steps)
 		w->gres[0].cpus = chance(50) ? &w->near[0] : NULL;
 		w->gres[1].cpus = chance(50) ? &w->near[1] : NULL;
 	}
+	w->all.m.mem_bytes = chance(50) ? 16 * GIB : 4 * GIB;
 	w->rig.machine = w->all;
 	w->rig.machine.m.cpus = w->rig.machine.cpu;
 	mscg_cpuset_add_range(&w->online, 0, MSCG_CPUS_MAX - 1);
@@ -1261,7 +1324,7 @@ static uint64_t env_number(const char *env, uint64_t otherwise)
 static void test_random_walks(void **state)
 {
 	uint64_t steps = env_number("CORE_PROPERTY_STEPS", 200000), seed = env_number("CORE_PROPERTY_SEED", 1), done = 0;
-	uint64_t preempted = 0, stilled = 0, together = 0, beside = 0;
+	uint64_t preempted = 0, stilled = 0, together = 0, beside = 0, grown = 0, shed = 0, kept = 0;
 	uint64_t started = 0, resized = 0, suspended = 0, resumed = 0, restarts = 0, deferred = 0, plans = 0, named = 0, warned = 0, cut = 0, charged = 0, gpus = 0, extended = 0;
 
 	(void)state;
@@ -1289,14 +1352,18 @@ static void test_random_walks(void **state)
 		beside += w->beside;
 		charged += w->charged;
 		gpus += w->gpus;
+		grown += w->mem_grown;
+		shed += w->mem_shed;
+		kept += w->mem_kept;
 		extended += w->extended;
 		world_free(w);
 	}
 	print_message("# %" PRIu64 " steps, %" PRIu64 " starts, %" PRIu64 " resizes, %" PRIu64 " suspended, %" PRIu64 " resumed, %" PRIu64 " starts put off by a refused resize, "
 	              "%" PRIu64 " restarts, %" PRIu64 " plans compared, %" PRIu64 " tasks named by range, %" PRIu64 " warned, %" PRIu64 " limits cut, %" PRIu64 " charges, %" PRIu64 " starts with GPUs, %" PRIu64 " extended\n", done, started, resized, suspended, resumed, deferred, restarts, plans,
 	              named, warned, cut, charged, gpus, extended);
+	print_message("# %" PRIu64 " had more memory, %" PRIu64 " less, %" PRIu64 " would not have less\n", grown, shed, kept);
 	print_message("# %" PRIu64 " ended and %" PRIu64 " stood still for others, %" PRIu64 " starts beside others below limits of a QOS, %" PRIu64 " of a partition\n", preempted, stilled, together, beside);
-	assert_true(steps < 100000 || (preempted > 10 && together > 100 && beside > 100 && stilled > 10 && started > 1000 && resized > 1000 && suspended > 100 && resumed > 100 && deferred > 10 && restarts > 100 && plans > 50 && named > 1000 && warned > 100 && cut > 4 && charged > 1000 && gpus > 100 && extended > 100));
+	assert_true(steps < 100000 || (grown > 1000 && shed > 20 && kept > 2 && preempted > 10 && together > 100 && beside > 100 && stilled > 10 && started > 1000 && resized > 1000 && suspended > 100 && resumed > 100 && deferred > 10 && restarts > 100 && plans > 50 && named > 1000 && warned > 100 && cut > 4 && charged > 1000 && gpus > 100 && extended > 100));
 }
 
 int main(void)

@@ -160,7 +160,7 @@ static inline struct mscg_spec *rnd_spec(void)
 	struct mscg_spec *s = mscg_spec_new();
 
 	/* A new member? It wants a line in src/store/table.h and two here. */
-	assert_int_equal(sizeof *s, 0x148);
+	assert_int_equal(sizeof *s, 0x158);
 	free(s->name), s->name = rnd_maybe(20);
 	strv_free(s->argv), s->argv = rnd_strv(4);
 	strv_free(s->env), s->env = rnd_one_in(3) ? NULL : rnd_strv(10);
@@ -195,6 +195,8 @@ static inline struct mscg_spec *rnd_spec(void)
 	s->min_cpus_milli = rnd_u32();
 	s->max_cpus_milli = rnd_u32();
 	s->mem_bytes = rnd_u64();
+	s->min_mem_bytes = rnd_u64();
+	s->max_mem_bytes = rnd_u64();
 	s->time_limit_s = rnd_u32();
 	s->grace_s = rnd_u32();
 	s->priority = (int32_t)rnd_u32();
@@ -288,6 +290,8 @@ static inline void assert_spec_equal(const struct mscg_spec *a, const struct msc
 	SAME(min_cpus_milli);
 	SAME(max_cpus_milli);
 	SAME(mem_bytes);
+	SAME(min_mem_bytes);
+	SAME(max_mem_bytes);
 	SAME(time_limit_s);
 	SAME(grace_s);
 	SAME(priority);
@@ -334,13 +338,14 @@ static inline struct mscg_run *rnd_run(void)
 	struct mscg_run *run = xcalloc(1, sizeof *run);
 	uint64_t *usage = (uint64_t *)(void *)&run->usage;
 
-	assert_int_equal(sizeof *run, 312);
+	assert_int_equal(sizeof *run, 320);
 	assert_int_equal(sizeof run->usage, 15 * 8);
 	assert_int_equal(sizeof run->grant->share[0], 2080);
 	run->cgroup_id = rnd_u64();
 	run->slot = rnd_u32();
 	run->pid = (int32_t)rnd_u32();
 	run->held_since_usec = (int64_t)rnd_u64();
+	run->mem_asked_bytes = rnd_u64();
 	if (rnd_one_in(2)) {
 		_cleanup_free_ char *text = rnd_text(80);
 
@@ -371,7 +376,7 @@ static inline struct mscg_row rnd_row(struct mscg_id id)
 {
 	struct mscg_row row = {.job = {.id = id}};
 
-	assert_int_equal(sizeof row, 0xe8);
+	assert_int_equal(sizeof row, 0xf0);
 	row.job.uid = 1000 + rnd_below(5);
 	row.job.flags = rnd_u32() & ~(uint32_t)MSCG_JOB_ARRAY;
 	row.job.state = (uint8_t)rnd_below(MSCG_STATE_COUNT);
@@ -401,6 +406,8 @@ static inline struct mscg_row rnd_row(struct mscg_id id)
 	row.job.warn_s = (uint16_t)rnd_u32();
 	row.job.time_min_s = rnd_u32();
 	row.job.time_extend_s = rnd_u32();
+	row.job.min_mem_mib = rnd_u32();
+	row.job.max_mem_mib = rnd_u32();
 	row.job.time_max_s = rnd_u32();
 	row.job.gres = rnd_one_in(2) ? NULL : intern(rnd_one_in(2) ? "gpu:2" : "gpu:a100:1,license:matlab:2");
 	row.array_max_fails = rnd_u32();
@@ -465,6 +472,8 @@ static inline void assert_row_equal(const struct mscg_row *x, const struct mscg_
 		SAME(job.partition);
 		SAME(job.time_min_s);
 		SAME(job.time_extend_s);
+	SAME(job.min_mem_mib);
+	SAME(job.max_mem_mib);
 		SAME(job.time_max_s);
 		assert_ptr_equal(a->job.gres, b->job.gres);
 		SAME(array_max_fails);
@@ -483,6 +492,7 @@ static inline void assert_row_equal(const struct mscg_row *x, const struct mscg_
 	SAME(slot);
 	SAME(pid);
 	SAME(held_since_usec);
+	SAME(mem_asked_bytes);
 	SAME_TEXT(fail_text);
 	assert_memory_equal(&a->usage, &b->usage, sizeof a->usage);
 	assert_int_equal(!a->grant, !b->grant);

@@ -119,6 +119,8 @@ static inline struct mscg_spec *rnd_spec(void)
 	s->cpus_milli = s->min_cpus_milli + unit * rnd_below(1000);
 	s->max_cpus_milli = rnd_one_in(2) ? s->cpus_milli + unit * rnd_below(1000) : 0;
 	s->mem_bytes = rnd_one_in(3) ? 0 : (UINT64_C(4) << 20) + rnd() % (UINT64_C(1) << 50);
+	s->min_mem_bytes = rnd_one_in(2) ? 0 : MAX_OF(s->mem_bytes >> 21 << 20, UINT64_C(4) << 20);
+	s->max_mem_bytes = rnd_one_in(2) ? 0 : ((MAX_OF(s->mem_bytes, s->min_mem_bytes) >> 20) + 1 + rnd_below(1000)) << 20;
 	s->time_limit_s = rnd_one_in(2) ? 0 : rnd_below(1000000);
 	s->time_min_s = rnd_one_in(2) ? 0 : rnd_below(s->time_limit_s + 1);
 	s->time_extend_s = s->time_limit_s && rnd_one_in(2) ? s->time_limit_s + 1 + rnd_below(1000) : 0;
