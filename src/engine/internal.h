@@ -213,6 +213,8 @@ uint64_t memory_high(uint64_t limit, uint64_t max_mem); /* memory.high that goes
  * until the deadline, if it is less than before. */
 int  memory_resize(const struct mscg_cgroup *cgroup, uint64_t bytes, uint64_t max_mem, int64_t deadline_usec, uint64_t *ret_used,
                    struct mscg_error *error);
+/* Of what stands still: cache is dropped, and what is left goes to swap, if there is some; a part of it, so long. True: there may be more. */
+bool memory_put_away(const struct mscg_cgroup *cgroup, int64_t deadline_usec);
 void memory_watch(struct local *l, struct task *t);  /* it runs */
 void memory_rearm(struct local *l, struct task *t);  /* whatever was done for it is done: it may be short again */
 void memory_forget(struct local *l, struct task *t); /* it does not run any more */

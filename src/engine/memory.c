@@ -12,6 +12,7 @@
 #include "src/base/parse.h"
 
 #define MIB (UINT64_C(1) << 20)
+#define STEP (32 * MIB)
 
 uint64_t memory_high(uint64_t limit, uint64_t max_mem)
 {
@@ -48,6 +49,41 @@ int memory_resize(const struct mscg_cgroup *cgroup, uint64_t bytes, uint64_t max
 	if (r >= 0 && max_mem)
 		r = mscg_cgroup_set(cgroup, MSCG_CGROUP_MEMORY_HIGH, high, error);
 	return r;
+}
+
+/* -- of what stands still ----------------------------------------------------------------------------------------- */
+
+static bool is_frozen(const struct mscg_cgroup *cgroup)
+{
+	struct mscg_cgroup_events events;
+
+	return mscg_cgroup_events_get(cgroup, &events, NULL) == 0 && events.frozen;
+}
+
+static uint64_t in_memory(const struct mscg_cgroup *cgroup)
+{
+	struct mscg_cgroup_stat stat;
+
+	return mscg_cgroup_read_stat(cgroup, MSCG_CGROUP_STAT_MEMORY, &stat, NULL) < 0 || stat.memory_current == MSCG_CGROUP_UNKNOWN ?
+	               0 : stat.memory_current;
+}
+
+/* A job has no swap (memory.swap.max 0) but for what is put there now, and comes back as it is used: under memory.max, since
+ * it came from there. */
+bool memory_put_away(const struct mscg_cgroup *cgroup, int64_t deadline_usec)
+{
+	uint64_t before, now = in_memory(cgroup);
+	bool more = true;
+
+	mscg_cgroup_set(cgroup, MSCG_CGROUP_MEMORY_SWAP_MAX, MSCG_CGROUP_MAX, NULL);
+	do {
+		before = now;
+		mscg_cgroup_reclaim(cgroup, MIN_OF(before, STEP), NULL); /* less than asked for may be something */
+		now  = in_memory(cgroup);
+		more = now && now + STEP / 32 < before;
+	} while (more && is_frozen(cgroup) && clock_boot_usec() < deadline_usec);
+	mscg_cgroup_set(cgroup, MSCG_CGROUP_MEMORY_SWAP_MAX, 0, NULL);
+	return more && is_frozen(cgroup);
 }
 
 /* -- watching ----------------------------------------------------------------------------------------------------- */

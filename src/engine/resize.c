@@ -13,7 +13,7 @@
 /* How long a job may stand still for its notification, and how often that is tried where it does not come to stand. */
 static const int64_t notify_usec = 10 * USEC_PER_MSEC;
 enum { NOTIFY_TRIES = 20 };
-static const int64_t memory_usec = 5 * USEC_PER_SEC, freeze_usec = 5 * USEC_PER_SEC;
+static const int64_t memory_usec = 5 * USEC_PER_SEC, freeze_usec = 5 * USEC_PER_SEC, put_away_usec = USEC_PER_SEC;
 
 enum lane { LANE_CPU, LANE_MEMORY, LANES };
 
@@ -27,6 +27,7 @@ struct order {
 	struct mscg_grant *before, *target;
 	uint32_t controllers;
 	bool     memory, elastic, freeze, thaw, warns;
+	bool     puts_away, more; /* memory of what stands still; there is more to be had */
 	uint64_t *after; uint32_t after_n; /* resizes to be taken first */
 	uint32_t min_milli, max_milli;
 	uint64_t max_mem;
@@ -144,7 +145,9 @@ static void *lane_main(void *arg)
 
 		if (o) {
 			pthread_mutex_unlock(&z->lock);
-			if (o->notify_only)
+			if (o->puts_away)
+				o->more = memory_put_away(&o->cgroup, clock_boot_usec() + put_away_usec);
+			else if (o->notify_only)
 				notify(o);
 			else
 				carry_out(o);
@@ -364,6 +367,19 @@ void resize_warn(struct local *l, struct task *t, int sig)
 	submit(z, t, o);
 }
 
+/* A job that stands still needs no memory: what it has stays booked for it, and what of it can be is free for others' cache meanwhile. */
+static void put_away(struct local *l, struct task *t)
+{
+	struct mscg_cgroup cgroup;
+	struct order *o;
+
+	if (!(l->controllers & MSCG_CGROUP_BIT(MEMORY)) || start_lane(l->resizer, LANE_MEMORY) < 0 || mscg_cgroup_dup(&t->cgroup, &cgroup, NULL) < 0)
+		return;
+	o  = xcalloc(1, sizeof *o);
+	*o = (struct order){ .lane = LANE_MEMORY, .id = t->id, .attempt = t->attempt, .cgroup = cgroup, .puts_away = true };
+	submit(l->resizer, t, o);
+}
+
 /* Nobody has a handler for it: whatever it does to those without, it was asked for. */
 static void warned(struct local *l, const struct order *o)
 {
@@ -412,6 +428,8 @@ static void finished(struct local *l, struct order *o)
 	}
 	if (t && t->attempt == o->attempt && (o->result >= 0 ? o->thaw : o->freeze))
 		t->frozen = false;
+	if (t && t->attempt == o->attempt && o->freeze && o->result >= 0 && t->phase == TASK_RUNNING)
+		put_away(l, t);
 	local_report(l, &report);
 	launch_resized(l, o->seq, o->result >= 0);
 }
@@ -433,7 +451,9 @@ void resize_dispatch(struct local *l)
 			t->orders--;
 		if (o->warns)
 			warned(l, o);
-		else if (!o->notify_only)
+		else if (o->puts_away && o->more && t && t->frozen)
+			put_away(l, t); /* a part at a time: others wait for this thread too */
+		else if (!o->notify_only && !o->puts_away)
 			finished(l, o);
 		if (t && !t->orders)
 			memory_rearm(l, t);
