@@ -191,6 +191,7 @@ struct mscg_spec {
 	char  *stderr_path;
 	char  *account, *comment, *partition;
 	char  *qos;         /* NULL: the default */
+	char  *reservation; /* that it runs in; NULL: none */
 	char  *dependency;  /* "afterok:12,afterany:13": what it waits for */
 	char  *isolate;     /* "default", "strict", "none" or parts; NULL: as mscgd is configured */
 	char  *binds;       /* "SOURCE:TARGET[:ro]", '\n' between them: where else in the job's file system SOURCE is; NULL: none */
@@ -344,6 +345,7 @@ struct mscg_job {
 	uint32_t time_max_s; /* the limit as asked, where this attempt was given a shorter one or came to a longer; 0: it has that */
 	uint32_t time_extend_s; /* as asked; 0: none */
 	uint32_t qos, partition; /* name_key() of their names; 0: none */
+	uint32_t reservation;    /* likewise */
 	int32_t  exit_code, exit_signal; /* of the main process, once it ended; code -1: unknown */
 	uint32_t min_mem_mib, max_mem_mib; /* its memory moves between these while it runs; both 0: it does not; one 0: as asked */
 	uint64_t mem_bytes;              /* asked; while it runs: held */

@@ -45,6 +45,7 @@ void mscg_spec_free(struct mscg_spec *spec)
 	free(spec->stderr_path);
 	free(spec->account);
 	free(spec->qos);
+	free(spec->reservation);
 	free(spec->comment);
 	free(spec->partition);
 	free(spec->submit_line);
@@ -78,6 +79,7 @@ struct mscg_spec *mscg_spec_copy(const struct mscg_spec *spec)
 	copy->stderr_path = xstrdup(spec->stderr_path);
 	copy->account     = xstrdup(spec->account);
 	copy->qos         = xstrdup(spec->qos);
+	copy->reservation = xstrdup(spec->reservation);
 	copy->comment     = xstrdup(spec->comment);
 	copy->partition   = xstrdup(spec->partition);
 	copy->submit_line = xstrdup(spec->submit_line);
@@ -205,6 +207,7 @@ static int check_texts(const struct mscg_spec *spec, struct mscg_error *error)
 		{"job name", spec->name, NAME_BYTES_MAX},
 		{"account", spec->account, NAME_BYTES_MAX},
 		{"qos", spec->qos, NAME_BYTES_MAX},
+		{"reservation", spec->reservation, NAME_BYTES_MAX},
 		{"partition", spec->partition, NAME_BYTES_MAX},
 		{"comment", spec->comment, 1024},
 	};

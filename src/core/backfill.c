@@ -23,23 +23,23 @@ struct backfill {
 /* The size that the very first of the queue can start with; 0: it cannot. If it is elastic and --cpus will not be there
  * even when what is under way has come back, it begins with what it can have. Nobody else may do so: those behind it
  * would take in crumbs what the first waits for. */
-static uint32_t size_for_first(const struct core *core, const struct mscg_job *job)
+static uint32_t size_for_first(const struct core *core, const struct mscg_job *job, uint32_t *ret_limit)
 {
-	enum pool pool = pool_of(job);
-	uint64_t now = queue_available(core, pool, job->priority, false);
+	uint64_t now = reserve_available(core, job, false);
 
-	if (!queue_has_rest(core, job))
+	*ret_limit = job->time_limit_s;
+	if (!queue_has_rest(core, job) || !reserve_lets(core, job, ret_limit))
 		return 0;
 	if (now >= job->cpus_milli)
 		return job->cpus_milli;
-	if (now < queue_least(core, job) || queue_available(core, pool, job->priority, true) >= job->cpus_milli)
+	if (now < queue_least(core, job) || reserve_available(core, job, true) >= job->cpus_milli)
 		return 0;
 	return (uint32_t)now;
 }
 
 static bool fits(const struct core *core, const struct mscg_job *job, bool later)
 {
-	return queue_has_rest(core, job) && queue_available(core, pool_of(job), job->priority, later) >= job->cpus_milli;
+	return queue_has_rest(core, job) && reserve_available(core, job, later) >= job->cpus_milli;
 }
 
 /* What any job behind the one at this place is not before. */
@@ -75,16 +75,21 @@ static bool may_pass(const struct backfill *b, const struct mscg_job *job, uint3
 	int64_t room;
 
 	*ret_limit = job->time_limit_s;
+	if (!reserve_lets(b->core, job, ret_limit))
+		return false;
+	if (job->reservation) /* what it takes is nobody else's */
+		return true;
 	if (b->guarded && !leaves_head_alone(b, job))
 		return false;
 	if (!b->planned)
 		return true;
 	need = plan_need(b->core, plan, job, false);
+	need.span = plan_span(*ret_limit, job->grace_s);
 	need.gres = gres_choice(b->core, job);
 	if (plan_fits_now(plan, &need))
 		return true;
 	room = (plan_obstacle(plan, &need) - plan->point[0].at) / USEC_PER_SEC - job->grace_s;
-	if (!job->time_min_s || room < job->time_min_s || room >= job->time_limit_s)
+	if (!job->time_min_s || room < job->time_min_s || room >= *ret_limit)
 		return false;
 	*ret_limit = (uint32_t)room;
 	return true;
@@ -107,7 +112,7 @@ static void start(struct backfill *b, struct entry *e, uint32_t limit_s)
 	struct mscg_job given = e->job;
 	struct plan_need need;
 
-	if (b->limits) {
+	if (b->limits && !given.reservation) {
 		given.time_limit_s = limit_s;
 		need = plan_need(core, &core->plan, &given, false);
 		need.gres = gres_choice(core, &given);
@@ -151,7 +156,7 @@ static struct mark promise_all(struct backfill *b)
 			continue;
 		if (may_start(b, &first[i]->job, &limit))
 			start(b, first[i], limit);
-		else
+		else if (!first[i]->job.reservation)
 			promise(b, &first[i]->job, false);
 	}
 	return next;
@@ -163,7 +168,7 @@ static struct mark promise_all(struct backfill *b)
  * the same needs the first is asked for all. So many are looked at in vain as the depth says. */
 static void pass(struct backfill *b, struct mark from)
 {
-	uint32_t looks = b->planned || b->guarded ? b->core->policy.backfill_depth : UINT32_MAX;
+	uint32_t looks = b->planned || b->guarded || b->core->reserve.n ? b->core->policy.backfill_depth : UINT32_MAX;
 	struct shape *s;
 	uint32_t limit;
 
@@ -183,7 +188,8 @@ static void let_pass(struct core *core, const struct entry *head, struct mark fr
 	struct backfill b = {.core = core, .head = head, .guarded = guarded};
 	int64_t at = USEC_NEVER;
 
-	b.limits = core->policy.scheduler == CORE_EASY || core->policy.scheduler == CORE_CONSERVATIVE;
+	/* One that has its reservation takes nothing that could be another's. */
+	b.limits = !head->job.reservation && (core->policy.scheduler == CORE_EASY || core->policy.scheduler == CORE_CONSERVATIVE);
 	if (b.limits) {
 		plan_make(core, core->now, &head->job, &core->plan);
 		at = promise(&b, &head->job, true);
@@ -192,7 +198,7 @@ static void let_pass(struct core *core, const struct entry *head, struct mark fr
 	core->head = b.planned || b.guarded ? head : NULL;
 	core->head_at = at;
 	gres_want(core, gres_need_of(core, &head->job));
-	if (core->policy.scheduler == CORE_CONSERVATIVE)
+	if (b.limits && core->policy.scheduler == CORE_CONSERVATIVE)
 		from = promise_all(&b);
 	pass(&b, from);
 }
@@ -209,7 +215,7 @@ static struct entry *start_first(struct core *core, struct entry **ret_head)
 {
 	struct entry *e, *head;
 	struct shape *s;
-	uint32_t cpus;
+	uint32_t cpus, limit;
 
 	for (;;) {
 		e = suspend_first(core);
@@ -217,14 +223,14 @@ static struct entry *start_first(struct core *core, struct entry **ret_head)
 		head = s ? s->head : NULL;
 		if (e && head && preempt_yields(core, e, head))
 			e = NULL;
-		if (e && (e->live->restored || (cpus = size_for_first(core, &e->job)) == 0))
+		if (e && (e->live->restored || (cpus = size_for_first(core, &e->job, &limit)) == 0))
 			break;
-		if (!e && (!head || (cpus = size_for_first(core, &head->job)) == 0))
+		if (!e && (!head || (cpus = size_for_first(core, &head->job, &limit)) == 0))
 			break;
 		if (e)
 			suspend_resume(core, e, cpus);
 		else
-			life_start(core, head, cpus, head->job.time_limit_s);
+			life_start(core, head, cpus, limit);
 	}
 	*ret_head = e ? NULL : head;
 	return e;
@@ -241,6 +247,7 @@ void backfill(struct core *core)
 	core->wanted = false;
 	gres_want(core, NULL);
 	core->preempt_at = USEC_NEVER;
+	reserve_plan(core);
 	e = start_first(core, &head);
 	core->wanted = e && fits(core, &e->job, true);
 	if (core->drained)

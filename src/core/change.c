@@ -70,7 +70,7 @@ void change_repair(struct core *core, struct entry *e)
 	/* As many as it had; one that went on with less than its least gets that back too. */
 	had = mscg_cpuset_count(&set);
 	want = MAX_OF(e->job.current_cpus_milli, e->job.min_cpus_milli) / CPU;
-	place_pick(&core->place, MIN_OF(want > had ? want - had : 0, core->place.nfree), &set);
+	place_pick(&core->place, MIN_OF(want > had ? want - had : 0, (uint32_t)(reserve_free(core, &e->job) / CPU)), &set);
 	have = mscg_cpuset_count(&set);
 	was = out_set(&gone);
 	if (!have)

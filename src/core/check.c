@@ -270,7 +270,8 @@ static int check_queue(struct census *c)
 				return BAD(c, "a shape of %u CPUs is of another partition than its first job", s->cpus);
 			if (!s->user != !(users_limited(&c->core->policy) && s->head && s->head->job.uid))
 				return BAD(c, "a shape of %u CPUs is %s of one user", s->cpus, s->user ? "" : "not");
-			if (!s->head || s->listed != (s->feasible && !(s->assoc && s->assoc->over) && qos_there(c->core, s->qos) && partition_starts(c->core, s->partition) && totals_may_start(c->core, s) &&
+			if (!s->head || s->listed != (s->feasible && (!s->reservation || reserve_allows(c->core, s)) && !(s->assoc && s->assoc->over) &&
+			                             qos_there(c->core, s->qos) && partition_starts(c->core, s->partition) && totals_may_start(c->core, s) &&
 			                             (!s->user || user_may_start(c->core, s->user, s->qos, s->cpus, s->mem))))
 				return BAD(c, "a shape of %u CPUs is empty or not listed", s->cpus);
 		}
@@ -437,6 +438,8 @@ int core_check(const struct core *core, struct mscg_error *error)
 		r = check_totals(&c);
 	if (r == 0)
 		r = check_free_gres(&c);
+	if (r == 0)
+		r = reserve_check(core, error);
 	IDS_EACH(&c.users, uid, u)
 		user_free(u);
 	ids_free(&c.users);

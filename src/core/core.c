@@ -9,6 +9,7 @@ struct core *core_new(const struct core_machine *machine, const struct core_poli
 	core->next_job_id = 1;
 	core->next_seq = 1;
 	queue_key(core);
+	core->reserve.wake = core->reserve.recheck = USEC_NEVER;
 	change_set_machine(core, machine);
 	core->shares.on = policy->priority.multifactor || policy->priority.charges;
 	if (core->shares.on)
@@ -45,6 +46,7 @@ void core_free(struct core *core)
 		free(core->chunk[i]);
 	free(core->chunk);
 	plan_clear(&core->plan);
+	reserve_clear(core);
 	place_clear(&core->place);
 	gres_clear(core);
 	free(core->holder);
@@ -186,6 +188,10 @@ static void take_input(struct core *core, const struct core_input *in)
 	case CORE_RESUME:
 		suspend_input(core, in);
 		break;
+	case CORE_RESERVE:
+	case CORE_UNRESERVE:
+		reserve_input(core, in);
+		break;
 	case CORE_TICK:
 	case CORE_INPUT_COUNT:
 		break;
@@ -250,6 +256,7 @@ void core_step(struct core *core, const struct core_input *inputs, uint32_t n, s
 	for (uint32_t i = 0; i < n; i++)
 		take_input(core, &inputs[i]);
 	run_timers(core);
+	reserve_turn(core);
 	change_heal(core);
 	backfill(core);
 	elastic_grow(core);
@@ -257,6 +264,6 @@ void core_step(struct core *core, const struct core_input *inputs, uint32_t n, s
 	close_step(core);
 	share_give_out(core);
 	out_rows(core);
-	out->wake_boot_usec = MIN_OF(timer_next(core), MIN_OF(core->grow_at, core->preempt_at));
+	out->wake_boot_usec = MIN_OF(MIN_OF(timer_next(core), core->reserve.wake), MIN_OF(core->grow_at, core->preempt_at));
 	core->out = NULL;
 }

@@ -115,6 +115,23 @@ struct core_member {
 	uint32_t account, uid, shares;
 };
 
+/* What is set aside for some for a time: from `start_usec` on nobody else has it. */
+enum { CORE_RESERVATIONS_MAX = 64, CORE_RESERVATION_NAME = 32 };
+enum core_reservation_flag {
+	CORE_RESERVATION_MAINT = 1 << 0, /* for nobody */
+};
+struct core_reservation {
+	char    *name;
+	char    *users;    /* uids, "1000,1001"; NULL: none */
+	char    *accounts; /* "physics,chemistry"; NULL: none */
+	int64_t  start_usec, end_usec; /* wall clock; asked for: up to a minute ago is now */
+	uint64_t mem_bytes; /* asked for with 0: what jobs get by default on so many CPUs */
+	uint32_t cpus_milli; /* of those that are given out one by one */
+	uint32_t flags;      /* enum core_reservation_flag */
+};
+void core_reservation_clear(struct core_reservation *reservation);
+void core_reservation_copy(const struct core_reservation *reservation, struct core_reservation *ret);
+
 /* What may be spent from one time to another (wall clock). What is above it waits. */
 struct core_budget {
 	double  user; /* by each user; 0: there is no such limit */
@@ -181,6 +198,8 @@ enum core_input_kind {
 	CORE_SUSPEND,  /* id, admin: what runs stands still, and others get its CPUs; answered when it does */
 	CORE_RESUME,   /* id, admin: what is suspended goes on as soon as there are CPUs for it */
 	CORE_TICK,     /* only time went on */
+	CORE_RESERVE,  /* reservation: there is one more */
+	CORE_UNRESERVE, /* reservation: the one of that name is given up */
 	CORE_INPUT_COUNT
 };
 
@@ -211,6 +230,7 @@ struct core_input {
 	const struct core_machine *machine; /* borrowed */
 	const struct core_policy  *policy;  /* borrowed */
 	const struct mscg_row     *row;     /* borrowed */
+	const struct core_reservation *reservation; /* borrowed */
 };
 
 /* As Kubernetes spells them; DONE when the kernel has taken it. */
@@ -242,6 +262,7 @@ struct core_output {
 	struct mscg_row    *rows;    uint32_t rows_n, rows_cap; /* jobs that changed, each once, as they are after the step */
 	struct mscg_action *actions; uint32_t actions_n, actions_cap; /* in order */
 	struct core_answer *answers; uint32_t answers_n, answers_cap;
+	struct core_reservation *reservations; uint32_t reservations_n, reservations_cap; /* new ones; with end_usec 0: gone */
 	struct core_usage  *usages;  uint32_t usages_n, usages_cap; /* that changed; of several of one the last counts */
 	int64_t wake_boot_usec; /* call again by then even if nothing happens; USEC_NEVER: no need */
 };
@@ -256,6 +277,9 @@ void         core_free(struct core *core);
  * contradicts another (a CPU held twice) is -EBADMSG with text. */
 void core_restore(struct core *core, uint32_t next_job_id, uint64_t next_seq, bool drained);
 int  core_load(struct core *core, const struct mscg_row *row, struct core_now now, struct mscg_error *error);
+
+/* Before the rows: what is kept. Of a step's output, in order. */
+void core_load_reservation(struct core *core, const struct core_reservation *reservation);
 
 /* Appends to *out (which must be clear). Never fails: what cannot be done is in the answers. */
 /* Before the rows: what the usages were that a step gave. Borrowed. */
@@ -337,6 +361,14 @@ struct core_gres_use {
 	uint64_t    free_units; /* those that nobody has */
 };
 bool core_get_gres(const struct core *core, uint32_t index, struct core_gres_use *ret); /* false: there are no more */
+
+struct core_reservation_use {
+	const struct core_reservation *is; /* borrowed until the next step */
+	bool     begun;
+	uint32_t running;
+	uint64_t cpus_held, mem_held; /* by its jobs: thousandths, bytes */
+};
+bool core_get_reservation(const struct core *core, uint32_t index, struct core_reservation_use *ret); /* false: there are no more */
 
 /* Why a waiting job stands where it does, by the last calculation. */
 struct core_factors {

@@ -85,6 +85,10 @@ static void measure(const struct core *core, const struct entry *e, struct live 
 	l->room = resize_possible(e) && grows_to(e) > size ? grows_to(e) - size : 0;
 	l->owed = e->job.cpus_milli > size ? e->job.cpus_milli - size : 0;
 	l->deficit = resize_possible(e) ? l->owed : 0;
+	if (e->job.reservation) { /* what it has is its reservation's, and no less than it asked for */
+		l->own = (struct sums){0};
+		l->room = l->owed = l->deficit = 0;
+	}
 }
 
 void elastic_update(struct core *core, struct entry *e)
@@ -275,6 +279,31 @@ void elastic_take(struct core *core, struct entry *starter, uint64_t amount, str
 	free(vs.share);
 }
 
+/* For nobody in particular: what begins has its CPUs before its jobs start. */
+void elastic_clear(struct core *core, uint64_t amount, const char *reservation)
+{
+	struct victims vs = {0};
+
+	collect_victims(core, POOL_EXCLUSIVE, &vs);
+	amount = take_from(&vs, amount, CPU, true, 0);
+	take_from(&vs, amount, CPU, false, INT32_MAX);
+	for (uint32_t i = 0; i < vs.n; i++) {
+		struct entry *e = vs.v[i].e;
+		struct mscg_cpuset left = share_of(e)->cpus, out = {0};
+
+		if (!vs.v[i].take || e->live->flight)
+			continue;
+		place_shed(&core->place, &left, (uint32_t)(vs.v[i].take / CPU), &out);
+		mscg_cpuset_subtract(&left, &out);
+		resize_begin(core, e, e->job.current_cpus_milli - (uint32_t)vs.v[i].take, &left, e->job.mem_bytes,
+		             xasprintf("makes room for reservation %s", reservation))->reserves = true;
+		elastic_update(core, e);
+	}
+	free(vs.v);
+	free(vs.height);
+	free(vs.share);
+}
+
 /* -- growing ------------------------------------------------------------------------------------------------------ */
 
 double elastic_utilisation(const struct core *core)
@@ -340,11 +369,19 @@ static const char *why_grown(const struct entry *e, uint64_t size)
 	return e->job.flags & MSCG_JOB_BY_PRESSURE ? e->live->need : "nobody waits for these CPUs";
 }
 
+/* But for what is reserved, or will be in a moment. */
+static uint64_t free_to_grow(const struct core *core, enum pool pool)
+{
+	uint64_t all = book_free(core, pool), kept = pool == POOL_EXCLUSIVE ? core->reserve.kept_cpus + core->reserve.near_cpus : 0;
+
+	return all - MIN_OF(all, kept);
+}
+
 /* First everybody gets what was asked; then, if the machine is idle enough, what is left over is lent, but for what is
  * owed to those who can not be grown at this moment. One resize for each job, straight to its size. */
 static void grow_pool(struct core *core, enum pool pool, bool lend)
 {
-	uint64_t unit = pool == POOL_EXCLUSIVE ? CPU : 1, free_cpus = book_free(core, pool), owed = core->owed[pool];
+	uint64_t unit = pool == POOL_EXCLUSIVE ? CPU : 1, free_cpus = free_to_grow(core, pool), owed = core->owed[pool];
 	uint32_t n;
 	_cleanup_free_ struct entry **list = growable(core, pool, &n);
 	_cleanup_free_ uint64_t *size = xcalloc(n + 1, sizeof *size), *limit = xcalloc(n + 1, sizeof *limit);
@@ -379,7 +416,7 @@ void elastic_grow(struct core *core)
 	for (enum pool p = 0; p < POOL_COUNT; p++) {
 		bool wanted = lend ? core->room[p] > 0 : core->deficit[p] > 0;
 
-		if (!wanted || book_free(core, p) < (p == POOL_EXCLUSIVE ? CPU : 1))
+		if (!wanted || free_to_grow(core, p) < (p == POOL_EXCLUSIVE ? CPU : 1))
 			continue;
 		grow_pool(core, p, lend);
 	}

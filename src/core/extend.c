@@ -14,7 +14,7 @@ static bool opens_a_place(const struct core *core, const struct entry *e)
 	if (a && a->throttle && a->waiting && !array_room(a))
 		return true;
 	for (const struct shape *s = u ? u->shapes : NULL; s; s = s->user_next)
-		if (s->head && s->feasible && !s->listed)
+		if (s->head && s->feasible && !s->listed && !s->reservation)
 			return true;
 	return depend_awaited(core, e) || suspend_first(core) || totals_awaited(core, &e->job);
 }
@@ -25,6 +25,8 @@ static bool starts_later(const struct core *core, struct plan plan[2], struct en
 	for (uint32_t i = 0; i < n; i++) {
 		int64_t at[2];
 
+		if (first[i]->job.reservation)
+			continue;
 		for (int p = 0; p < 2; p++) {
 			struct plan_need need = plan_need(core, &plan[p], &first[i]->job, i == 0);
 
@@ -67,7 +69,7 @@ bool extend(struct core *core, struct entry *e)
 	struct mscg_event event;
 	char to[32], was[32];
 
-	if (!by_s || core->drained || !runs(e) || job->flags & MSCG_JOB_WARNED || delays(core, e, by_s))
+	if (!by_s || core->drained || !runs(e) || job->flags & MSCG_JOB_WARNED || reserve_longer(core, e, job->time_limit_s + by_s) || delays(core, e, by_s))
 		return false;
 	event = out_new(core, e, MSCG_EVENT_UPDATED);
 	event.field = MSCG_FIELD_TIME_EXTENDED;

@@ -67,6 +67,8 @@ static const struct entry *promise_those_before(struct forecast *f)
 	if (stopped)
 		return stopped;
 	for (uint32_t i = 0; i < f->at; i++) {
+		if (f->front[i]->job.reservation)
+			continue;
 		struct plan_need need = plan_need(f->core, &f->plan, &f->front[i]->job, i == 0);
 		int64_t at = plan_earliest(&f->plan, &need, last);
 
@@ -104,6 +106,8 @@ static void plan_for_passing(struct forecast *f)
 	plan_make(f->core, f->now, &f->front[0]->job, &f->plan);
 	suspend_promise(f->core, f->now, &f->plan);
 	for (uint32_t i = 0; i < MIN_OF(keeps, f->at); i++) {
+		if (f->front[i]->job.reservation)
+			continue;
 		struct plan_need need = plan_need(f->core, &f->plan, &f->front[i]->job, i == 0);
 		int64_t at = plan_earliest(&f->plan, &need, f->now.boot_usec);
 
@@ -115,7 +119,10 @@ static void plan_for_passing(struct forecast *f)
 
 static bool is_there(const struct forecast *f, uint64_t cpus, uint64_t mem, int32_t priority)
 {
-	return queue_available(f->core, pool_of(&f->e->job), priority, true) >= cpus && book_mem_free(f->core) >= mem &&
+	struct mscg_job job = f->e->job;
+
+	job.priority = priority;
+	return reserve_available(f->core, &job, true) >= cpus && reserve_mem_free(f->core, &job) >= mem &&
 	       gres_fits(f->core, gres_need_of(f->core, &f->e->job));
 }
 
@@ -244,6 +251,10 @@ static void what_would_open(struct forecast *f)
 		break;
 	case MSCG_REASON_DRAINED:
 		suggest(f, "an operator's `mscg drain --undo`");
+		break;
+	case MSCG_REASON_RESERVATION:
+		if (reserve_find(f->core, f->e->job.reservation))
+			f->ret->start_usec = MAX_OF(reserve_find(f->core, f->e->job.reservation)->is.start_usec, f->now.real_usec);
 		break;
 	default:
 		break;

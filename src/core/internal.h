@@ -75,15 +75,18 @@ struct shape {
 	uint32_t limit_s, grace_s, time_min_s, qos, partition;
 	const char *gres;
 	const struct gres_need *need;
+	uint32_t reservation;
+	struct shape *reserve_next, **reserve_link; /* all that have one */
 	bool     quota, elastic, feasible, listed;
 	struct user  *user; /* whose, where users have limits; NULL: anybody's */
 	struct shape *user_next, **user_link; /* all of this user */
 	struct in_total in[TOTAL_KINDS];
 	/* Least need below this node of the tree: by pool, so that whole subtrees are passed over. */
-	uint32_t least[POOL_COUNT]; /* of what needs no generic resources */
+	uint32_t least[POOL_COUNT]; /* of what needs no generic resources, and has no reservation */
 	uint32_t least_gres;        /* CPUs of what does */
 	uint64_t all_want;          /* accounts that all of these need */
 	uint64_t least_mem;
+	uint32_t least_reserved;    /* CPUs of what has one */
 };
 
 struct queue {
@@ -149,6 +152,7 @@ struct flight {
 	bool     suspends, resumes;
 	bool     sheds; /* memory, for another */
 	bool     preempts; /* makes room for who may preempt it */
+	bool     reserves; /* makes room for a reservation */
 	uint64_t token;
 	uint32_t pledged; /* shared pool: given away already to a starter */
 	/* A shrink for others may be enlarged while the step that decided it lasts. */
@@ -280,6 +284,23 @@ struct plan_need {
 	int64_t   span; /* USEC_NEVER: for ever */
 };
 
+/* reserve.c */
+struct reservation {
+	struct core_reservation is;
+	uint32_t key, running;
+	bool     begun;
+	uint64_t used_cpus, used_mem; /* by its jobs */
+};
+struct reserve {
+	struct reservation *all; uint32_t n, cap;
+	uint64_t kept_cpus, kept_mem; /* of what has begun, that none of its jobs has */
+	uint64_t near_cpus; /* of what begins soon */
+	int64_t  wake;      /* boot clock: one begins or ends */
+	int64_t  recheck;   /* boot clock: some waiting job has too little time left then */
+	struct shape *shapes; /* of what waits for one */
+	struct plan   plan;   /* of this step: what is free when elastic jobs have their least; only where there are any */
+};
+
 struct core {
 	struct core_policy policy;
 	char              *node;
@@ -310,6 +331,7 @@ struct core {
 	uint64_t      room[POOL_COUNT], deficit[POOL_COUNT], owed[POOL_COUNT];
 
 	struct plan   plan; /* of the last step that needed one */
+	struct reserve reserve;
 
 	uint32_t next_job_id;
 	uint64_t next_seq;
@@ -527,6 +549,16 @@ int64_t factor_since(const struct mscg_job *job);
 
 /* plan.c: what will be free when, by time limits */
 void    plan_make(const struct core *core, struct core_now now, const struct mscg_job *head, struct plan *plan);
+/* The same where elastic jobs are at their least, and nothing is said of generic resources. */
+void    plan_make_least(const struct core *core, struct core_now now, struct plan *plan);
+/* So much is not to be had from one time to another, of which `used` is not there already, and is at the end. */
+struct plan_block {
+	int64_t  from, until;
+	uint64_t cpus, mem, used_cpus, used_mem;
+};
+void    plan_block(struct plan *plan, const struct plan_block *block);
+int64_t plan_latest_end(const struct entry *e, struct core_now now); /* boot clock: what it holds is free then at the latest */
+int64_t plan_span(uint32_t time_limit_s, uint32_t grace_s);
 void    plan_clear(struct plan *plan);
 struct plan_need plan_need(const struct core *core, const struct plan *plan, const struct mscg_job *job, bool least);
 /* The first time, not before `not_before`, at which it fits. USEC_NEVER: that can not be said. */
@@ -536,6 +568,33 @@ int64_t plan_obstacle(const struct plan *plan, const struct plan_need *need); /*
 uint64_t plan_mem_free(const struct plan *plan, const struct entry *e, struct core_now now);
 bool    plan_fits_now(const struct plan *plan, const struct plan_need *need);
 void    plan_promise(struct plan *plan, int64_t at, const struct plan_need *need);
+
+/* reserve.c: what is set aside for some */
+struct reservation *reserve_find(const struct core *core, uint32_t key); /* NULL: none */
+void     reserve_input(struct core *core, const struct core_input *input); /* CORE_RESERVE, CORE_UNRESERVE */
+void     reserve_turn(struct core *core); /* what begins and ends now */
+void     reserve_clear(struct core *core);
+void     reserve_listed(struct core *core, const struct shape *s); /* jobs of it may start now */
+void     reserve_join(struct core *core, struct shape *s);
+void     reserve_leave(struct shape *s);
+void     reserve_count(struct core *core, const struct mscg_job *job, int running, uint64_t cpus, uint64_t mem); /* so much more it has */
+int      reserve_admits(const struct core *core, const struct mscg_job *job, const char *account, char text[160]);
+bool     reserve_allows(const struct core *core, const struct shape *s); /* jobs of it may start by what their reservation has */
+/* Thousandths of CPUs that it can have, as queue_available(); memory. Of its reservation, or beside all of them. */
+uint64_t reserve_available(const struct core *core, const struct mscg_job *job, bool later);
+uint64_t reserve_mem_free(const struct core *core, const struct mscg_job *job);
+uint64_t reserve_free(const struct core *core, const struct mscg_job *job); /* of its pool, free now */
+void     reserve_plan(struct core *core); /* anew, where there are any */
+/* It is over before what it needs is reserved, or with a time limit that is as short as it may be: *limit_s is made so. */
+bool     reserve_lets(const struct core *core, const struct mscg_job *job, uint32_t *limit_s);
+bool     reserve_overlaps(const struct core *core, const struct mscg_job *job); /* it could run when one begins */
+void     reserve_started(struct core *core, const struct mscg_job *job); /* noted in the plan of this step */
+/* What holds something: NULL, or the reservation that is in the way of more time, or of more CPUs and memory. */
+const struct reservation *reserve_longer(const struct core *core, const struct entry *e, uint32_t limit_s);
+const struct reservation *reserve_larger(const struct core *core, const struct entry *e, uint64_t more_cpus, uint64_t more_mem);
+void     reserve_block(const struct core *core, struct core_now now, struct plan *plan, bool used_is_there);
+int      reserve_check(const struct core *core, struct mscg_error *error);
+enum mscg_reason reserve_why(const struct core *core, const struct entry *e, struct core_now now, char text[160]);
 
 /* preempt.c: what runs makes room for others */
 bool preempt_may(const struct core *core, const struct mscg_job *job, const struct mscg_job *victim);
@@ -575,6 +634,8 @@ uint64_t elastic_takeable(const struct core *core, enum pool pool, int32_t prior
  * are added to *set and claimed. The resizes are noted in the starter's `after`. */
 void     elastic_take(struct core *core, struct entry *starter, uint64_t amount, struct mscg_cpuset *set);
 void     elastic_grow(struct core *core);
+/* Shrinks whoever can be to make so much free, which is nobody's then. */
+void     elastic_clear(struct core *core, uint64_t amount, const char *reservation);
 double   elastic_utilisation(const struct core *core); /* 0..1 */
 /* memory.c: memory that moves, between a job's least and its most */
 void     mem_list(struct core *core, struct entry *e);   /* it holds something */
@@ -660,6 +721,7 @@ void life_kill(struct core *core, struct entry *e);
 void life_ask_to_end(struct core *core, struct entry *e); /* SIGTERM; the deadline is the caller's to set */
 void life_preempt(struct core *core, struct entry *e, bool requeue, uint32_t for_job, char *text); /* text becomes its own */
 void life_deadline(struct core *core, struct entry *e);
+void life_time_out(struct core *core, struct entry *e, enum mscg_reason reason); /* TIME_LIMIT, DEADLINE */
 void life_set_deadline(struct core *core, struct entry *e); /* the time limit, by what the job says */
 struct ending {
 	enum mscg_state  state;

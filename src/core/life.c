@@ -10,7 +10,7 @@ void life_find_cpus(struct core *core, struct entry *e, uint32_t cpus, const cha
 {
 	struct mscg_cpuset near;
 	enum pool pool = pool_of(&e->job);
-	uint64_t now = MIN_OF(book_free(core, pool), cpus);
+	uint64_t now = MIN_OF(reserve_free(core, &e->job), cpus);
 
 	*set = (struct mscg_cpuset){0};
 	if (pool == POOL_EXCLUSIVE) {
@@ -40,10 +40,13 @@ void life_await(const struct entry *e, struct mscg_action *action)
 		action->after[i] = l->after[i].seq;
 }
 
-static char *limit_text(uint32_t given_s, uint32_t asked_s)
+static char *limit_text(const struct mscg_job *job, uint32_t given_s)
 {
+	uint32_t asked_s = job->time_limit_s;
 	char a[32], b[32];
 
+	if (job->reservation)
+		return xasprintf("for %s, until its reservation ends", format_elapsed(given_s, a, sizeof a));
 	return xasprintf("for %s of %s, so that it starts now", format_elapsed(given_s, a, sizeof a), format_elapsed(asked_s, b, sizeof b));
 }
 
@@ -75,9 +78,9 @@ void life_start(struct core *core, struct entry *e, uint32_t cpus, uint32_t limi
 	event.mem_bytes = e->job.mem_bytes;
 	event.gres = gres;
 	event.cpus = out_set(&set);
-	if (limit_s < e->job.time_limit_s) {
+	if (limit_s != e->job.time_limit_s) {
 		event.value = limit_s;
-		event.text = limit_text(limit_s, e->job.time_limit_s);
+		event.text = limit_text(&e->job, limit_s);
 	}
 	out_event(core, e, &event);
 	e->job.run->held_since_usec = core->now.boot_usec;
@@ -87,6 +90,7 @@ void life_start(struct core *core, struct entry *e, uint32_t cpus, uint32_t limi
 	action->time_limit_s = e->job.time_limit_s;
 	action->grant = mscg_grant_copy(e->job.run->grant);
 	life_await(e, action);
+	reserve_started(core, &e->job);
 }
 
 /* -- ending ------------------------------------------------------------------------------------------------------- */
@@ -250,6 +254,15 @@ static void warn(struct core *core, struct entry *e)
 	life_send_warning(core, e);
 }
 
+void life_time_out(struct core *core, struct entry *e, enum mscg_reason reason)
+{
+	struct mscg_event event = out_new(core, e, MSCG_EVENT_TIMELIMIT);
+
+	event.reason = (uint8_t)reason;
+	out_event(core, e, &event);
+	terminate(core, e);
+}
+
 void life_deadline(struct core *core, struct entry *e)
 {
 	enum mscg_reason reason;
@@ -264,11 +277,7 @@ void life_deadline(struct core *core, struct entry *e)
 	} else if ((reason = limit_reached(core, e, 0)) == MSCG_REASON_TIME_LIMIT && extend(core, e)) {
 		life_set_deadline(core, e);
 	} else if (reason != MSCG_REASON_NONE) {
-		struct mscg_event event = out_new(core, e, MSCG_EVENT_TIMELIMIT);
-
-		event.reason = reason;
-		out_event(core, e, &event);
-		terminate(core, e);
+		life_time_out(core, e, reason);
 	} else {
 		reason = will_warn(e) ? limit_reached(core, e, e->job.warn_s) : MSCG_REASON_NONE;
 		if (reason != MSCG_REASON_NONE && !(reason == MSCG_REASON_TIME_LIMIT && extend(core, e)))

@@ -178,8 +178,8 @@ static enum mscg_reason why_resources(const struct core *core, const struct mscg
 {
 	enum pool pool = pool_of(job);
 	uint32_t least = queue_least(core, job);
-	uint64_t free_cpus = book_free(core, pool), lent = elastic_takeable(core, pool, INT32_MIN, true);
-	uint64_t all = queue_available(core, pool, job->priority, true), yield = all - free_cpus - lent;
+	uint64_t free_cpus = reserve_free(core, job), lent = elastic_takeable(core, pool, INT32_MIN, true);
+	uint64_t all = reserve_available(core, job, true), yield = all > free_cpus + lent ? all - free_cpus - lent : 0;
 	char need[32], have[32], l[32], y[32], more[64] = "";
 
 	enum mscg_reason gres;
@@ -199,9 +199,9 @@ static enum mscg_reason why_resources(const struct core *core, const struct mscg
 		         format_cpus((uint32_t)yield, y, sizeof y));
 	if (least > all)
 		say(text, "needs %s CPU%s, %s free%s", need, least == CPU ? "" : "s", have, more);
-	else if (mem_needed(job) > book_mem_free(core))
+	else if (mem_needed(job) > reserve_mem_free(core, job))
 		say(text, "needs %s of memory, %s is free%s", format_size(job->mem_bytes, need, sizeof need),
-		    format_size(book_mem_free(core), have, sizeof have),
+		    format_size(reserve_mem_free(core, job), have, sizeof have),
 		    mem_comes(core) ? ", some is being taken back from others" : "");
 	else
 		say(text, "needs %s CPU%s, which are being made free", need, least == CPU ? "" : "s");
@@ -240,7 +240,7 @@ static enum mscg_reason why_pending(const struct core *core, const struct entry 
 		say(text, "%s", mscg_reason_text(MSCG_REASON_DRAINED));
 		return MSCG_REASON_DRAINED;
 	}
-	ahead = queue_ahead(core, e);
+	ahead = e->job.reservation ? NULL : queue_ahead(core, e);
 	if (ahead) {
 		mscg_id_format(ahead->job.id, id);
 		if (core->policy.priority.multifactor && ahead->job.priority == e->job.priority)
@@ -249,7 +249,9 @@ static enum mscg_reason why_pending(const struct core *core, const struct entry 
 			say(text, "job %s (priority %d) waits before it", id, ahead->job.priority);
 		return MSCG_REASON_PRIORITY;
 	}
-	why = backfill_why(core, e, now, buf);
+	why = reserve_why(core, e, now, buf);
+	if (why == MSCG_REASON_NONE)
+		why = backfill_why(core, e, now, buf);
 	if (why != MSCG_REASON_NONE) {
 		say(text, "%s", buf);
 		return why;

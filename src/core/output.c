@@ -14,6 +14,9 @@ void core_output_clear(struct core_output *out)
 		mscg_action_clear(&out->actions[i]);
 	for (uint32_t i = 0; i < out->usages_n; i++)
 		free(out->usages[i].account);
+	for (uint32_t i = 0; i < out->reservations_n; i++)
+		core_reservation_clear(&out->reservations[i]);
+	out->reservations_n = 0;
 	out->events_n = out->rows_n = out->actions_n = out->answers_n = out->usages_n = 0;
 	out->wake_boot_usec = USEC_NEVER;
 }
@@ -26,6 +29,7 @@ void core_output_free(struct core_output *out)
 	free(out->actions);
 	free(out->answers);
 	free(out->usages);
+	free(out->reservations);
 	*out = (struct core_output){0};
 }
 

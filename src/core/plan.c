@@ -11,7 +11,7 @@ struct plan_end {
 	const char *gres; /* granted */
 };
 
-static int64_t plan_span(uint32_t time_limit_s, uint32_t grace_s)
+int64_t plan_span(uint32_t time_limit_s, uint32_t grace_s)
 {
 	return time_limit_s ? ((int64_t)time_limit_s + grace_s) * USEC_PER_SEC : USEC_NEVER;
 }
@@ -21,8 +21,7 @@ static int64_t after(int64_t at, int64_t span)
 	return span == USEC_NEVER ? USEC_NEVER : at + span;
 }
 
-/* Boot clock: when what it holds is free at the latest. */
-static int64_t latest_end(const struct entry *e, struct core_now now)
+int64_t plan_latest_end(const struct entry *e, struct core_now now)
 {
 	const struct live *l = e->live;
 	int64_t begin = e->job.flags & MSCG_JOB_STARTED ? l->started_boot : now.boot_usec;
@@ -67,7 +66,7 @@ static bool stands(const struct entry *e)
 
 static struct plan_end end_of(const struct entry *e, struct core_now now, const struct mscg_job *head)
 {
-	struct plan_end end = {latest_end(e, now), size_of(e, head), share_of(e)->mem_bytes, pool_of(&e->job), NULL};
+	struct plan_end end = {plan_latest_end(e, now), size_of(e, head), share_of(e)->mem_bytes, pool_of(&e->job), NULL};
 
 	if (stands(e)) {
 		end.at = end.cpus ? now.boot_usec + SOON : USEC_NEVER;
@@ -134,11 +133,26 @@ static void add_point(struct plan *p, int64_t at)
 		insert_gres(p, p->n - 1);
 }
 
+static void add_ends(const struct core *core, struct plan *p, struct plan_end *ends, uint32_t n)
+{
+	struct plan_point *last;
+
+	if (n)
+		qsort(ends, n, sizeof *ends, by_end);
+	for (uint32_t i = 0; i < n; i++) {
+		add_point(p, ends[i].at);
+		last = &p->point[p->n - 1];
+		last->cpus[ends[i].pool] += (int64_t)ends[i].cpus;
+		last->mem += (int64_t)ends[i].mem;
+		if (ends[i].gres)
+			give_gres(core, p, p->n - 1, ends[i].gres);
+	}
+}
+
 void plan_make(const struct core *core, struct core_now now, const struct mscg_job *head, struct plan *p)
 {
 	struct plan_end *ends = NULL;
 	uint32_t n = 0, cap = 0;
-	struct plan_point *last;
 
 	p->n = 0;
 	p->accounts = core->gres.accounts;
@@ -154,6 +168,8 @@ void plan_make(const struct core *core, struct core_now now, const struct mscg_j
 		uint64_t owed = owed_before(e, head);
 		struct plan_end end = end_of(e, now, head);
 
+		if (e->job.reservation && reserve_find(core, e->job.reservation)) /* what it has goes back there */
+			continue;
 		p->point->cpus[pool_of(&e->job)] -= (int64_t)owed;
 		if (end.at == USEC_NEVER)
 			continue;
@@ -161,17 +177,53 @@ void plan_make(const struct core *core, struct core_now now, const struct mscg_j
 		GROW(ends, n, cap);
 		ends[n++] = end;
 	}
-	if (n)
-		qsort(ends, n, sizeof *ends, by_end);
-	for (uint32_t i = 0; i < n; i++) {
-		add_point(p, ends[i].at);
-		last = &p->point[p->n - 1];
-		last->cpus[ends[i].pool] += (int64_t)ends[i].cpus;
-		last->mem += (int64_t)ends[i].mem;
-		if (ends[i].gres)
-			give_gres(core, p, p->n - 1, ends[i].gres);
-	}
+	add_ends(core, p, ends, n);
 	free(ends);
+	reserve_block(core, now, p, false);
+}
+
+/* What it keeps when all others are served. */
+static uint64_t least_held(const struct core *core, const struct entry *e)
+{
+	uint32_t size = share_of(e)->cpu_milli;
+
+	if (!e->live->listed)
+		return size;
+	return MIN_OF(size, core->policy.elastic ? e->job.min_cpus_milli : e->job.cpus_milli);
+}
+
+void plan_make_least(const struct core *core, struct core_now now, struct plan *p)
+{
+	struct plan_end *ends = NULL;
+	uint32_t n = 0, cap = 0;
+
+	p->n = 0;
+	p->accounts = 0;
+	p->priority = INT32_MIN;
+	add_point(p, now.boot_usec);
+	p->point->mem = (int64_t)core->mem_total;
+	for (enum pool pool = 0; pool < POOL_COUNT; pool++)
+		p->point->cpus[pool] = (int64_t)book_total(core, pool);
+	for (const struct live *l = core->granted; l; l = l->granted_next) {
+		const struct entry *e = l->entry;
+		struct plan_end end = {plan_latest_end(e, now), least_held(core, e), share_of(e)->mem_bytes, pool_of(&e->job), NULL};
+
+		if (e->job.reservation && reserve_find(core, e->job.reservation))
+			continue;
+		if (stands(e)) {
+			end.at = USEC_NEVER;
+			end.cpus = 0;
+		}
+		p->point->cpus[end.pool] -= (int64_t)end.cpus;
+		p->point->mem -= (int64_t)end.mem;
+		if (end.at == USEC_NEVER)
+			continue;
+		GROW(ends, n, cap);
+		ends[n++] = end;
+	}
+	add_ends(core, p, ends, n);
+	free(ends);
+	reserve_block(core, now, p, true);
 }
 
 void plan_clear(struct plan *p)
@@ -271,6 +323,20 @@ void plan_promise(struct plan *p, int64_t at, const struct plan_need *need)
 		p->point[i].mem -= (int64_t)need->mem;
 		if (need->gres)
 			take_gres(p, i, need->gres);
+	}
+}
+
+void plan_block(struct plan *p, const struct plan_block *b)
+{
+	uint32_t i = cut(p, MAX_OF(b->from, p->point[0].at)), to = cut(p, MAX_OF(b->until, p->point[0].at));
+
+	for (; i < to; i++) {
+		p->point[i].cpus[POOL_EXCLUSIVE] -= (int64_t)b->cpus - (int64_t)b->used_cpus;
+		p->point[i].mem -= (int64_t)b->mem - (int64_t)b->used_mem;
+	}
+	for (i = to; i < p->n; i++) {
+		p->point[i].cpus[POOL_EXCLUSIVE] += (int64_t)b->used_cpus;
+		p->point[i].mem += (int64_t)b->used_mem;
 	}
 }
 

@@ -109,7 +109,7 @@ static void consider(struct look *s, struct entry *e)
 	bool same_pool = pool_of(&e->job) == s->pool;
 	struct preempt_victim v = {.entry = e, .priority = e->job.priority, .started = e->live->started_boot, .id = e->job.id};
 
-	if (e->live->backoff.at != USEC_NEVER || !preempt_may(s->core, &s->head->job, &e->job) || is_exempt(s->core, e, qos))
+	if (e->job.reservation || e->live->backoff.at != USEC_NEVER || !preempt_may(s->core, &s->head->job, &e->job) || is_exempt(s->core, e, qos))
 		return;
 	v.mode = qos->preempt_mode;
 	/* One that would be before it in the queue would only begin again in its place. */
@@ -163,11 +163,11 @@ static void carry_out(const struct look *s, const struct preempt_victim *v)
 bool preempt_for(struct core *core, const struct entry *head)
 {
 	struct look s = {.core = core, .head = head, .pool = pool_of(&head->job)};
-	uint64_t cpus = queue_available(core, s.pool, head->job.priority, true), mem = book_mem_free(core);
+	uint64_t cpus = reserve_available(core, &head->job, true), mem = reserve_mem_free(core, &head->job);
 	uint64_t least = queue_least(core, &head->job);
 	bool lacks;
 
-	if (!may_preempt_any(core, &head->job) || !gres_fits(core, gres_need_of(core, &head->job)))
+	if (!may_preempt_any(core, &head->job) || reserve_overlaps(core, &head->job) || !gres_fits(core, gres_need_of(core, &head->job)))
 		return false;
 	s.need.cpus = least > cpus ? least - cpus : 0;
 	s.need.mem = head->job.mem_bytes > mem ? head->job.mem_bytes - mem : 0;
@@ -189,7 +189,7 @@ bool preempt_for(struct core *core, const struct entry *head)
 
 static bool has_room(const struct core *core, const struct mscg_job *job)
 {
-	return queue_has_rest(core, job) && queue_least(core, job) <= queue_available(core, pool_of(job), job->priority, true);
+	return queue_has_rest(core, job) && queue_least(core, job) <= reserve_available(core, job, true);
 }
 
 bool preempt_yields(struct core *core, const struct entry *e, const struct entry *head)

@@ -78,6 +78,7 @@ static void fold_least(struct shape *s, const struct tnode *child)
 		s->least[p] = MIN_OF(s->least[p], c->least[p]);
 	s->least_mem = MIN_OF(s->least_mem, c->least_mem);
 	s->least_gres = MIN_OF(s->least_gres, c->least_gres);
+	s->least_reserved = MIN_OF(s->least_reserved, c->least_reserved);
 	s->all_want &= c->all_want;
 }
 
@@ -86,10 +87,18 @@ static void sum_up(struct tnode *node)
 	struct shape *s = container_of(node, struct shape, node);
 
 	s->least[POOL_EXCLUSIVE] = s->least[POOL_SHARED] = UINT32_MAX;
-	s->least[shape_pool(s)] = s->need ? UINT32_MAX : s->cpus;
-	s->least_gres = s->need ? s->cpus : UINT32_MAX;
-	s->all_want = s->need ? s->need->wants : UINT64_MAX;
-	s->least_mem = s->mem;
+	s->least_gres = s->least_reserved = UINT32_MAX;
+	s->all_want = s->least_mem = UINT64_MAX;
+	if (s->reservation) {
+		s->least_reserved = s->cpus;
+	} else if (s->need) {
+		s->least_gres = s->cpus;
+		s->all_want = s->need->wants;
+		s->least_mem = s->mem;
+	} else {
+		s->least[shape_pool(s)] = s->cpus;
+		s->least_mem = s->mem;
+	}
 	fold_least(s, node->left);
 	fold_least(s, node->right);
 }
@@ -120,7 +129,7 @@ uint32_t queue_least(const struct core *core, const struct mscg_job *job)
 
 bool queue_has_rest(const struct core *core, const struct mscg_job *job)
 {
-	return mem_needed(job) <= book_mem_free(core) && gres_fits(core, gres_need_of(core, job));
+	return mem_needed(job) <= reserve_mem_free(core, job) && gres_fits(core, gres_need_of(core, job));
 }
 
 bool queue_feasible(const struct core *core, const struct mscg_job *job, char text[160])
@@ -164,7 +173,7 @@ static struct user *limited_user(struct core *core, const struct mscg_job *job)
 
 static bool has_shape(const struct shape *s, const struct user *user, const struct assoc *assoc, uint32_t partition, const struct mscg_job *job)
 {
-	return s->user == user && s->assoc == assoc && s->gres == job->gres && s->qos == job->qos && s->partition == partition && s->limit_s == job->time_limit_s && s->time_min_s == job->time_min_s && s->grace_s == job->grace_s && s->cpus == job->cpus_milli && s->min == job->min_cpus_milli && s->mem == job->mem_bytes &&
+	return s->user == user && s->assoc == assoc && s->gres == job->gres && s->qos == job->qos && s->partition == partition && s->reservation == job->reservation && s->limit_s == job->time_limit_s && s->time_min_s == job->time_min_s && s->grace_s == job->grace_s && s->cpus == job->cpus_milli && s->min == job->min_cpus_milli && s->mem == job->mem_bytes &&
 	       s->quota == !!(job->flags & MSCG_JOB_QUOTA) && s->elastic == !!(job->flags & MSCG_JOB_ELASTIC);
 }
 
@@ -254,6 +263,9 @@ static struct shape *shape_for(struct core *core, const struct entry *e)
 	s->elastic = job->flags & MSCG_JOB_ELASTIC;
 	s->qos = job->qos;
 	s->partition = partition;
+	s->reservation = job->reservation;
+	if (s->reservation)
+		reserve_join(core, s);
 	s->user = user;
 	s->assoc = e->assoc;
 	if (user)
@@ -279,6 +291,8 @@ static void shape_free(struct core *core, struct shape *s)
 		leave_user(core, s);
 	for (enum total_kind kind = 0; kind < TOTAL_KINDS; kind++)
 		total_leave(core, s, kind);
+	if (s->reservation)
+		reserve_leave(s);
 	free(s);
 }
 
@@ -292,7 +306,8 @@ static void unlist(struct core *core, struct shape *s)
 
 static bool is_allowed(const struct core *core, const struct shape *s)
 {
-	return (!s->assoc || !s->assoc->over) && qos_there(core, s->qos) && partition_starts(core, s->partition) && (!s->user || user_may_start(core, s->user, s->qos, s->cpus, s->mem)) &&
+	return (!s->reservation || reserve_allows(core, s)) && (!s->assoc || !s->assoc->over) && qos_there(core, s->qos) &&
+	       partition_starts(core, s->partition) && (!s->user || user_may_start(core, s->user, s->qos, s->cpus, s->mem)) &&
 	       totals_may_start(core, s);
 }
 
@@ -304,6 +319,8 @@ static void list(struct core *core, struct shape *s)
 	s->listed = s->head && s->feasible && is_allowed(core, s);
 	if (!s->listed)
 		return;
+	if (s->reservation)
+		reserve_listed(core, s);
 	s->mark = queue_mark(core, s->head);
 	treap_insert(&by_shape, &core->queue.shapes, &s->node);
 }
@@ -400,6 +417,7 @@ void queue_clear(struct core *core)
 			next = s->next;
 			free(s);
 		}
+	core->reserve.shapes = NULL;
 	free(core->queue.bucket);
 	core->queue = (struct queue){0};
 }
@@ -494,7 +512,7 @@ struct search {
 	const struct core *core;
 	const struct mark *from;
 	bool later;
-	uint64_t mem;
+	uint64_t mem, reserved; /* beside reservations; CPUs for those of one */
 };
 
 /* What a job of this priority can have, and with it everybody behind. */
@@ -510,12 +528,21 @@ static void narrow(const struct search *s, int32_t priority, struct bound *b)
 	b->priority = priority;
 	for (enum pool p = 0; p < POOL_COUNT; p++)
 		b->most[p] = queue_available(s->core, p, priority, s->later);
+	b->most[POOL_EXCLUSIVE] -= MIN_OF(b->most[POOL_EXCLUSIVE], s->core->reserve.kept_cpus);
 }
 
 /* May something that needs generic resources start below this node? */
 static bool gres_below(const struct search *s, const struct shape *shape, const struct bound *b)
 {
 	return shape->least_gres <= MAX_OF(b->most[POOL_EXCLUSIVE], b->most[POOL_SHARED]) && !(shape->all_want & s->core->gres.gone);
+}
+
+/* Those of a reservation are listed only where it has enough. */
+static bool fits_in(const struct search *s, const struct shape *shape, const struct bound *b)
+{
+	if (shape->reservation)
+		return shape->cpus <= s->reserved;
+	return shape->mem <= s->mem && shape->cpus <= b->most[shape_pool(shape)];
 }
 
 /* What can be had falls with priority, and the tree is in that order: on the way to the right the bound gets tighter,
@@ -527,15 +554,16 @@ static struct shape *search(const struct search *s, struct tnode *node, struct b
 	if (!node)
 		return NULL;
 	shape = container_of(node, struct shape, node);
-	if (shape->least_mem > s->mem || (shape->least[POOL_EXCLUSIVE] > b.most[POOL_EXCLUSIVE] &&
-	                                  shape->least[POOL_SHARED] > b.most[POOL_SHARED] && !gres_below(s, shape, &b)))
+	if (shape->least_reserved > s->reserved &&
+	    (shape->least_mem > s->mem || (shape->least[POOL_EXCLUSIVE] > b.most[POOL_EXCLUSIVE] &&
+	                                   shape->least[POOL_SHARED] > b.most[POOL_SHARED] && !gres_below(s, shape, &b))))
 		return NULL;
 	if (!mark_before(&shape->mark, s->from)) {
 		found = search(s, node->left, b);
 		if (found)
 			return found;
 		narrow(s, shape->mark.priority, &b);
-		if (shape->mem <= s->mem && shape->cpus <= b.most[shape_pool(shape)] && gres_fits(s->core, shape->need))
+		if (fits_in(s, shape, &b) && gres_fits(s->core, shape->need))
 			return shape;
 	}
 	narrow(s, shape->mark.priority, &b);
@@ -544,9 +572,11 @@ static struct shape *search(const struct search *s, struct tnode *node, struct b
 
 struct shape *queue_next(const struct core *core, const struct mark *from, bool later)
 {
-	struct search s = {.core = core, .from = from, .later = later, .mem = book_mem_free(core)};
+	struct search s = {.core = core, .from = from, .later = later};
 	struct bound b = {.priority = from->priority == 0}; /* another one, so that it is worked out */
 
+	s.mem = book_mem_free(core) - MIN_OF(book_mem_free(core), core->reserve.kept_mem);
+	s.reserved = later ? book_total(core, POOL_EXCLUSIVE) : book_free(core, POOL_EXCLUSIVE);
 	narrow(&s, from->priority, &b);
 	return search(&s, core->queue.shapes, b);
 }
@@ -577,7 +607,7 @@ static struct shape *first_within(const struct within *w, struct tnode *node)
 	found = first_within(w, node->left);
 	if (found)
 		return found;
-	if (shape_pool(shape) == pool_of(w->job) && shape->cpus <= w->job->cpus_milli && shape->mem <= w->job->mem_bytes &&
+	if (!shape->reservation && shape_pool(shape) == pool_of(w->job) && shape->cpus <= w->job->cpus_milli && shape->mem <= w->job->mem_bytes &&
 	    gres_no_more(w->core, shape->need, w->need))
 		return shape;
 	return first_within(w, node->right);

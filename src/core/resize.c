@@ -309,19 +309,22 @@ static bool affordable(const struct core *core, const struct entry *e, uint32_t 
 	uint32_t more = cpus > e->job.current_cpus_milli ? cpus - e->job.current_cpus_milli : 0;
 	uint64_t more_mem = mem > e->job.mem_bytes ? mem - e->job.mem_bytes : 0, more_asked = cpus > e->job.cpus_milli ? cpus - e->job.cpus_milli : 0;
 	struct mscg_job job = e->job;
-	char a[32], b[32], c[32], why[160];
+	const struct reservation *r;
+	char a[32], b[32], c[64], why[160];
 
 	job.cpus_milli = MAX_OF(cpus, job.cpus_milli);
 	job.mem_bytes = MAX_OF(mem, job.mem_bytes);
 	if ((more || more_mem) && job_admits(core, &job, why) < 0)
 		snprintf(text, size, "%s", why);
-	else if (more > book_free(core, pool))
+	else if (more > reserve_free(core, &e->job))
 		snprintf(text, size, "needs %s more CPUs, %s free and %s lent to others", format_cpus(more, a, sizeof a),
-		         count_text(book_free(core, pool), b, sizeof b),
+		         count_text(reserve_free(core, &e->job), b, sizeof b),
 		         count_text(elastic_takeable(core, pool, INT32_MIN, true) - e->live->own.lent_later, c, sizeof c));
-	else if (more_mem > book_mem_free(core))
+	else if (more_mem > reserve_mem_free(core, &e->job))
 		snprintf(text, size, "needs %s more memory, %s is free", format_size(more_mem, a, sizeof a),
-		         format_size(book_mem_free(core), b, sizeof b));
+		         format_size(reserve_mem_free(core, &e->job), b, sizeof b));
+	else if ((more || more_mem) && (r = reserve_larger(core, e, more, more_mem)))
+		snprintf(text, size, "reservation %s has that from %s on, before the job is over", r->is.name, format_rfc3339(r->is.start_usec, c, sizeof c));
 	else
 		return user_affords(core, e, more_asked, more_mem, text, size) && totals_afford(core, e, more_asked, more_mem, text, size);
 	return false;

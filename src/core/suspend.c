@@ -129,6 +129,7 @@ void suspend_resume(struct core *core, struct entry *e, uint32_t cpus)
 	action = &core->out->actions[f->action];
 	action->thaw = true;
 	life_await(e, action);
+	reserve_started(core, &e->job);
 }
 
 static int resume_one(struct core *core, struct entry *e, const struct core_input *in, uint64_t token)
@@ -156,7 +157,7 @@ static int resume_one(struct core *core, struct entry *e, const struct core_inpu
 		out_event(core, e, &event);
 	}
 	out_answer(core, token, e->job.id, 0, CORE_RESIZE_NONE, true, "%s",
-	           queue_available(core, pool_of(&e->job), e->job.priority, false) < queue_least(core, &e->job) ?
+	           reserve_available(core, &e->job, false) < queue_least(core, &e->job) ?
 	                   "it goes on as soon as there are CPUs for it" : "");
 	return 0;
 }

@@ -152,6 +152,9 @@ static const char *check_field(const struct core *core, const struct entry *e, c
 {
 	const char *state = mscg_state_name((enum mscg_state)e->job.state);
 
+	const struct reservation *r;
+	char time[64];
+
 	text[0] = '\0';
 	switch (field) {
 	case MSCG_FIELD_PRIORITY:
@@ -163,6 +166,9 @@ static const char *check_field(const struct core *core, const struct entry *e, c
 			snprintf(text, 160, "it has no time limit that could be made longer or shorter: expected a limit");
 		else if (v < 0 || (u->field[field].relative && v == 0))
 			snprintf(text, 160, "its time limit is %u s: nothing would be left of it", e->job.time_limit_s);
+		else if ((r = reserve_longer(core, e, (uint32_t)MIN_OF(v, TIME_LIMIT_MAX))))
+			snprintf(text, 160, "reservation %s %s at %s, before it would be over", r->is.name, e->job.reservation ? "ends" : "begins",
+			         format_rfc3339(e->job.reservation ? r->is.end_usec : r->is.start_usec, time, sizeof time));
 		else if (v > TIME_LIMIT_MAX)
 			snprintf(text, 160, "time limit of %" PRId64 " s is too long: expected ten years at most, or UNLIMITED", v);
 		break;
@@ -265,6 +271,7 @@ static bool resolve(struct core *core, const struct core_input *in, const struct
 {
 	const struct core_update *u = in->update;
 	const char *wrong = check_size(core, e, u, (char[160]){""});
+	const struct entry *task;
 	char id[MSCG_ID_TEXT], text[160];
 
 	for (enum mscg_field f = 0; !wrong && f < MSCG_FIELD_COUNT; f++) {
@@ -276,6 +283,10 @@ static bool resolve(struct core *core, const struct core_input *in, const struct
 		if (!wrong && f == MSCG_FIELD_PRIORITY && u->field[f].given && !in->admin)
 			wrong = check_rank(core, e, value[f], text);
 	}
+	if (!wrong && is_record(e) && u->field[MSCG_FIELD_TIME_LIMIT].given)
+		IDS_EACH(&e->array->tasks, index, task)
+			if (!wrong)
+				wrong = check_field(core, task, u, MSCG_FIELD_TIME_LIMIT, value[MSCG_FIELD_TIME_LIMIT], text);
 	if (!wrong)
 		wrong = check_limits(core, e, u, value, text);
 	if (wrong)

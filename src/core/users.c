@@ -206,6 +206,8 @@ void user_update(struct core *core, struct entry *e)
 	user_add(u, e->job.qos, &(struct have){.running = (uint64_t)has - (uint64_t)l->counted, .cpus = (uint64_t)cpus - l->counted_cpus,
 	                                      .mem = mem - l->counted_mem});
 	totals_add(core, &e->job, (uint64_t)has - (uint64_t)l->counted, (uint64_t)cpus - l->counted_cpus, mem - l->counted_mem);
+	if (e->job.reservation)
+		reserve_count(core, &e->job, (int)has - (int)l->counted, (uint64_t)cpus - l->counted_cpus, mem - l->counted_mem);
 	l->counted = has;
 	l->counted_cpus = cpus;
 	l->counted_mem = mem;

@@ -28,6 +28,9 @@ void batch_free(struct batch *b)
 	for (uint32_t i = 0; i < b->usages_n; i++)
 		free(b->usages[i].account);
 	free(b->usages);
+	for (uint32_t i = 0; i < b->reservations_n; i++)
+		core_reservation_clear(&b->reservations[i]);
+	free(b->reservations);
 	free(b->events);
 	free(b->rows);
 	free(b->specs);
@@ -47,7 +50,7 @@ void batch_submit_behind(struct batch *b)
 
 bool batch_is_empty(const struct batch *b)
 {
-	return !b->events_n && !b->usages_n && !b->rows_n && !b->specs_n && !b->actions_n && !b->answers_n && b->drained < 0 && !b->stamp_boot;
+	return !b->events_n && !b->usages_n && !b->reservations_n && !b->rows_n && !b->specs_n && !b->actions_n && !b->answers_n && b->drained < 0 && !b->stamp_boot;
 }
 
 /* -- commit: in the committer's thread --------------------------------------------------------------------------- */
@@ -56,15 +59,22 @@ static int write_batch(struct batch *b, struct store *store)
 {
 	_cleanup_free_ struct store_new_spec *specs = xcalloc(b->specs_n + 1, sizeof *specs);
 	_cleanup_free_ struct store_usage *usages = xcalloc(b->usages_n + 1, sizeof *usages);
+	_cleanup_free_ struct store_reservation *reservations = xcalloc(b->reservations_n + 1, sizeof *reservations);
 
 	for (uint32_t i = 0; i < b->usages_n; i++)
 		usages[i] = (struct store_usage){ b->usages[i].account, b->usages[i].uid, b->usages[i].cpu_s, b->usages[i].at_usec,
 		                                   b->usages[i].spent, b->usages[i].spent_from_usec };
+	for (uint32_t i = 0; i < b->reservations_n; i++) {
+		const struct core_reservation *r = &b->reservations[i];
+
+		reservations[i] = (struct store_reservation){ r->name, r->users, r->accounts, r->start_usec, r->end_usec, r->cpus_milli, r->flags, r->mem_bytes };
+	}
 	for (uint32_t i = 0; i < b->specs_n; i++)
 		specs[i] = (struct store_new_spec){ b->specs[i].job, b->specs[i].ref->spec };
 	struct store_batch batch = {
 		.events = b->events, .events_n = b->events_n, .rows = b->rows, .rows_n = b->rows_n,
-		.specs = specs, .specs_n = b->specs_n, .usages = usages, .usages_n = b->usages_n, .next_job_id = b->next_job_id, .drained = b->drained,
+		.specs = specs, .specs_n = b->specs_n, .usages = usages, .usages_n = b->usages_n,
+		.reservations = reservations, .reservations_n = b->reservations_n, .next_job_id = b->next_job_id, .drained = b->drained,
 		.boot_id = b->stamp_boot ? b->d->boot_id : NULL,
 	};
 	return store_commit(store, &batch, &b->error);
@@ -108,7 +118,7 @@ void batch_run(struct work *work, struct store *store)
 	struct batch *b = container_of(work, struct batch, work);
 
 	b->result = 0;
-	if (b->events_n || b->usages_n || b->rows_n || b->specs_n || b->drained >= 0 || b->stamp_boot)
+	if (b->events_n || b->usages_n || b->reservations_n || b->rows_n || b->specs_n || b->drained >= 0 || b->stamp_boot)
 		b->result = write_with_ballast(b, store);
 	if (b->result == 0)
 		b->result = read_specs(b, store);

@@ -15,6 +15,7 @@ struct batch {
 	struct planned { struct mscg_action action; struct spec_ref *spec; } *actions; uint32_t actions_n, actions_cap;
 	struct core_answer *answers; uint32_t answers_n, answers_cap;
 	struct core_usage *usages; uint32_t usages_n, usages_cap;
+	struct core_reservation *reservations; uint32_t reservations_n, reservations_cap;
 	uint32_t next_job_id;
 	int8_t   drained;
 	bool     stamp_boot;

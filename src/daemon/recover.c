@@ -45,6 +45,16 @@ static void load_usage(const struct store_usage *usage, void *ctx)
 	                                              usage->spent, usage->spent_from_usec });
 }
 
+static void load_reservation(const struct store_reservation *r, void *ctx)
+{
+	const struct reload *l = ctx;
+
+	core_load_reservation(l->core, &(struct core_reservation){
+		.name = (char *)(uintptr_t)r->name, .users = (char *)(uintptr_t)r->users, .accounts = (char *)(uintptr_t)r->accounts,
+		.start_usec = r->start_usec, .end_usec = r->end_usec, .cpus_milli = r->cpus_milli, .flags = r->flags, .mem_bytes = r->mem_bytes,
+	});
+}
+
 static void reload_run(struct work *work, struct store *store)
 {
 	struct reload *l = container_of(work, struct reload, work);
@@ -58,6 +68,8 @@ static void reload_run(struct work *work, struct store *store)
 		core_restore(l->core, l->info.next_job_id, l->info.next_seq, l->info.drained || l->d->config.once);
 		l->result = store_load_usages(store, load_usage, l, &l->error);
 	}
+	if (l->result >= 0)
+		l->result = store_load_reservations(store, load_reservation, l, &l->error);
 	if (l->result >= 0)
 		l->result = store_load_active(store, load_row, l, &l->error);
 	for (uint32_t i = 0; i < l->adoptees_n && l->result >= 0; i++)

@@ -166,6 +166,7 @@ static void collect(struct daemon *d, struct batch *b, struct core_output *out)
 	MOVE(b, out, events);
 	MOVE(b, out, rows);
 	MOVE(b, out, usages);
+	MOVE(b, out, reservations);
 	MOVE(b, out, answers);
 	b->next_job_id = core_next_job_id(d->core);
 	if (core_drained(d->core) != d->info.drained && !d->config.once) {

@@ -72,6 +72,8 @@ static int write_batch(struct store *store, const struct store_batch *batch, str
 		r = event_write(store, &batch->events[i], error);
 	for (uint32_t i = 0; i < batch->usages_n && r == 0; i++)
 		r = usage_write(store, &batch->usages[i], error);
+	for (uint32_t i = 0; i < batch->reservations_n && r == 0; i++)
+		r = reservation_write(store, &batch->reservations[i], error);
 	if (r == 0)
 		r = write_counters(store, batch, error);
 	if (r == 0)
@@ -117,7 +119,7 @@ int store_commit(struct store *store, const struct store_batch *batch, struct ms
 
 	if ((r = store_ready(store, error)) < 0)
 		return r;
-	if (batch->events_n == 0 && batch->rows_n == 0 && batch->specs_n == 0 && batch->usages_n == 0 && batch->next_job_id == 0 &&
+	if (batch->events_n == 0 && batch->rows_n == 0 && batch->specs_n == 0 && batch->usages_n == 0 && batch->reservations_n == 0 && batch->next_job_id == 0 &&
 	    batch->drained < 0 && !batch->boot_id)
 		return 0;
 	r = commit_once(store, batch, &first);

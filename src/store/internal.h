@@ -31,6 +31,10 @@
 	X(USAGE_SET,    "INSERT INTO usage VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(account, uid) DO UPDATE SET " \
 	                "cpu_s = ?3, at_usec = ?4, spent = ?5, spent_from_usec = ?6") \
 	X(USAGE_ALL,    "SELECT account, uid, cpu_s, at_usec, spent, spent_from_usec FROM usage ORDER BY account, uid") \
+	X(RESERVATION_SET, "INSERT INTO reservation VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT(name) DO UPDATE SET " \
+	                "users = ?2, accounts = ?3, start_usec = ?4, end_usec = ?5, cpus_milli = ?6, mem_bytes = ?7, flags = ?8") \
+	X(RESERVATION_DROP, "DELETE FROM reservation WHERE name = ?1") \
+	X(RESERVATION_ALL, "SELECT name, users, accounts, start_usec, end_usec, cpus_milli, mem_bytes, flags FROM reservation ORDER BY name") \
 	X(TEXT_FIND,    "SELECT text.id, body.content FROM text JOIN body ON body.id = text.id " \
 	                "WHERE text.hash = ?1 AND text.size = ?2 ORDER BY text.id LIMIT 8") \
 	X(TEXT_INSERT,  "INSERT INTO text(hash, size, refs) VALUES(?1, ?2, 0)") \
@@ -210,6 +214,7 @@ int  total_check(struct store *store, struct mscg_error *error); /* against the 
 
 /* usage.c */
 int usage_write(struct store *store, const struct store_usage *usage, struct mscg_error *error);
+int reservation_write(struct store *store, const struct store_reservation *reservation, struct mscg_error *error);
 
 /* row.c */
 int row_write(struct store *store, const struct mscg_row *row, struct mscg_error *error);

@@ -8,6 +8,9 @@
  * names, so that a file says itself what it means. */
 #define USAGE_TABLE \
 	"CREATE TABLE usage(account TEXT, uid INTEGER, cpu_s REAL, at_usec INTEGER, spent REAL, spent_from_usec INTEGER, PRIMARY KEY(account, uid)) WITHOUT ROWID;"
+#define RESERVATION_TABLE \
+	"CREATE TABLE reservation(name TEXT PRIMARY KEY, users TEXT, accounts TEXT, start_usec INTEGER, end_usec INTEGER," \
+	" cpus_milli INTEGER, mem_bytes INTEGER, flags INTEGER) WITHOUT ROWID;"
 static const char tables[] =
 	"CREATE TABLE meta(name TEXT PRIMARY KEY, value) WITHOUT ROWID;"
 	"CREATE TABLE state(id INTEGER PRIMARY KEY, name TEXT, short TEXT, final INTEGER);"
@@ -16,7 +19,7 @@ static const char tables[] =
 	"CREATE TABLE total(state INTEGER PRIMARY KEY, jobs INTEGER, started INTEGER, wait_msec INTEGER, ended INTEGER,"
 	" run_msec INTEGER);"
 	"CREATE TABLE user(uid INTEGER, name TEXT, PRIMARY KEY(name, uid)) WITHOUT ROWID;"
-	USAGE_TABLE
+	USAGE_TABLE RESERVATION_TABLE
 	"CREATE TABLE text(id INTEGER PRIMARY KEY, hash INTEGER, size INTEGER, refs INTEGER);"
 	"CREATE INDEX text_hash ON text(hash);"
 	"CREATE TABLE body(id INTEGER PRIMARY KEY, content BLOB);"
@@ -78,7 +81,7 @@ static const char views[] =
 	" LEFT JOIN reason ON reason.id = coalesce(" DETAIL("event", "reason") ", 0);";
 
 /* What came since, beside members of details, which are left out where they are 0. */
-static const char *const steps[STORE_VERSION] = {[1] = "", [2] = "", [3] = "", [4] = USAGE_TABLE, [5] = ""};
+static const char *const steps[STORE_VERSION] = {[1] = "", [2] = "", [3] = "", [4] = USAGE_TABLE, [5] = RESERVATION_TABLE};
 const struct schema schema_now = {STORE_VERSION, steps};
 
 static int pragma_int(struct store *store, const char *sql, int64_t *ret, struct mscg_error *error)

@@ -4,7 +4,8 @@
  * While it is open nobody else can read the file: a copy by store_backup is for that.
  *
  * Tables: meta (version, instance, counters), spec (what was asked, once for an array), text (environments, scripts and
- * lines of arrays, once each, by hash), job (one row a job, plain columns that sqlite3 users can read), event (the journal).
+ * lines of arrays, once each, by hash), job (one row a job, plain columns that sqlite3 users can read), event (the journal),
+ * usage (what users held), reservation (what is set aside for some).
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -50,11 +51,18 @@ struct store_usage { /* what a user held in an account ("": in none): CPU-second
 	double      spent; /* of its budget, in the period that began then: */
 	int64_t     spent_from_usec;
 };
+struct store_reservation { /* as the core has it: src/core/core.h */
+	const char *name, *users, *accounts;
+	int64_t     start_usec, end_usec; /* end_usec 0: there is none of that name any more */
+	uint32_t    cpus_milli, flags;
+	uint64_t    mem_bytes;
+};
 struct store_batch {
 	const struct mscg_event *events; uint32_t events_n;
 	const struct mscg_row   *rows;   uint32_t rows_n; /* of several rows of one job the last counts */
 	const struct store_new_spec { uint32_t job; const struct mscg_spec *spec; } *specs; uint32_t specs_n;
 	const struct store_usage *usages; uint32_t usages_n; /* of several of one user and account the last counts */
+	const struct store_reservation *reservations; uint32_t reservations_n; /* in order */
 	uint32_t    next_job_id;  /* 0: unchanged */
 	int8_t      drained;      /* -1: unchanged */
 	const char *boot_id;      /* NULL: unchanged */
@@ -74,6 +82,10 @@ int store_load_active(struct store *store, int (*each)(struct mscg_row *row, voi
 
 /* Restart: what users held. Texts are borrowed for the call. -EBADMSG. */
 int store_load_usages(struct store *store, void (*each)(const struct store_usage *usage, void *ctx), void *ctx, struct mscg_error *error);
+
+/* Likewise: what is reserved. */
+int store_load_reservations(struct store *store, void (*each)(const struct store_reservation *reservation, void *ctx), void *ctx,
+                            struct mscg_error *error);
 
 /* What was asked, whole (with environment and script if `with_texts`). -ENOENT. The caller frees it. */
 int store_get_spec(struct store *store, uint32_t job, bool with_texts, struct mscg_spec **ret, struct mscg_error *error);

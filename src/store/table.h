@@ -99,7 +99,8 @@ struct columns {
 	X(NAME,  PLAIN, job.gres,               gres) \
 	X(U32,   PLAIN, job.time_extend_s,      time_extend_s) \
 	X(U32,   PLAIN, job.min_mem_mib,        min_mem_mib) \
-	X(U32,   PLAIN, job.max_mem_mib,        max_mem_mib)
+	X(U32,   PLAIN, job.max_mem_mib,        max_mem_mib) \
+	X(U32,   PLAIN, job.reservation,        reservation)
 
 /* In a column `run` of its own, NULL while the job has none; then "usage", a list in the order of USAGES (left out
  * where nothing is known), and "grant". */
@@ -184,7 +185,8 @@ struct columns {
 	X(U32,   FIXED, time_extend_s,          time_extend_s) \
 	X(BOOL,  FIXED, delegate,               delegate) \
 	X(U64,   FIXED, min_mem_bytes,          min_mem_bytes) \
-	X(U64,   FIXED, max_mem_bytes,          max_mem_bytes)
+	X(U64,   FIXED, max_mem_bytes,          max_mem_bytes) \
+	X(TEXT,  FIXED, reservation,            reservation)
 
 #define EVENT_COLUMNS(X) \
 	X(I64,   FIXED, time_usec,              time_usec) \

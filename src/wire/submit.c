@@ -55,6 +55,7 @@ const struct spec_field wire_spec_fields[] = {
 	FIELD(delegate, BOOL, 0),
 	FIELD(min_mem_bytes, U64, 0, INT64_MAX),
 	FIELD(max_mem_bytes, U64, 0, INT64_MAX),
+	FIELD(reservation, TEXT, 0),
 };
 _Static_assert(ARRAY_SIZE(wire_spec_fields) == SPEC_FIELDS_N, "SPEC_FIELDS_N counts the rows");
 

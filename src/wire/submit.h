@@ -13,7 +13,7 @@ struct spec_field {
 	int64_t        min, max;
 };
 
-#define SPEC_FIELDS_N 46
+#define SPEC_FIELDS_N 47
 extern const struct spec_field wire_spec_fields[SPEC_FIELDS_N];
 extern const char *const       wire_cpu_modes[2]; /* by enum mscg_cpu_mode */
 

@@ -8,6 +8,7 @@
  *
  * timeout: 600 */
 #include "src/base/parse.h"
+#include "src/core/internal.h"
 #include "tests/unit/core_support.h"
 #include "src/base/gres.h"
 #include "src/base/moving.h"
@@ -15,6 +16,7 @@
 #include <inttypes.h>
 #include <signal.h>
 
+static const char *const reservation_names[] = {"class", "night", "repair"};
 static const char *const qos_names[] = {"low", "normal", "high", "gone"};
 static const char *const partition_names[] = {"main", "fast", "old", "gone"};
 
@@ -76,6 +78,10 @@ static const struct core_member members[] = {{1, 2, 5}, {0, 3, 0}};
 struct world {
 	struct rig rig;
 	struct core_usage *usage; uint32_t usages, usages_cap; /* as last written */
+	struct core_reservation reserved[CORE_RESERVATIONS_MAX], asked; uint32_t reserved_n;
+	char users[32];
+	uint64_t reservations, within, outside;
+	bool reserves;
 	struct proc *proc; uint32_t procs, procs_cap;
 	struct journal *book; uint32_t books, books_cap;
 	uint64_t *taken; /* resizes that the kernel took */
@@ -170,9 +176,9 @@ static bool contains(const uint64_t *list, uint32_t n, uint64_t value)
 	return false;
 }
 
-enum awaited { TAKEN, COMING, REFUSED };
+enum landing { TAKEN, COMING, REFUSED };
 
-static enum awaited look_after(const struct world *w, const struct proc *p)
+static enum landing look_after(const struct world *w, const struct proc *p)
 {
 	for (uint32_t i = 0; i < p->after_n; i++) {
 		bool taken = contains(w->taken, w->taken_n, p->after[i]);
@@ -533,6 +539,13 @@ static void random_spec(struct world *w, struct mscg_spec *s, struct mscg_range 
 	s->qos = chance(20) ? NULL : (char *)(uintptr_t)qos_names[below(3)];
 	s->partition = chance(20) ? NULL : (char *)(uintptr_t)partition_names[below(3)];
 	s->account = chance(60) ? (char *)(uintptr_t)accounts[below(ACCOUNTS)].name : NULL;
+	if (w->reserved_n && chance(30)) {
+		const struct core_reservation *r = &w->reserved[below(w->reserved_n)];
+
+		s->reservation = r->name;
+		if (r->users && chance(80))
+			s->uid = (uint32_t)strtoul(r->users, NULL, 10);
+	}
 	s->gres = chance(25) ? (char *)(uintptr_t)requests[below(ARRAY_SIZE(requests))] : NULL;
 	if (chance(15)) {
 		s->array_n = 1 + below(3);
@@ -641,6 +654,74 @@ static void random_priority(struct core_priority *p)
 	};
 }
 
+static void random_reservation(struct world *w)
+{
+	struct core_reservation *r = &w->asked;
+	bool maint = chance(20);
+
+	snprintf(w->users, sizeof w->users, "%u,%u", below(4), below(4));
+	*r = (struct core_reservation){
+		.name = (char *)(uintptr_t)reservation_names[below(ARRAY_SIZE(reservation_names))],
+		.users = maint || chance(20) ? NULL : w->users,
+		.accounts = maint || chance(50) ? NULL : (char *)(uintptr_t)accounts[below(ACCOUNTS)].name,
+		.start_usec = w->rig.now.real_usec + (int64_t)below(100) * USEC_PER_SEC * below(2),
+		.cpus_milli = 1000 * (1 + below(chance(80) ? (w->rig.machine.m.ncpus + 1) / 2 : w->rig.machine.m.ncpus)),
+		.mem_bytes = chance(30) ? 0 : GIB * (1 + below(6)),
+		.flags = maint ? CORE_RESERVATION_MAINT : 0,
+	};
+	r->end_usec = r->start_usec + (int64_t)(1 + below(200)) * USEC_PER_SEC;
+}
+
+/* Whoever starts has a right to it, and is over before what it needs is somebody else's. */
+static void check_reserved(struct world *w, const struct mscg_event *e)
+{
+	const struct core *core = w->rig.core;
+	const struct entry *entry = entry_find(core, e->id);
+	const struct reservation *r;
+	struct plan plan = {0};
+	int64_t end;
+
+	if (e->kind != MSCG_EVENT_GRANTED || !entry || !holds(entry))
+		return;
+	end = plan_latest_end(entry, w->rig.now);
+	if (entry->job.reservation) {
+		r = reserve_find(core, entry->job.reservation);
+		assert_true(r && r->begun && end <= w->rig.now.boot_usec + (r->is.end_usec - w->rig.now.real_usec));
+		w->within++;
+		return;
+	}
+	if (!core->reserve.n)
+		return;
+	plan_make_least(core, w->rig.now, &plan);
+	for (uint32_t i = 0; i < plan.n && plan.point[i].at < end; i++)
+		if (plan.point[i].cpus[POOL_EXCLUSIVE] < 0 || plan.point[i].mem < 0)
+			fail_msg("step %" PRIu64 ": job %u is started, and %" PRId64 " s from now something reserved is not there", w->steps, e->id.job,
+			         (plan.point[i].at - w->rig.now.boot_usec) / USEC_PER_SEC);
+	plan_clear(&plan);
+	w->outside++;
+}
+
+static void keep_reservations(struct world *w)
+{
+	struct core_output *out = &w->rig.out;
+
+	for (uint32_t i = 0; i < out->reservations_n; i++) {
+		struct core_reservation *r = &out->reservations[i];
+		uint32_t at = 0;
+
+		while (at < w->reserved_n && !streq(w->reserved[at].name, r->name))
+			at++;
+		assert_int_equal(at == w->reserved_n, r->end_usec != 0);
+		if (r->end_usec) {
+			core_reservation_copy(r, &w->reserved[w->reserved_n++]);
+			w->reservations++;
+		} else {
+			core_reservation_clear(&w->reserved[at]);
+			w->reserved[at] = w->reserved[--w->reserved_n];
+		}
+	}
+}
+
 static void random_inputs(struct world *w)
 {
 	struct core_input *in;
@@ -698,6 +779,12 @@ static void random_inputs(struct world *w)
 		struct mscg_report *r = say(w, &stranger, (enum mscg_report_kind)below(2) ? MSCG_REPORT_RESIZED : MSCG_REPORT_RESIZE_DEFERRED);
 
 		r->resize_seq = 1 + below(1000000);
+	}
+	if (w->reserves && chance(2)) {
+		random_reservation(w);
+		in = input(w, chance(80) ? CORE_RESERVE : CORE_UNRESERVE);
+		in->reservation = &w->asked;
+		in->token = 1;
 	}
 	if (chance(1))
 		input(w, CORE_DRAIN)->on = chance(30);
@@ -997,7 +1084,9 @@ static void step(struct world *w, bool acted)
 		fold_one(w, &out->events[i]);
 		check_preempted(w, &out->events[i]);
 		check_together(w, &out->events[i]);
+		check_reserved(w, &out->events[i]);
 	}
+	keep_reservations(w);
 	check_rows(w);
 	keep_usages(w);
 	count_answers(w);
@@ -1028,6 +1117,8 @@ static struct core *core_of_rows(struct world *w)
 	core_restore(core, core_next_job_id(w->rig.core), w->seq, core_drained(w->rig.core));
 	for (uint32_t i = 0; i < w->usages; i++)
 		core_load_usage(core, &w->usage[i]);
+	for (uint32_t i = 0; i < w->reserved_n; i++)
+		core_load_reservation(core, &w->reserved[i]);
 	for (uint32_t i = 0; i < w->books; i++) {
 		assert_true(w->book[order[i]].has_row);
 		if (core_load(core, &w->book[order[i]].row, w->rig.now, &error) < 0)
@@ -1233,6 +1324,7 @@ static void walk(struct world *w, uint64_t seed, uint32_t steps)
 	w->rig.machine.m.cpus = w->rig.machine.cpu;
 	mscg_cpuset_add_range(&w->online, 0, MSCG_CPUS_MAX - 1);
 	w->rig.policy = test_policy();
+	w->reserves = chance(50);
 	w->rig.policy.infeasible_reject = chance(50);
 	w->rig.policy.elastic = chance(85);
 	w->rig.policy.elastic_threshold = 20 + below(90);
@@ -1306,6 +1398,8 @@ static void world_free(struct world *w)
 	for (uint32_t i = 0; i < w->usages; i++)
 		free(w->usage[i].account);
 	free(w->usage);
+	for (uint32_t i = 0; i < w->reserved_n; i++)
+		core_reservation_clear(&w->reserved[i]);
 	free(w->proc);
 	free(w->book);
 	free(w->taken);
@@ -1324,7 +1418,7 @@ static uint64_t env_number(const char *env, uint64_t otherwise)
 static void test_random_walks(void **state)
 {
 	uint64_t steps = env_number("CORE_PROPERTY_STEPS", 200000), seed = env_number("CORE_PROPERTY_SEED", 1), done = 0;
-	uint64_t preempted = 0, stilled = 0, together = 0, beside = 0, grown = 0, shed = 0, kept = 0;
+	uint64_t preempted = 0, stilled = 0, together = 0, beside = 0, grown = 0, shed = 0, kept = 0, reservations = 0, within = 0, outside = 0;
 	uint64_t started = 0, resized = 0, suspended = 0, resumed = 0, restarts = 0, deferred = 0, plans = 0, named = 0, warned = 0, cut = 0, charged = 0, gpus = 0, extended = 0;
 
 	(void)state;
@@ -1347,6 +1441,9 @@ static void test_random_walks(void **state)
 		warned += w->warned;
 		cut += w->cut;
 		preempted += w->preempted;
+		reservations += w->reservations;
+		within += w->within;
+		outside += w->outside;
 		stilled += w->stilled;
 		together += w->together;
 		beside += w->beside;
@@ -1364,6 +1461,8 @@ static void test_random_walks(void **state)
 	print_message("# %" PRIu64 " had more memory, %" PRIu64 " less, %" PRIu64 " would not have less\n", grown, shed, kept);
 	print_message("# %" PRIu64 " ended and %" PRIu64 " stood still for others, %" PRIu64 " starts beside others below limits of a QOS, %" PRIu64 " of a partition\n", preempted, stilled, together, beside);
 	assert_true(steps < 100000 || (grown > 1000 && shed > 20 && kept > 2 && preempted > 10 && together > 100 && beside > 100 && stilled > 10 && started > 1000 && resized > 1000 && suspended > 100 && resumed > 100 && deferred > 10 && restarts > 100 && plans > 50 && named > 1000 && warned > 100 && cut > 4 && charged > 1000 && gpus > 100 && extended > 100));
+	print_message("# %" PRIu64 " reservations: %" PRIu64 " jobs in them, %" PRIu64 " beside them\n", reservations, within, outside);
+	assert_true(steps < 100000 || (reservations > 500 && within > 100 && outside > 1000));
 }
 
 int main(void)

@@ -23,7 +23,7 @@ struct costs {
 	double   bytes;          /* of a waiting job */
 };
 
-enum order { BY_PRIORITY, BY_FACTORS, ON_GPUS, IN_PARTITIONS };
+enum order { BY_PRIORITY, BY_FACTORS, ON_GPUS, IN_PARTITIONS, RESERVED };
 
 struct queue {
 	enum order          order;
@@ -126,6 +126,12 @@ static void __attribute__((noreturn)) child(unsigned waiting, enum order order)
 	q->machine.m.gres_n = gpus ? ARRAY_SIZE(gres) : 0;
 	q->core = core_new(&q->machine.m, &policy);
 	q->now  = (struct core_now){1700000000000000, 1000000000};
+	if (order == RESERVED) { /* the rest is for those with less time than until it begins */
+		struct core_reservation half = {.name = (char *)(uintptr_t)"half", .users = (char *)(uintptr_t)"1", .cpus_milli = 1000 * CPUS / 2,
+		                                .start_usec = q->now.real_usec + 200000000, .end_usec = q->now.real_usec + 400000000};
+
+		take_step(q, &(struct core_input){.kind = CORE_RESERVE, .reservation = &half});
+	}
 	for (unsigned i = 0; i < (gpus ? GPUS : CPUS); i++)
 		submit(q, i);
 	size_t before = mallinfo2().uordblks;
@@ -190,7 +196,7 @@ static struct costs measure(unsigned waiting, enum order order)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	qsort(shared->cycles, CYCLES, sizeof *shared->cycles, by_value);
-	print_message("# %u waiting%s: %llu instructions for an end, a start and a submission; %.0f bytes for each that waits\n", waiting, order == IN_PARTITIONS ? " in partitions" : order == ON_GPUS ? " for GPUs" : order == BY_FACTORS ? ", by factors" : "",
+	print_message("# %u waiting%s: %llu instructions for an end, a start and a submission; %.0f bytes for each that waits\n", waiting, order == RESERVED ? " beside a reservation" : order == IN_PARTITIONS ? " in partitions" : order == ON_GPUS ? " for GPUs" : order == BY_FACTORS ? ", by factors" : "",
 	              (unsigned long long)shared->cycles[CYCLES / 2], shared->bytes);
 	return *shared;
 }
@@ -238,9 +244,20 @@ static void in_partitions(void **state)
 	assert_in_range((uint64_t)many.bytes, 1, MOST_BYTES);
 }
 
+/* Half of the CPUs is reserved from a time on at which many would not be over. */
+static void beside_a_reservation(void **state)
+{
+	(void)state;
+	struct costs few = measure(FEW, RESERVED), many = measure(MANY, RESERVED);
+
+	assert_in_range(few.cycles[CYCLES / 2], 1, 5 * MOST_INSTRUCTIONS);
+	assert_in_range(many.cycles[CYCLES / 2], 1, 3 * few.cycles[CYCLES / 2]);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(decisions), cmocka_unit_test(by_factors), cmocka_unit_test(decisions_on_gpus), cmocka_unit_test(in_partitions)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(decisions), cmocka_unit_test(by_factors), cmocka_unit_test(decisions_on_gpus),
+	                                   cmocka_unit_test(in_partitions), cmocka_unit_test(beside_a_reservation)};
 
 	shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -215,6 +215,7 @@ static inline struct mscg_spec *rnd_spec(void)
 	free(s->allow), s->allow = rnd_maybe(20);
 	free(s->binds), s->binds = rnd_maybe(40);
 	free(s->qos), s->qos = rnd_maybe(20);
+	free(s->reservation), s->reservation = rnd_maybe(20);
 	free(s->rootfs), s->rootfs = rnd_maybe(40);
 	s->hold = rnd_one_in(2);
 	s->delegate = rnd_one_in(2);
@@ -309,6 +310,7 @@ static inline void assert_spec_equal(const struct mscg_spec *a, const struct msc
 	SAME_TEXT(allow);
 	SAME_TEXT(binds);
 	SAME_TEXT(rootfs);
+	SAME_TEXT(reservation);
 	SAME(hold);
 	SAME(delegate);
 	SAME(begin_usec);

@@ -590,6 +590,54 @@ static void test_trial(void **state)
 	assert_fails(try_open(*state, &error), -EPROTONOSUPPORT, "has version");
 }
 
+static void keep_name(const struct store_reservation *r, void *ctx)
+{
+	char *names = ctx;
+
+	snprintf(names + strlen(names), 512 - strlen(names), "%s for %s at %s with %u and %llu from %lld to %lld; ", r->name, r->users ? r->users : "-",
+	         r->accounts ? r->accounts : "-", r->cpus_milli, (unsigned long long)r->mem_bytes, (long long)r->start_usec, (long long)r->end_usec);
+}
+
+static const char *reservations(struct store *store)
+{
+	static char names[512];
+	struct mscg_error error = {0};
+
+	names[0] = '\0';
+	assert_ok(store_load_reservations(store, keep_name, names, &error));
+	return names;
+}
+
+/* A database of a version without them gets the table; what is written is there after that, until it is taken back. */
+static void test_reservations(void **state)
+{
+	struct store_reservation two[] = {{"night", NULL, "lab", 5, 9, 2000, 0, 77}, {"class", "1,2", NULL, 1, 2, 1000, 1, UINT64_C(1) << 40}};
+	struct store_batch batch = {.reservations = two, .reservations_n = 2, .drained = -1};
+	struct mscg_error error = {0};
+	struct store *store = open_store(*state, NULL);
+
+	assert_ok(fill(store, 1, 30, &error));
+	store_close(store);
+	with_sql(*state, "DROP TABLE reservation; PRAGMA user_version = 5");
+	store = open_store(*state, NULL);
+	assert_int_equal(query_int(store, "PRAGMA user_version"), STORE_VERSION);
+	assert_int_equal(query_int(store, "SELECT count(*) FROM job"), 30);
+	assert_string_equal(reservations(store), "");
+	assert_ok(store_commit(store, &batch, &error));
+	store_close(store);
+	store = open_store(*state, NULL);
+	assert_string_equal(reservations(store), "class for 1,2 at - with 1000 and 1099511627776 from 1 to 2; night for - at lab with 2000 and 77 from 5 to 9; ");
+	two[0] = (struct store_reservation){"class", NULL, NULL, 1, 0, 0, 0, 0};
+	batch.reservations_n = 1;
+	assert_ok(store_commit(store, &batch, &error));
+	assert_string_equal(reservations(store), "night for - at lab with 2000 and 77 from 5 to 9; ");
+	store_close(store);
+	with_sql(*state, "UPDATE reservation SET end_usec = 3");
+	store = open_store(*state, NULL);
+	assert_fails(store_load_reservations(store, keep_name, (char[512]){""}, &error), -EBADMSG, "reservation 'night'");
+	store_close(store);
+}
+
 static void test_migration(void **state)
 {
 	struct mscg_error error = {0};
@@ -776,6 +824,7 @@ int main(void)
 		T(test_only_one),
 		T(test_reader_in_the_way),
 		T(test_newer_version),
+		T(test_reservations),
 		T(test_not_a_database),
 		T(test_directories_that_do_not_do),
 		T(test_not_writable),

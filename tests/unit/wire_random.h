@@ -97,6 +97,7 @@ static inline struct mscg_spec *rnd_spec(void)
 	s->comment = rnd_maybe(100, false);
 	s->partition = rnd_maybe(20, false);
 	s->qos = rnd_maybe(20, false);
+	s->reservation = rnd_maybe(20, false);
 	s->submit_line = rnd_maybe(200, true);
 	s->isolate = rnd_one_in(2) ? NULL : xstrdup(rnd_one_in(2) ? "strict" : "ipc,seccomp");
 	s->signal = rnd_one_in(2) ? NULL : xstrdup(rnd_one_in(2) ? "B:USR1@60" : "TERM");
