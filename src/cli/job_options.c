@@ -221,6 +221,7 @@ static void set_texts(struct mscg_spec *spec, const struct job_options *o)
 	spec->name = xstrdup(o->name);
 	spec->account = xstrdup(o->account);
 	spec->qos = xstrdup(o->qos);
+	spec->reservation = xstrdup(o->reservation);
 	spec->comment = xstrdup(o->comment);
 	spec->partition = xstrdup(o->partition);
 	spec->stdin_path = xstrdup(o->input);

@@ -6,7 +6,7 @@
 #include "cli.h"
 
 struct job_options {
-	const char *name, *array, *chdir, *account, *comment, *partition, *qos, *cpu_mode, *elastic_by, *export_list;
+	const char *name, *array, *chdir, *account, *comment, *partition, *qos, *reservation, *cpu_mode, *elastic_by, *export_list;
 	const char *input, *output, *error_file, *open_mode, *dependency, *isolate, *allow, *signal, *each_line, *binds, *rootfs, *gpus, *gres, *licenses;
 	uint32_t cpus, min_cpus, max_cpus; /* thousandths; 0: not given */
 	uint32_t tasks, tasks_per_node;    /* 0: not given */
@@ -81,6 +81,7 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 	{'A', "account", "NAME", "account that the job is charged to", value_text, JOB_OPTION(account)}, \
 	{'p', "partition", "NAME", "partition (default: as mscgd is told; mscg partition lists them; without any it is recorded only)", value_text, JOB_OPTION(partition)}, \
 	{'q', "qos", "NAME", "quality of service (default: as mscgd is told; mscg qos lists them)", value_text, JOB_OPTION(qos)}, \
+	{0, "reservation", "NAME", "run in this reservation, and only there (mscg reserve lists them)", value_text, JOB_OPTION(reservation)}, \
 	{0, "slurm-env", "yes|no", "set SLURM_* beside MSCG_* variables (default: yes)", value_yes_no, JOB_OPTION(slurm_env), .words = "yes|no"}, \
 	{'n', "ntasks", "N", "tasks that the job will start itself (mpirun): that many times --cpus", value_count, JOB_OPTION(tasks)}, \
 	{0, "ntasks-per-node", "N", "as in Slurm, on one node", value_count, JOB_OPTION(tasks_per_node)}, \
@@ -119,8 +120,7 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 #define JOB_OPTIONS_LATER \
 	JOB_LATER(0, "gpus-per-task", "N", "GPUs"), \
 	JOB_LATER(0, "cpus-per-gpu", "N", "GPUs"), \
-	JOB_LATER(0, "mem-per-gpu", "SIZE", "GPUs"), \
-	JOB_LATER(0, "reservation", "NAME", "reservations")
+	JOB_LATER(0, "mem-per-gpu", "SIZE", "GPUs")
 
 /* What has no meaning here: warned about. */
 #define JOB_OPTIONS_IGNORED \

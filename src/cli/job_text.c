@@ -102,6 +102,7 @@ STRING(text_user, "user")
 STRING(text_account, "account")
 STRING(text_partition, "partition")
 STRING(text_qos, "qos")
+STRING(text_reservation, "reservation")
 STRING(text_comment, "comment")
 STRING(text_state, "state")
 STRING(text_workdir, "workdir")
@@ -316,6 +317,7 @@ const struct job_field job_fields[] = {
 	{'a', "ACCOUNT", "Account", 10, text_account, "--account, kept as given"},
 	{'P', "PARTITION", "Partition", 10, text_partition, "its partition"},
 	{'q', "QOS", "QOS", 10, text_qos, "its quality of service"},
+	{'v', "RESERVATION", "Reservation", 11, text_reservation, "the reservation that it runs in"},
 	{'k', "COMMENT", "Comment", 14, text_comment, "--comment"},
 	{'T', "STATE", "State", 10, text_state, "PENDING, RUNNING, ..."},
 	{'t', "ST", NULL, 0, text_short, "PD, R, ..."},

@@ -153,6 +153,7 @@ static void print_ours(const json_t *job)
 	known("Account:", job, "account");
 	known("Partition:", job, "partition");
 	known("QOS:", job, "qos");
+	known("Reservation:", job, "reservation");
 	known("Comment:", job, "comment");
 	print_array(job);
 	known("Waits for:", job, "dependency");

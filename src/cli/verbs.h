@@ -40,6 +40,7 @@
 	X(upgrade) \
 	X(backup) \
 	X(fsck) \
+	X(reserve) \
 	X(drain) \
 	X(shutdown) \
 	X(simulate) \

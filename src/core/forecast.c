@@ -137,8 +137,9 @@ static void try_priority(struct forecast *f)
 	struct core_change *c;
 	char id[MSCG_ID_TEXT];
 	int32_t top = f->front[0]->job.priority;
+	uint32_t limit = job->time_limit_s;
 
-	if (f->at == 0 || top == INT32_MAX || !is_there(f, queue_least(f->core, job), job->mem_bytes, top + 1))
+	if (f->at == 0 || !reserve_lets(f->core, job, &limit) || top == INT32_MAX || !is_there(f, queue_least(f->core, job), job->mem_bytes, top + 1))
 		return;
 	c = suggest(f, "a priority above %d, that of job %s: it would be the first", top, mscg_id_format(f->front[0]->job.id, id));
 	if (c) {

@@ -13,17 +13,32 @@ static bool lists(const char *list, const char *word)
 	return false;
 }
 
+/* Names of accounts that are not configured are anybody's to give. */
+static bool is_account(const struct core *core, const char *name)
+{
+	const struct core_priority *p = &core->policy.priority;
+
+	for (uint32_t i = 0; name && i < p->accounts; i++)
+		if (streq(p->account[i].name, name))
+			return true;
+	return false;
+}
+
 int reserve_admits(const struct core *core, const struct mscg_job *job, const char *account, char text[160])
 {
 	const struct reservation *r = reserve_find(core, job->reservation);
 	char uid[16], a[32], b[32];
 
 	snprintf(uid, sizeof uid, "%u", job->uid);
-	if (!r)
+	int code = -ENOSPC;
+
+	if (!r) {
+		code = -EINVAL;
 		snprintf(text, 160, "there is no such reservation: expected one that mscg reserve lists");
-	else if (!lists(r->is.users, uid) && !(account && lists(r->is.accounts, account)))
+	} else if (!lists(r->is.users, uid) && !(is_account(core, account) && lists(r->is.accounts, account))) {
+		code = -EPERM;
 		snprintf(text, 160, "reservation %s is for others%s", r->is.name, r->is.accounts ? ": expected one of its accounts" : "");
-	else if (pool_of(job) == POOL_SHARED)
+	} else if (pool_of(job) == POOL_SHARED)
 		snprintf(text, 160, "reservation %s has CPUs that are given out one by one: expected no --cpu-mode=quota", r->is.name);
 	else if (job->cpus_milli > r->is.cpus_milli)
 		snprintf(text, 160, "needs %s CPUs: expected at most the %s of reservation %s", format_cpus(job->cpus_milli, a, sizeof a),
@@ -33,7 +48,7 @@ int reserve_admits(const struct core *core, const struct mscg_job *job, const ch
 		         format_size(r->is.mem_bytes, b, sizeof b), r->is.name);
 	else
 		return 0;
-	return -ENOSPC;
+	return code;
 }
 
 static char *span_text(int64_t usec, char *text, size_t size)

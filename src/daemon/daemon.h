@@ -222,6 +222,10 @@ void depends_settle(struct request *r, struct mscg_spec **specs, uint32_t n,
 /* -- changes.c -- */
 void list_change_start(struct request *r); /* Hold, Release, Suspend, Resume */
 void update_start(struct request *r);
+/* reserve.c */
+void reserve_start(struct request *r);
+void unreserve_start(struct request *r);
+void reservations_start(struct request *r);
 
 /* -- budget.c -- */
 bool budget_is_set(const struct config *config);

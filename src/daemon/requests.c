@@ -287,6 +287,14 @@ static void submit_all(struct request *r, struct mscg_spec **specs, uint32_t n)
 	free(specs);
 }
 
+/* The core's word on whose a reservation is. */
+static int refused_by_right(const struct request *r, int code)
+{
+	struct mscg_error error;
+
+	return code == -EPERM ? access_refuse(r->client, request_verb(r), &error) : code;
+}
+
 static void submit_start(struct request *r)
 {
 	struct mscg_spec **specs = NULL;
@@ -312,7 +320,7 @@ static void submit_start(struct request *r)
 			mscg_error_prefix(&error, code, "jobs[%u]: ", admitted);
 	}
 	if (code >= 0)
-		code = submit_admits(r, specs, n, &error);
+		code = refused_by_right(r, submit_admits(r, specs, n, &error));
 	if (code < 0) {
 		submit_refuse(r, specs, n, code, &error);
 		return;
@@ -349,6 +357,9 @@ static const struct method methods[] = {
 	{ "io.mscg.Config", config_start, KEYS(), ACCESS_ANYONE, false },
 	{ "io.mscg.ListQos", qos_start, KEYS(), ACCESS_ANYONE, false },
 	{ "io.mscg.ListPartitions", partitions_start, KEYS(), ACCESS_ANYONE, false },
+	{ "io.mscg.ListReservations", reservations_start, KEYS(), ACCESS_ANYONE, false },
+	{ "io.mscg.Reserve", reserve_start, KEYS("name", "start", "end", "duration", "cpus", "mem_bytes", "users", "accounts", "flags"), ACCESS_OPERATOR, true },
+	{ "io.mscg.Unreserve", unreserve_start, KEYS("name"), ACCESS_OPERATOR, true },
 	{ "io.mscg.Drain", drain_start, KEYS("undo"), ACCESS_OPERATOR, true },
 	{ "io.mscg.Shutdown", shutdown_start, KEYS("cancel_jobs"), ACCESS_OPERATOR, true },
 	{ "io.mscg.Upgrade", upgrade_start, KEYS(), ACCESS_OPERATOR, true },

@@ -12,6 +12,8 @@ struct inbox_entry {
 	struct mscg_report report;
 	bool               has_report;
 	struct core_update update;
+	struct core_reservation reservation;
+	bool               has_reservation;
 	bool               has_update;
 	struct mscg_row    row;
 	bool               has_row;
@@ -218,6 +220,7 @@ static void inbox_clear(struct inbox *inbox)
 		if (inbox->entry[i].has_report)
 			mscg_report_clear(&inbox->entry[i].report);
 		mscg_row_clear(&inbox->entry[i].row);
+		core_reservation_clear(&inbox->entry[i].reservation);
 	}
 	inbox->n = 0;
 }
@@ -242,6 +245,7 @@ static int turn_run(sd_event_source *source, void *ctx)
 		e->input.report = e->has_report ? &e->report : NULL;
 		e->input.update = e->has_update ? &e->update : NULL;
 		e->input.row    = e->has_row ? &e->row : NULL;
+		e->input.reservation = e->has_reservation ? &e->reservation : NULL;
 		inbox->inputs[i] = e->input;
 	}
 	core_step(d->core, inbox->inputs, inbox->n, now, &inbox->out);
@@ -282,6 +286,9 @@ void turn_add(struct daemon *d, const struct core_input *input, struct spec_ref 
 	e->has_update  = input->update != NULL;
 	if (input->update)
 		e->update = *input->update;
+	e->has_reservation = input->reservation != NULL;
+	if (input->reservation)
+		core_reservation_copy(input->reservation, &e->reservation);
 	if (r)
 		r->awaiting++;
 }
@@ -409,6 +416,7 @@ void turn_forget_requests(struct daemon *d)
 		else {
 			spec_ref_put(inbox->entry[i].spec);
 			mscg_row_clear(&inbox->entry[i].row);
+			core_reservation_clear(&inbox->entry[i].reservation);
 		}
 	}
 	inbox->n = kept;

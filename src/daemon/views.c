@@ -128,7 +128,7 @@ json_t *view_job(struct daemon *d, const struct mscg_row *row, const struct mscg
 void view_hide(json_t *job)
 {
 	static const char *const empty[] = { "user", "command" };
-	static const char *const unknown[] = { "uid", "name", "account", "partition", "comment", "submit_line", "workdir", "reason_text",
+	static const char *const unknown[] = { "uid", "name", "account", "partition", "reservation", "comment", "submit_line", "workdir", "reason_text",
 		                               "dependency", "depends_on", "pid", "cgroup", "stdin_path", "stdout_path", "stderr_path", "control_file" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(empty); i++)

@@ -167,6 +167,7 @@ static void set_identity(json_t *o, const struct mscg_row *row, const struct msc
 	set_text(o, "account", spec->account);
 	set_text(o, "partition", extra->partition);
 	set_text(o, "qos", extra->qos);
+	set_text(o, "reservation", spec->reservation);
 	set_text(o, "comment", spec->comment);
 }
 

@@ -102,7 +102,7 @@ EOF
     one '"command": "true", "wait": true' "unknown key 'wait'"
     one '"command": "true", "exclusive": true' "unknown key 'exclusive'"
     one '"command": "true", "job-name": "x"' "unknown key 'job-name': expected 'name'"
-    one '"command": "true", "reservation": "x"' '--reservation (reservations) is not in this version'
+    one '"command": "true", "gpus-per-task": "1"' '--gpus-per-task (GPUs) is not in this version'
     one '"command": "true", "cpus": 0' '--cpus'
     one '"command": "true", "cpus": null' 'cpus: expected a text or a number'
     one '"command": "true", "cpus": true' 'cpus: expected a text or a number'

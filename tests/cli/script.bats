@@ -82,7 +82,7 @@ SCRIPT
 }
 
 @test "what would change the meaning of a script is refused" {
-    for line in '-N 2' '--reservation=x' '--signal=B:USR9@60' '--begin=tomorrowish' '--nonsense' '-c zero'; do
+    for line in '-N 2' '--gpus-per-task=1' '--signal=B:USR9@60' '--begin=tomorrowish' '--nonsense' '-c zero'; do
         job "#SBATCH $line"
         fails 2 mscg submit job.sh
         says "job.sh, line 2"

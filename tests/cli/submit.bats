@@ -317,7 +317,7 @@ print(" ".join(sorted(v for v in (e[i] if i is not None else []) if v.split("=")
 }
 
 @test "what this version does not have is refused by name" {
-    for option in --gpus-per-task=1 --cpus-per-gpu=1 --mem-per-gpu=1G --reservation=x; do
+    for option in --gpus-per-task=1 --cpus-per-gpu=1 --mem-per-gpu=1G; do
         fails 2 mscg submit $option true
         says "is not in this version"
     done

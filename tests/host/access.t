@@ -112,9 +112,9 @@ TABLE = {
     "List": "view", "Show": "view", "Top": "view", "Wait": "view", "Events": "view",
     "Cancel": "owner", "Resize": "owner", "Hold": "owner", "Release": "owner", "Update": "owner",
     "Suspend": "owner", "Resume": "owner", "Exec": "user",
-    "Drain": "operator", "Shutdown": "operator",
+    "Drain": "operator", "Shutdown": "operator", "ListReservations": "anyone", "Reserve": "operator", "Unreserve": "operator",
 }
-STATE = {"Suspend": "Refused", "Resume": "Refused", "Exec": "Refused"}  # of who may: the job does not run
+STATE = {"Unreserve": "InvalidArgument", "Suspend": "Refused", "Resume": "Refused", "Exec": "Refused"}  # of who may: the job does not run, there is none
 
 
 def expected(need, who, privacy):
@@ -143,6 +143,7 @@ def parameters(verb, job, ended):
         "Cancel": {"ids": [job]}, "Resize": {"id": job, "cpus": 2}, "Hold": {"ids": [job]}, "Release": {"ids": [job]},
         "Suspend": {"ids": [job]}, "Resume": {"ids": [job]}, "Exec": {"id": job},
         "Update": {"id": job, "priority": -1}, "Drain": {"undo": True},
+        "Reserve": {"name": "r" + job, "start": "2099-01-01T00:00:00Z", "duration": 60, "cpus": 1, "users": ["games"]}, "Unreserve": {"name": "none"},
     }.get(verb, {})
 
 

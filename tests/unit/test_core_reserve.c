@@ -275,18 +275,24 @@ static void test_no_more_than_it_has(void **state)
 
 static void test_rights(void **state)
 {
-	static const struct { uint32_t uid, cpus; const char *name, *account, *text; bool quota; } cases[] = {
-		{5, 1, "class", NULL, "reservation class is for others", false},
-		{10, 1, "class", NULL, "reservation class is for others", false}, /* 1000 begins with it */
-		{1001, 1, "glass", NULL, "there is no such reservation", false},
-		{1001, 7, "class", NULL, "needs 7 CPUs: expected at most the 6 of reservation class", false},
-		{1001, 1, "class", NULL, "expected no --cpu-mode=quota", true},
+	static const struct core_account accounts[] = {{"biology", CORE_NO_ACCOUNT, 1, 0}, {"geology", CORE_NO_ACCOUNT, 1, 0}};
+	static const struct { uint32_t uid, cpus; const char *name, *account, *text; bool quota; int code; } cases[] = {
+		{5, 1, "class", NULL, "reservation class is for others", false, -EPERM},
+		{5, 1, "class", "geology", "is for others: expected one of its accounts", false, -EPERM},
+		{5, 1, "class", "physics", "is for others", false, -EPERM}, /* no such account: anybody could say that */
+		{10, 1, "class", NULL, "reservation class is for others", false, -EPERM}, /* 1000 begins with it */
+		{1001, 1, "glass", NULL, "there is no such reservation", false, -EINVAL},
+		{1001, 7, "class", NULL, "needs 7 CPUs: expected at most the 6 of reservation class", false, -ENOSPC},
+		{1001, 1, "class", NULL, "expected no --cpu-mode=quota", true, -ENOSPC},
 	};
 	struct rig *r = *state;
 	struct core_reservation w = window(r, 0, 30, 6);
 	struct mscg_spec spec;
 
 	w.accounts = (char *)(uintptr_t)"physics,biology";
+	r->policy.priority.account = accounts;
+	r->policy.priority.accounts = ARRAY_SIZE(accounts);
+	rig_step(r, &(struct core_input){.kind = CORE_POLICY, .policy = &r->policy}, 1);
 	assert_int_equal(ask(r, CORE_RESERVE, &w)->code, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct core_input in = {.kind = CORE_SUBMIT, .token = 7, .spec = &spec};
@@ -294,9 +300,10 @@ static void test_rights(void **state)
 		spec = in_class(cases[i].cpus, 5);
 		spec.uid = cases[i].uid;
 		spec.reservation = (char *)(uintptr_t)cases[i].name;
+		spec.account = (char *)(uintptr_t)cases[i].account;
 		spec.cpu_mode = cases[i].quota ? MSCG_CPUS_QUOTA : MSCG_CPUS_EXCLUSIVE;
 		rig_step(r, &in, 1);
-		assert_int_equal(r->out.answers[0].code, -ENOSPC);
+		assert_int_equal(r->out.answers[0].code, cases[i].code);
 		if (!cases[i].quota && !strstr(r->out.answers[0].text, cases[i].text))
 			fail_msg("'%s': expected '%s' in it", r->out.answers[0].text, cases[i].text);
 	}
