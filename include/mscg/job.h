@@ -367,6 +367,7 @@ struct mscg_row {
 	uint32_t array_failed; /* array record: tasks that ended in another state than COMPLETED */
 	char    *account;      /* what it is charged to, where that counts for anything; NULL: nothing */
 	uint32_t array_max_fails, array_fails; /* array record: how many may fail, and have: neither COMPLETED nor CANCELLED */
+	char    *held;         /* array record: those of `pending` that are held by themselves, as ranges; NULL: none */
 };
 MSCG_PUBLIC void mscg_row_clear(struct mscg_row *row);
 MSCG_PUBLIC struct mscg_run *mscg_run_copy(const struct mscg_run *run);

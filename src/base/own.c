@@ -70,6 +70,7 @@ void mscg_row_clear(struct mscg_row *row)
 {
 	mscg_run_free(row->job.run);
 	free(row->pending);
+	free(row->held);
 	free(row->dependency);
 	free(row->account);
 	*row = (struct mscg_row){0};

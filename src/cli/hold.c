@@ -17,10 +17,10 @@ const struct verb verb_hold = {
 	.name = "hold",
 	.summary = "Keep pending jobs from starting",
 	.words = "JOB...",
-	.about = "What is held waits, with the reason JobHeldUser, until `mscg release`. Of an array all that waits is held; tasks that\n"
-	         "run go on. What an operator holds of somebody else's (JobHeldAdmin) is released by operators only. A job is held\n"
+	.about = "What is held waits, with the reason JobHeldUser, until `mscg release`. Of an array all that waits is held, or\n"
+	         "the tasks that are named; tasks that run go on. What an operator holds of somebody else's (JobHeldAdmin) is released by operators only. A job is held\n"
 	         "from the beginning with `mscg submit --hold`.",
-	.examples = "  mscg hold 12\n  mscg release 12",
+	.examples = "  mscg hold 12\n  mscg hold '12_[3-7,9]'\n  mscg release 12",
 	.run = hold_run,
 	.words_min = 1,
 	.words_max = -1,
@@ -32,8 +32,8 @@ const struct verb verb_release = {
 	.summary = "Let held jobs start",
 	.words = "JOB...",
 	.about = "Ends what `mscg hold` or `mscg submit --hold` began: the job takes its place in the queue, by its priority and its\n"
-	         "number.",
-	.examples = "  mscg release 12 13",
+	         "number. With an array those of its tasks that are held by themselves are released too.",
+	.examples = "  mscg release 12 13\n  mscg release '12_[3-7]'",
 	.run = release_run,
 	.words_min = 1,
 	.words_max = -1,

@@ -122,6 +122,8 @@ static void print_array(const json_t *job)
 	     (long long)MAX_OF(tasks - ended - waiting, 0), (long long)ended, (long long)jint(job, "array_failed", 0));
 	if (*pending)
 		line("Waiting:", "%s", pending);
+	if (jhas(job, "array_held"))
+		line("Held:", "%s", jtext(job, "array_held", ""));
 	if (jint(job, "array_throttle", 0))
 		line("At a time:", "%lld", (long long)jint(job, "array_throttle", 0));
 	if (jint(job, "array_max_fails", 0))

@@ -25,6 +25,26 @@ struct array *array_new(struct entry *record, const struct mscg_spec *spec)
 	return a;
 }
 
+static uint32_t range_with(const struct array *a, uint32_t index);
+static void hold(struct array *a, uint32_t index);
+
+/* Those that are held are among those that wait. */
+static int load_held(struct array *a, const struct mscg_row *row, struct mscg_error *error)
+{
+	struct mscg_range *range = NULL;
+	uint32_t n = 0;
+	int r = row->held && *row->held ? mscg_ranges_parse(row->held, &range, &n, error) : 0;
+
+	for (uint32_t i = 0; i < n && r == 0; i++)
+		for (uint64_t index = range[i].first; index <= range[i].last && r == 0; index += range[i].step)
+			if (range_with(a, (uint32_t)index) != UINT32_MAX)
+				hold(a, (uint32_t)index);
+			else
+				r = mscg_error_set(error, -EBADMSG, "task %" PRIu64 " is held and does not wait", index);
+	free(range);
+	return r;
+}
+
 int array_load(struct array *a, const struct mscg_row *row, struct mscg_error *error)
 {
 	struct mscg_range *range;
@@ -35,19 +55,21 @@ int array_load(struct array *a, const struct mscg_row *row, struct mscg_error *e
 		return r;
 	set_ranges(a, range, n);
 	free(range);
+	r = load_held(a, row, error);
 	a->throttle = row->array_throttle;
 	a->ended = row->array_ended;
 	a->worst = row->array_worst;
 	a->failed = row->array_failed;
 	a->max_fails = row->array_max_fails;
 	a->fails = row->array_fails;
-	return 0;
+	return r;
 }
 
 void array_free(struct array *a)
 {
 	ids_free(&a->tasks);
 	free(a->range);
+	free(a->held);
 	free(a);
 }
 
@@ -69,9 +91,37 @@ static uint32_t range_with(const struct array *a, uint32_t index)
 	return low;
 }
 
+/* Where it is among what is held, or belongs. */
+static uint32_t held_place(const struct array *a, uint32_t index)
+{
+	uint32_t low = 0, high = a->held_n;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (a->held[middle] < index)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+bool array_holds(const struct array *a, uint32_t index)
+{
+	uint32_t at = held_place(a, index);
+
+	return at < a->held_n && a->held[at] == index;
+}
+
 bool array_waits(const struct array *a, uint32_t index)
 {
-	return range_with(a, index) != UINT32_MAX;
+	return range_with(a, index) != UINT32_MAX || array_holds(a, index);
+}
+
+uint64_t array_left(const struct array *a)
+{
+	return a->waiting + a->held_n;
 }
 
 /* Takes an index out of a range, which may break it in two. */
@@ -100,6 +150,109 @@ static void take_index(struct array *a, uint32_t at, uint32_t index)
 		r[1] = tail;
 		a->n++;
 	}
+}
+
+/* Puts it back, between ranges or at the end of one. */
+static void put_index(struct array *a, uint32_t index)
+{
+	uint32_t at = a->first;
+	struct mscg_range *r;
+
+	while (at < a->n && a->range[at].first < index)
+		at++;
+	a->waiting++;
+	r = &a->range[at];
+	if (at > a->first && r[-1].last + 1 == index && (r[-1].step == 1 || r[-1].first == r[-1].last)) {
+		r[-1].last = index;
+		r[-1].step = 1;
+	} else if (at == a->first && a->first > 0) {
+		a->range[--a->first] = (struct mscg_range){index, index, 1};
+	} else {
+		GROW(a->range, a->n, a->cap);
+		r = &a->range[at];
+		memmove(r + 1, r, (a->n - at) * sizeof *r);
+		*r = (struct mscg_range){index, index, 1};
+		a->n++;
+	}
+}
+
+static void hold(struct array *a, uint32_t index)
+{
+	uint32_t at = held_place(a, index);
+
+	take_index(a, range_with(a, index), index);
+	GROW(a->held, a->held_n, a->held_cap);
+	memmove(a->held + at + 1, a->held + at, (a->held_n - at) * sizeof *a->held);
+	a->held[at] = index;
+	a->held_n++;
+}
+
+static void let_go(struct array *a, uint32_t index)
+{
+	uint32_t at = held_place(a, index);
+
+	a->held_n--;
+	memmove(a->held + at, a->held + at + 1, (a->held_n - at) * sizeof *a->held);
+	put_index(a, index);
+}
+
+/* The ranges that may start, taken apart where something held was taken out, and that. */
+char *array_waiting(const struct array *a, bool held)
+{
+	struct array all = {.cap = a->n - a->first + a->held_n};
+	char *text;
+
+	all.range = xcalloc(all.cap ? all.cap : 1, sizeof *all.range);
+	if (!held && a->n > a->first) {
+		all.n = a->n - a->first;
+		memcpy(all.range, a->range + a->first, all.n * sizeof *all.range);
+	}
+	for (uint32_t i = 0; i < a->held_n; i++)
+		put_index(&all, a->held[i]);
+	text = mscg_ranges_format(all.range, all.n);
+	free(all.range);
+	return text;
+}
+
+static void say_hold(struct core *core, struct entry *record, const char *what)
+{
+	struct mscg_event event = out_new(core, record, MSCG_EVENT_UPDATED);
+
+	event.text = xstrdup(what);
+	out_event(core, record, &event);
+	array_consider(core, record->array);
+}
+
+void array_hold_index(struct core *core, struct entry *record, uint32_t index)
+{
+	char text[64];
+
+	hold(record->array, index);
+	snprintf(text, sizeof text, "task %u is held", index);
+	say_hold(core, record, text);
+}
+
+void array_release_index(struct core *core, struct entry *record, uint32_t index)
+{
+	char text[64];
+
+	let_go(record->array, index);
+	snprintf(text, sizeof text, "task %u is released", index);
+	say_hold(core, record, text);
+}
+
+uint32_t array_release_all(struct core *core, struct entry *record)
+{
+	struct array *a = record->array;
+	uint32_t n = a->held_n;
+	char text[64];
+
+	while (a->held_n)
+		let_go(a, a->held[a->held_n - 1]);
+	snprintf(text, sizeof text, "%u held tasks are released", n);
+	if (n)
+		say_hold(core, record, text);
+	return n;
 }
 
 static struct entry *split(struct core *core, struct entry *record, uint32_t at, uint32_t index)
@@ -168,7 +321,7 @@ static void end_record(struct core *core, struct array *a)
 {
 	struct ending ending = {.state = MSCG_STATE_COMPLETED, .time_usec = core->now.real_usec};
 
-	if (a->waiting || a->active || a->record->node.bits & ENTRY_ENDED)
+	if (array_left(a) || a->active || a->record->node.bits & ENTRY_ENDED)
 		return;
 	if (a->record->job.reason == MSCG_REASON_DEADLINE) {
 		ending.state = MSCG_STATE_DEADLINE;
@@ -207,18 +360,18 @@ void array_task_ended(struct core *core, struct entry *task)
 	a->worst = MAX_OF(a->worst, status_of(&task->job));
 	out_touch(core, a->record);
 	array_consider(core, a);
-	if (gave_up(a) && !(a->record->job.flags & MSCG_JOB_CANCELLING) && (a->waiting || a->active))
+	if (gave_up(a) && !(a->record->job.flags & MSCG_JOB_CANCELLING) && (array_left(a) || a->active))
 		array_cancel(core, a->record, MSCG_REASON_MAX_FAILS);
 	end_record(core, a);
 }
 
 bool array_cancel_index(struct core *core, struct entry *record, uint32_t index)
 {
-	uint32_t at = range_with(record->array, index);
-
-	if (at == UINT32_MAX)
+	if (!array_waits(record->array, index))
 		return false;
-	life_cancel(core, split(core, record, at, index));
+	if (array_holds(record->array, index))
+		let_go(record->array, index);
+	life_cancel(core, split(core, record, range_with(record->array, index), index));
 	return true;
 }
 
@@ -228,16 +381,18 @@ static void give_up(struct core *core, struct entry *record, enum mscg_reason re
 	struct array *a = record->array;
 	struct mscg_event event = out_new(core, record, MSCG_EVENT_UPDATED);
 	struct depend *corr = depend_corr(record);
+	uint64_t left = array_left(a);
 
 	if (corr)
 		corr->ready_n = 0, corr->ready_count = 0;
 	event.reason = (uint8_t)reason;
-	event.text = xasprintf("%" PRIu64 " waiting tasks %s", a->waiting, how);
-	core->count[MSCG_STATE_PENDING] -= a->waiting;
-	user_count(core, &record->job, -(int64_t)a->waiting);
-	a->ended += (uint32_t)a->waiting;
-	a->failed += (uint32_t)a->waiting;
+	event.text = xasprintf("%" PRIu64 " waiting tasks %s", left, how);
+	core->count[MSCG_STATE_PENDING] -= left;
+	user_count(core, &record->job, -(int64_t)left);
+	a->ended += (uint32_t)left;
+	a->failed += (uint32_t)left;
 	a->waiting = 0;
+	a->held_n = 0;
 	a->first = a->n = 0;
 	out_event(core, record, &event);
 	array_consider(core, a);
@@ -245,7 +400,7 @@ static void give_up(struct core *core, struct entry *record, enum mscg_reason re
 
 void array_expire(struct core *core, struct entry *record)
 {
-	if (record->array->waiting)
+	if (array_left(record->array))
 		give_up(core, record, MSCG_REASON_DEADLINE, "could not end by their deadline");
 	end_record(core, record->array);
 }
@@ -264,7 +419,7 @@ void array_cancel(struct core *core, struct entry *record, enum mscg_reason reas
 		event.text = fails ? xasprintf("%u tasks have failed, of %u that may", a->fails, a->max_fails) : NULL;
 		out_event(core, record, &event);
 	}
-	if (a->waiting)
+	if (array_left(a))
 		give_up(core, record, (enum mscg_reason)record->job.reason, "cancelled");
 	IDS_EACH(&a->tasks, key, task)
 		if (!(task->node.bits & ENTRY_ENDED) && !(fails && task->job.flags & (MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT)))

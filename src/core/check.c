@@ -221,15 +221,18 @@ static int check_record(struct census *c, const struct entry *e)
 	for (uint32_t i = a->first + 1; i < a->n; i++)
 		if (a->range[i].first <= a->range[i - 1].last)
 			return BAD(c, "array %s: its ranges are out of order", name(e));
+	for (uint32_t i = 1; i < a->held_n; i++)
+		if (a->held[i] <= a->held[i - 1])
+			return BAD(c, "array %s: what is held of it is out of order", name(e));
 	if (a->throttle && active > MAX_OF(a->throttle, a->excess))
 		return BAD(c, "array %s: %" PRIu64 " tasks run, of %u that may", name(e), active, a->throttle);
-	if (!(e->node.bits & ENTRY_EMPTY) && (gate_check(c->core, e) < 0 || (!a->waiting && !a->active)))
+	if (!(e->node.bits & ENTRY_EMPTY) && (gate_check(c->core, e) < 0 || (!array_left(a) && !a->active)))
 		return BAD(c, "array %s: %s the index", name(e), e->shape ? "in" : "not in");
 	if (e->live)
 		c->timers += (e->live->deadline.at != USEC_NEVER) + (e->live->backoff.at != USEC_NEVER);
-	c->count[MSCG_STATE_PENDING] += a->waiting;
-	if (a->waiting)
-		user_add(user_of(c, e), e->job.qos, &(struct have){.submitted = a->waiting});
+	c->count[MSCG_STATE_PENDING] += array_left(a);
+	if (array_left(a))
+		user_add(user_of(c, e), e->job.qos, &(struct have){.submitted = array_left(a)});
 	c->indexed += e->shape != NULL;
 	return 0;
 }

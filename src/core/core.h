@@ -295,6 +295,7 @@ int core_admits(const struct core *core, struct mscg_spec *const *specs, uint32_
 const struct mscg_job *core_find(const struct core *core, struct mscg_id id); /* NULL: unknown or final. A pending task that is
                                                                                  not split off yet gives its array */
 bool core_task_waits(const struct core *core, struct mscg_id id); /* a task that is still only an index in its array */
+#define CORE_STATE_HELD (1u << MSCG_STATE_COUNT) /* as one of `states`: PENDING and held by itself */
 /* Tasks of an array with an index in `range` (sorted, disjoint) that are in one of `states` (bits, 1 << state); those that wait
  * as an index in their array are PENDING. Gives `most` of them, and returns how many there are, or most + 1 for more. */
 uint32_t core_tasks(const struct core *core, uint32_t job, const struct mscg_range *range, uint32_t n, uint32_t states,

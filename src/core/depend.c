@@ -267,7 +267,7 @@ void depend_started(struct core *core, const struct entry *e)
 	if (!core->waited.root)
 		return;
 	tell_all(core, &e->job, false);
-	if (!is_record(e) && e->array && !e->array->waiting) {
+	if (!is_record(e) && e->array && !array_left(e->array)) {
 		struct mscg_job whole = e->array->record->job;
 
 		whole.start_usec = e->job.start_usec;
@@ -293,7 +293,7 @@ void depend_ended(struct core *core, const struct entry *e)
 /* Of an array: all of its tasks were granted. */
 static bool has_started(const struct entry *e)
 {
-	return is_record(e) ? !e->array->waiting : (e->job.flags & MSCG_JOB_STARTED) != 0;
+	return is_record(e) ? !array_left(e->array) : (e->job.flags & MSCG_JOB_STARTED) != 0;
 }
 
 static void tell_of_ended_tasks(struct core *core, struct entry *e, const struct entry *on)

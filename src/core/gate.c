@@ -108,6 +108,10 @@ enum mscg_reason gate_why(const struct core *core, const struct entry *e, struct
 		         *e->job.run->fail_text ? ": " : "", e->job.run->fail_text, e->live->retries, core->policy.max_launch_retries + 1, in);
 		return MSCG_REASON_LAUNCH_RETRY;
 	}
+	if (is_record(e) && !e->array->waiting && e->array->held_n) {
+		snprintf(text, 160, "%u tasks of it are held, until they are released", e->array->held_n);
+		return MSCG_REASON_HELD_USER;
+	}
 	if (is_record(e) && !array_wants(e->array)) {
 		snprintf(text, 160, "%" PRIu64 " tasks of the array run, of %u that may at a time", e->array->active, e->array->throttle);
 		return MSCG_REASON_ARRAY_LIMIT;

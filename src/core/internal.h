@@ -224,7 +224,8 @@ struct live {
 struct array {
 	struct entry *record;
 	struct ids  tasks; /* that were split off and have not ended */
-	struct mscg_range *range; uint32_t first, n, cap; /* that wait; range[first..n) */
+	struct mscg_range *range; uint32_t first, n, cap; /* that wait and may start; range[first..n) */
+	uint32_t *held, held_n, held_cap; /* that wait and are held by themselves; in order */
 	uint64_t waiting, active;
 	uint32_t throttle, ended, worst, failed, max_fails, fails;
 	uint64_t excess; /* more than the throttle may run: it was higher when these were started */
@@ -743,7 +744,13 @@ void life_report(struct core *core, const struct mscg_report *report);
 struct array *array_new(struct entry *record, const struct mscg_spec *spec);
 int           array_load(struct array *array, const struct mscg_row *row, struct mscg_error *error);
 void          array_free(struct array *array);
-bool          array_waits(const struct array *array, uint32_t index);
+bool          array_waits(const struct array *array, uint32_t index); /* it is still only an index, held or not */
+bool          array_holds(const struct array *array, uint32_t index);
+uint64_t      array_left(const struct array *array); /* so many are still only an index */
+char         *array_waiting(const struct array *array, bool held); /* ranges, of what is held only or of all; yours */
+void          array_hold_index(struct core *core, struct entry *record, uint32_t index);
+void          array_release_index(struct core *core, struct entry *record, uint32_t index);
+uint32_t      array_release_all(struct core *core, struct entry *record); /* how many it were */
 struct entry *array_split(struct core *core, struct entry *record); /* the next task, waiting, outside of the index */
 bool          array_wants(const struct array *array); /* a task of it may start */
 uint64_t      array_room(const struct array *array); /* tasks that may start now */

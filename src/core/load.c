@@ -147,8 +147,8 @@ static int load_record(struct core *core, const struct mscg_row *row, struct msc
 	gres_learn(core, e->job.gres);
 	e->job.run = NULL;
 	share_join(core, e, row->account);
-	core->count[MSCG_STATE_PENDING] += e->array->waiting;
-	user_count(core, &e->job, (int64_t)e->array->waiting);
+	core->count[MSCG_STATE_PENDING] += array_left(e->array);
+	user_count(core, &e->job, (int64_t)array_left(e->array));
 	r = row->dependency ? depend_set(core, e, row->dependency, error) : 0;
 	if (r < 0)
 		return r;

@@ -65,13 +65,26 @@ static void find_waiting(struct found *f, const struct array *a, const struct ms
 	}
 }
 
+static void find_held(struct found *f, const struct array *a, const struct mscg_range *range, uint32_t n)
+{
+	for (uint32_t i = 0; i < a->held_n; i++)
+		for (uint32_t j = 0; j < n; j++)
+			if (range_has(&range[j], a->held[i]) && !found_one(f, a->held[i]))
+				return;
+}
+
+static bool is_in(const struct entry *task, uint32_t states)
+{
+	return states & 1u << task->job.state || (states & CORE_STATE_HELD && task->job.flags & MSCG_JOB_HELD);
+}
+
 static void find_split(struct found *f, const struct array *a, const struct mscg_range *range, uint32_t n, uint32_t states)
 {
 	const struct entry *task;
 
 	for (uint32_t j = 0; j < n; j++)
 		for (uint64_t index = range[j].first; (task = ids_next(&a->tasks, &index)) && index <= range[j].last; index++)
-			if (range_has(&range[j], index) && states & 1u << task->job.state && !found_one(f, (uint32_t)index))
+			if (range_has(&range[j], index) && is_in(task, states) && !found_one(f, (uint32_t)index))
 				return;
 }
 
@@ -86,6 +99,8 @@ uint32_t core_tasks(const struct core *core, uint32_t job, const struct mscg_ran
 	find_split(&found, e->array, range, n, states);
 	if (states & 1u << MSCG_STATE_PENDING && found.n <= most)
 		find_waiting(&found, e->array, range, n);
+	if (states & (1u << MSCG_STATE_PENDING | CORE_STATE_HELD) && found.n <= most)
+		find_held(&found, e->array, range, n);
 	return found.n;
 }
 
@@ -268,7 +283,11 @@ enum mscg_reason core_why(const struct core *core, struct mscg_id id, struct cor
 		e = ids_get(&core->jobs, id.job);
 	if (!e)
 		return MSCG_REASON_NONE;
-	if (e->job.state == MSCG_STATE_PENDING && (!is_record(e) || e->array->waiting))
+	if (is_record(e) && array_holds(e->array, id.task)) {
+		say(text, "%s, until it is released", mscg_reason_text(MSCG_REASON_HELD_USER));
+		return MSCG_REASON_HELD_USER;
+	}
+	if (e->job.state == MSCG_STATE_PENDING && (!is_record(e) || array_left(e->array)))
 		return why_pending(core, e, now, text);
 	if (suspend_waits(e))
 		return why_resources(core, &e->job, text);

@@ -139,7 +139,8 @@ void out_fill_row(const struct entry *e, struct mscg_row *ret)
 	if (is_record(e)) {
 		const struct array *a = e->array;
 
-		ret->pending = mscg_ranges_format(a->range + a->first, a->n - a->first);
+		ret->pending = a->held_n ? array_waiting(a, false) : mscg_ranges_format(a->range + a->first, a->n - a->first);
+		ret->held = a->held_n ? array_waiting(a, true) : NULL;
 		ret->array_throttle = a->throttle;
 		ret->array_ended = a->ended;
 		ret->array_worst = a->worst;

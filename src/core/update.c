@@ -23,7 +23,7 @@ static struct entry *find(struct core *core, const struct core_input *in)
 
 static bool waits(const struct entry *e)
 {
-	return e->job.state == MSCG_STATE_PENDING && !(e->node.bits & ENTRY_ENDED) && (!is_record(e) || e->array->waiting);
+	return e->job.state == MSCG_STATE_PENDING && !(e->node.bits & ENTRY_ENDED) && (!is_record(e) || array_left(e->array));
 }
 
 /* -- hold and release ---------------------------------------------------------------------------------------------- */
@@ -56,12 +56,38 @@ static uint32_t release_one(struct core *core, struct entry *e)
 	return 1;
 }
 
+/* One that is still only an index of its array. */
+static void hold_index(struct core *core, const struct core_input *in)
+{
+	struct entry *e = ids_get(&core->jobs, in->id.job);
+	bool hold = in->kind == CORE_HOLD, held = array_holds(e->array, in->id.task);
+	char id[MSCG_ID_TEXT];
+
+	mscg_id_format(in->id, id);
+	if (hold && depend_corr(e))
+		out_say(core, in, -EOPNOTSUPP, "task %s waits for a task of another array (aftercorr): expected the whole of it, %u", id, in->id.job);
+	else if (!hold && !held)
+		out_say(core, in, -EBUSY, "job %s is not held", id);
+	else {
+		if (hold && !held)
+			array_hold_index(core, e, in->id.task);
+		else if (!hold)
+			array_release_index(core, e, in->id.task);
+		out_say(core, in, 0, "%s", "");
+	}
+}
+
 void update_hold(struct core *core, const struct core_input *in)
 {
-	struct entry *e = find(core, in), *task;
+	struct entry *e, *task;
 	char id[MSCG_ID_TEXT];
 	uint32_t n;
 
+	if (core_task_waits(core, in->id)) {
+		hold_index(core, in);
+		return;
+	}
+	e = find(core, in);
 	if (!e)
 		return;
 	n = hold_one(core, e, in->admin);
@@ -84,10 +110,15 @@ static bool is_admins(const struct entry *e)
 
 void update_release(struct core *core, const struct core_input *in)
 {
-	struct entry *e = find(core, in), *task;
+	struct entry *e, *task;
 	char id[MSCG_ID_TEXT];
 	uint32_t n;
 
+	if (core_task_waits(core, in->id)) {
+		hold_index(core, in);
+		return;
+	}
+	e = find(core, in);
 	if (!e)
 		return;
 	mscg_id_format(in->id, id);
@@ -96,6 +127,8 @@ void update_release(struct core *core, const struct core_input *in)
 		return;
 	}
 	n = release_one(core, e);
+	if (is_record(e))
+		n += array_release_all(core, e);
 	if (is_record(e))
 		IDS_EACH(&e->array->tasks, index, task)
 			if (in->admin || !is_admins(task))
@@ -253,7 +286,7 @@ static const char *check_limits(const struct core *core, const struct entry *e, 
 	job.mem_bytes = u->mem_bytes ? u->mem_bytes : job.mem_bytes;
 	text[0] = '\0';
 	if (job_admits(core, &job, text) == 0 && other)
-		user_admits(core, &job, is_record(e) ? e->array->waiting : 1, text);
+		user_admits(core, &job, is_record(e) ? array_left(e->array) : 1, text);
 	return text[0] ? text : NULL;
 }
 
@@ -356,7 +389,7 @@ static void say_size(struct core *core, struct entry *e, const struct core_updat
 /* It is counted there from now on, and has the priority that QOS and partition bring, unless it is told one. */
 static void change_place(struct core *core, struct entry *e, enum mscg_field field, uint32_t key, bool priority_too)
 {
-	int64_t jobs = is_record(e) ? (int64_t)e->array->waiting : 1;
+	int64_t jobs = is_record(e) ? (int64_t)array_left(e->array) : 1;
 	int64_t asked = (int64_t)e->job.priority - job_priority(core, e->job.qos, e->job.partition, 0);
 	int32_t priority;
 

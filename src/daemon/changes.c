@@ -8,8 +8,8 @@ static const struct list_verb {
 	bool undoes; /* what an operator did */
 	uint32_t states; /* of tasks in a range */
 } list_verbs[] = {
-	{ "Hold", "held", CORE_HOLD, false, 0 },
-	{ "Release", "released", CORE_RELEASE, true, 0 },
+	{ "Hold", "held", CORE_HOLD, false, 1 << MSCG_STATE_PENDING },
+	{ "Release", "released", CORE_RELEASE, true, CORE_STATE_HELD },
 	{ "Suspend", "suspended", CORE_SUSPEND, false, 1 << MSCG_STATE_RUNNING },
 	{ "Resume", "resumed", CORE_RESUME, true, 1 << MSCG_STATE_SUSPENDED },
 };

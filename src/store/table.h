@@ -100,7 +100,8 @@ struct columns {
 	X(U32,   PLAIN, job.time_extend_s,      time_extend_s) \
 	X(U32,   PLAIN, job.min_mem_mib,        min_mem_mib) \
 	X(U32,   PLAIN, job.max_mem_mib,        max_mem_mib) \
-	X(U32,   PLAIN, job.reservation,        reservation)
+	X(U32,   PLAIN, job.reservation,        reservation) \
+	X(TEXT,  PLAIN, held,                   held)
 
 /* In a column `run` of its own, NULL while the job has none; then "usage", a list in the order of USAGES (left out
  * where nothing is known), and "grant". */

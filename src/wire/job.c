@@ -155,6 +155,7 @@ static void set_identity(json_t *o, const struct mscg_row *row, const struct msc
 	set(o, "job_id", json_integer(job->id.job));
 	set(o, "array_task_id", job->id.task == MSCG_NO_TASK ? json_null() : json_integer(job->id.task));
 	set_text(o, "array_pending", array ? (row->pending ? row->pending : "") : NULL);
+	set_text(o, "array_held", array && row->held ? row->held : NULL);
 	set(o, "array_tasks", array ? known_or_null(mscg_ranges_count(spec->array, spec->array_n)) : json_null());
 	set(o, "array_ended", array ? json_integer(row->array_ended) : json_null());
 	set(o, "array_failed", array ? json_integer(row->array_failed) : json_null());

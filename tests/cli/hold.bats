@@ -40,7 +40,7 @@ is() { [ "$(state "$1")" = "$2" ]; }
     same "Held job 3" "${lines[1]}"
     [[ ${lines[2]} == *"job 1 is RUNNING"* ]]
     same '["2", "3"]' "$(mscg release 2 3 --json | json 'j["released"]')"
-    fails 1 mscg hold 3_1
+    fails 1 mscg update 3_1 --priority 5
     says "task 3_1 waits with its array"
     mscg hold 3 | grep -qx "Held job 3"
     same "JobHeldUser" "$(field 3 reason)"
@@ -141,4 +141,45 @@ PY
     fails 5 setpriv --reuid=65534 --regid=65534 --clear-groups -- mscg release 1
     says "belongs to uid 0"
     fails 5 setpriv --reuid=65534 --regid=65534 --clear-groups -- mscg update 1 --priority 3
+}
+
+@test "tasks of an array, by index: held, shown, over a restart, released, cancelled" {
+    mscg submit -c 4 --hold -a 0-9:2,20 --throttle 2 --mem 10M true
+    mscg hold '1_[4-8]'
+    same "0-2:2,4,6,8,20 4,6,8" "$(field 1 array_pending) $(field 1 array_held)"
+    mscg show 1 | grep -q "Held: *4,6,8"
+    fails 1 mscg release 1_2
+    says "is not held"
+    fails 3 mscg release '1_[0-2]'
+    says "no task of 1_[0-2] is held"
+    fails 3 mscg hold '1_[10-19]'
+    says "no task of 1_[10-19] is PENDING"
+    mscg hold 1_4
+    same "JobHeldUser" "$(field 1_6 reason)"
+    kill_daemon
+    start_daemon
+    same "4,6,8" "$(field 1 array_held)"
+    mscg release '1_[0-4]'
+    same "6,8" "$(field 1 array_held)"
+    mscg cancel 1_8
+    same "6" "$(field 1 array_held)"
+    mscg release 1
+    ! mscg show 1 | grep -q "Held:"
+    within 20 is 1 CANCELLED
+    mscg events 1 --json | grep -q '"text": *"task 4 is held"'
+}
+
+@test "what is held of an array does not run, and the rest does not wait for it" {
+    mscg submit -c 4 -a 0-5%2 --mem 10M true
+    mscg submit -c 4 --mem 10M "sleep 60"
+    mscg submit -c 4 -a 0-5%2 --mem 10M true
+    mscg hold '3_[0-3]'
+    mscg cancel 2
+    within 20 is 3_5 COMPLETED
+    same "0-3 JobHeldUser" "$(field 3 array_pending) $(field 3 reason)"
+    mscg why 3_1 | grep -q "JobHeldUser"
+    mscg cancel '3_[0-1]'
+    mscg release 3
+    within 20 is 3 CANCELLED
+    same COMPLETED "$(field 3_2 state)"
 }

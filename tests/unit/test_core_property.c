@@ -1002,6 +1002,7 @@ static void check_rows(struct world *w)
 		j->row = out->rows[i];
 		j->row.job.run = mscg_run_copy(out->rows[i].job.run);
 		j->row.pending = xstrdup(out->rows[i].pending);
+		j->row.held = xstrdup(out->rows[i].held);
 		j->row.dependency = xstrdup(out->rows[i].dependency);
 		j->row.account = xstrdup(out->rows[i].account);
 		j->has_row = true;

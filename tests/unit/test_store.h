@@ -426,6 +426,7 @@ static inline struct mscg_row rnd_row(struct mscg_id id)
 		row.job.flags |= MSCG_JOB_ARRAY;
 		row.pending = xasprintf(rnd_one_in(4) ? "" : "%u-%u:%u,9000000", rnd_below(1000), 1000 + rnd_below(1000),
 		                        1 + rnd_below(7));
+		row.held = rnd_one_in(2) ? xasprintf("%u-%u", rnd_below(1000), 1000 + rnd_below(1000)) : NULL;
 	}
 	return row;
 }
@@ -462,6 +463,7 @@ static inline void assert_row_equal(const struct mscg_row *x, const struct mscg_
 		const struct mscg_row *a = x, *b = y;
 
 		SAME_TEXT(pending);
+		SAME_TEXT(held);
 		SAME_TEXT(dependency);
 		SAME_TEXT(account);
 		SAME(job.restarts);
