@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-# timeout: 200
+# timeout: 500
+# also: 6.12 slow
 """What tests/escape/attempts.py tries is refused inside the sandbox, default and strict: to jobs of root's mscgd, of an ordinary user and of
 root, and to jobs of a user's own. An attempt counts if it works outside: as it is here, or as a job with --isolate=none."""
 import collections, ctypes, os, shutil, signal, socket, sys, tempfile

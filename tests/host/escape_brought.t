@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-# timeout: 200
+# timeout: 500
+# also: 6.12 slow
 """What tests/escape/delegated.py tries in a job with a cgroup of its own, and tests/escape/brought.py in one with a root file system and a
 directory of its user's making, is refused: to jobs of root's mscgd, and of a user's own. An attempt counts if it works for root outside."""
 import collections, os, shutil, sys, tempfile
@@ -65,7 +66,10 @@ def delegated(d, kind):
     path = os.path.realpath("%s/job_%s" % (d.jobs, neighbour))
     # For root outside, a cgroup that is like a job's, and beside it.
     twin = "%s/twin" % os.path.dirname(path)
-    os.makedirs(twin + "/own")
+    os.makedirs(twin)
+    with open(twin + "/cgroup.controllers") as f, open(twin + "/cgroup.subtree_control", "w") as g:
+        g.write(" ".join("+" + c for c in f.read().split()))
+    os.mkdir(twin + "/own")
     places = {"own": twin + "/own", "above": twin, "neighbour": path, "first": base, "inodes": {p: os.stat(p).st_ino for p in (path, path + "/own", base)}, "below": os.path.relpath(path, base)}
     everything = run(["unshare", "--mount", "--propagation", "private", PYTHON, d.out + "/delegated.py", json.dumps(places)])
     for p in (twin + "/own", twin):
