@@ -138,7 +138,7 @@ static uint64_t next_size(const struct core *core, const struct entry *e, const 
 	job.mem_bytes = smaller(now + more, mem_most(&job));
 	if (job.mem_bytes == now)
 		return now;
-	if (qos_admits(core, &job, text) < 0 || !user_affords(core, e, 0, job.mem_bytes - now, text, sizeof text) ||
+	if (job_admits(core, &job, text) < 0 || !user_affords(core, e, 0, job.mem_bytes - now, text, sizeof text) ||
 	    !totals_afford(core, e, 0, job.mem_bytes - now, text, sizeof text)) {
 		snprintf(why, size, "%.127s", text);
 		return now;

@@ -283,7 +283,7 @@ int64_t plan_obstacle(const struct plan *p, const struct plan_need *need)
 
 uint64_t plan_mem_free(const struct plan *p, const struct entry *e, struct core_now now)
 {
-	int64_t end = latest_end(e, now), least = p->point[0].mem;
+	int64_t end = plan_latest_end(e, now), least = p->point[0].mem;
 
 	for (uint32_t i = 1; i < p->n && p->point[i].at < end; i++)
 		least = MIN_OF(least, p->point[i].mem);
