@@ -532,6 +532,8 @@ enum mscg_reason partition_why(const struct core *core, const struct entry *e, c
 void   share_configure(struct core *core); /* takes a copy of what the policy points to */
 void   share_clear(struct core *core);
 void   share_join(struct core *core, struct entry *e, const char *account); /* NULL: none */
+/* It is configured: names of others are anybody's to give. */
+bool share_knows(const struct core *core, const char *account);
 void   share_leave(struct core *core, struct entry *e);
 void   share_count(struct core *core, struct entry *e, int32_t jobs); /* so many more of its user are not over */
 void   share_charge(struct core *core, struct entry *e, int64_t usec); /* it held its CPUs for so long, up to now */

@@ -168,8 +168,8 @@ void plan_make(const struct core *core, struct core_now now, const struct mscg_j
 		uint64_t owed = owed_before(e, head);
 		struct plan_end end = end_of(e, now, head);
 
-		if (e->job.reservation && reserve_find(core, e->job.reservation)) /* what it has goes back there */
-			continue;
+		if (e->job.reservation && reserve_find(core, e->job.reservation))
+			owed = end.cpus = end.mem = 0; /* that goes back there */
 		p->point->cpus[pool_of(&e->job)] -= (int64_t)owed;
 		if (end.at == USEC_NEVER)
 			continue;

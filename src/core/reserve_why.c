@@ -13,17 +13,6 @@ static bool lists(const char *list, const char *word)
 	return false;
 }
 
-/* Names of accounts that are not configured are anybody's to give. */
-static bool is_account(const struct core *core, const char *name)
-{
-	const struct core_priority *p = &core->policy.priority;
-
-	for (uint32_t i = 0; name && i < p->accounts; i++)
-		if (streq(p->account[i].name, name))
-			return true;
-	return false;
-}
-
 int reserve_admits(const struct core *core, const struct mscg_job *job, const char *account, char text[160])
 {
 	const struct reservation *r = reserve_find(core, job->reservation);
@@ -35,7 +24,7 @@ int reserve_admits(const struct core *core, const struct mscg_job *job, const ch
 	if (!r) {
 		code = -EINVAL;
 		snprintf(text, 160, "there is no such reservation: expected one that mscg reserve lists");
-	} else if (!lists(r->is.users, uid) && !(is_account(core, account) && lists(r->is.accounts, account))) {
+	} else if (!lists(r->is.users, uid) && !(account && share_knows(core, account) && lists(r->is.accounts, account))) {
 		code = -EPERM;
 		snprintf(text, 160, "reservation %s is for others%s", r->is.name, r->is.accounts ? ": expected one of its accounts" : "");
 	} else if (pool_of(job) == POOL_SHARED)

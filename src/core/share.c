@@ -24,6 +24,18 @@ static uint32_t find_account(const struct core *core, const char *name)
 	return NOWHERE;
 }
 
+bool share_knows(const struct core *core, const char *account)
+{
+	const struct core_priority *p = &core->policy.priority;
+
+	if (core->shares.on)
+		return *account && find_account(core, account) != NOWHERE;
+	for (uint32_t i = 0; i < p->accounts; i++)
+		if (streq(p->account[i].name, account))
+			return true;
+	return false;
+}
+
 static uint32_t shares_of(const struct core_priority *p, uint32_t account, uint32_t uid)
 {
 	for (uint32_t i = 0; account && i < p->members; i++)

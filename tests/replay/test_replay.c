@@ -229,6 +229,8 @@ static void keep_rows(struct replay *r)
 		f->row = *row;
 		f->row.job.run = mscg_run_copy(row->job.run);
 		f->row.pending = xstrdup(row->pending);
+		f->row.held = xstrdup(row->held);
+		f->row.account = xstrdup(row->account);
 		f->row.dependency = xstrdup(row->dependency);
 	}
 }
