@@ -283,7 +283,7 @@ const struct entry *backfill_head(struct core *core, bool *ret_planned)
 	for (uint32_t i = 0; i < n; i++)
 		promise(&b, &first[i]->job, i == 0);
 	*ret_planned = b.planned;
-	return b.planned || has_starved(core, s->head) ? s->head : NULL;
+	return b.planned || core->wanted || has_starved(core, s->head) ? s->head : NULL;
 }
 
 /* -- why ---------------------------------------------------------------------------------------------------------- */

@@ -177,6 +177,7 @@ void mem_grow(struct core *core)
 	_cleanup_free_ struct entry **list = those_short(core, &n);
 	if (n && book_mem_free(core) >= MIB)
 		others.first = backfill_head(core, &others.planned);
+	others.planned &= !core->wanted; /* what comes for it is in no plan: it may start at any moment */
 	for (uint32_t i = 0; i < n; i++)
 		grow(core, list[i], &others);
 }
@@ -268,6 +269,7 @@ static void shed(struct core *core, const struct entry *head, uint64_t amount)
 		char size[32];
 
 		snprintf(e->live->mem_need, sizeof e->live->mem_need, "gives %s back for job %s", format_size(take, size, sizeof size), id);
+		set_short(core, e, false); /* it says so again, whatever comes of this */
 		resize_begin(core, e, e->job.current_cpus_milli, &share_of(e)->cpus, e->job.mem_bytes - take,
 		             xasprintf("makes room for job %s", id))->sheds = true;
 		amount -= smaller(amount, take);

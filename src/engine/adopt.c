@@ -2,6 +2,7 @@
 #include <syslog.h>
 
 #include "internal.h"
+#include "src/base/moving.h"
 
 void adopt_slot(const struct runner_slot_info *info, void *ctx)
 {
@@ -139,6 +140,7 @@ void adopt_job(struct engine *e, const struct mscg_job *job, const struct mscg_s
 	const struct runner_slot_info *slot = slot_of(l, job->id, job->attempt);
 	t            = task_new(l, job->id, job->attempt);
 	task_take_spec(l, t, spec);
+	t->max_mem   = mem_moves(job) ? mem_most(job) : 0;
 	t->grant     = job->run ? mscg_grant_copy(job->run->grant) : NULL;
 	t->frozen    = job->state == MSCG_STATE_SUSPENDED;
 	t->phase     = TASK_LAUNCHED;

@@ -84,7 +84,8 @@ void task_forget_paths(struct task *t)
 
 void task_take_spec(const struct local *l, struct task *t, const struct mscg_spec *spec)
 {
-	t->max_mem     = spec->min_mem_bytes || spec->max_mem_bytes ? MAX_OF(spec->max_mem_bytes, spec->mem_bytes) : 0;
+	t->max_mem     = spec->max_mem_bytes ? spec->max_mem_bytes : !spec->min_mem_bytes ? 0 :
+	                 t->grant ? t->grant->share[0].mem_bytes : spec->mem_bytes;
 	t->elastic     = spec->elastic || t->max_mem;
 	t->by_pressure = spec->elastic && spec->by_pressure;
 	t->delegate    = spec->delegate;
