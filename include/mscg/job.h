@@ -326,6 +326,7 @@ enum mscg_job_flag {
 	MSCG_JOB_BY_PRESSURE = 1 << 24, /* elastic: grown only when it is short of CPUs, and what it does not use is taken back */
 	MSCG_JOB_WARNED      = 1 << 17, /* it was sent, in this attempt, before the end that it has now */
 	MSCG_JOB_PREEMPTING  = 1 << 18, /* is being ended to make room for another */
+	MSCG_JOB_MEM_DEFAULT = 1 << 25, /* its memory is the default for its CPUs, which it follows while it waits */
 };
 struct mscg_job {
 	struct mscg_id id;

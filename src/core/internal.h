@@ -710,6 +710,10 @@ enum mscg_reason depend_why(const struct core *core, const struct entry *e, stru
 void update_hold(struct core *core, const struct core_input *input);
 void update_release(struct core *core, const struct core_input *input);
 void update_job(struct core *core, const struct core_input *input);
+void update_size(struct core *core, struct entry *e, uint32_t cpus, uint64_t mem, enum mscg_reason reason); /* of what waits; 0: keep */
+
+/* submit.c */
+uint64_t submit_mem_for(const struct core *core, const struct mscg_job *job, uint32_t cpus); /* memory of a job that waits, with so many CPUs; 0: with its own */
 
 /* life.c */
 void life_submit(struct core *core, const struct core_input *input);

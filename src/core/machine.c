@@ -207,6 +207,8 @@ static int resizing(struct mscg_job *job, const struct mscg_event *event, struct
 	mscg_cpuset_or(&share->cpus, &cpus);
 	share->cpu_milli = MAX_OF(share->cpu_milli, event->cpus_milli);
 	share->mem_bytes = MAX_OF(share->mem_bytes, event->mem_bytes);
+	if (event->mem_bytes != job->mem_bytes && !mem_moves(job))
+		job->flags = without(job->flags, MSCG_JOB_MEM_DEFAULT);
 	job->current_cpus_milli = MIN_OF(job->current_cpus_milli, event->cpus_milli);
 	job->mem_bytes = MIN_OF(job->mem_bytes, event->mem_bytes);
 	return 0;
@@ -316,6 +318,8 @@ static void updated(struct mscg_job *job, const struct mscg_event *event)
 		job->run->mem_asked_bytes = event->mem_bytes;
 	else if (event->mem_bytes)
 		job->mem_bytes = event->mem_bytes;
+	if (event->mem_bytes && !event->cpus_milli) /* with CPUs it is what goes with them */
+		job->flags = without(job->flags, MSCG_JOB_MEM_DEFAULT);
 	set_field(job, event);
 	if (job->state == MSCG_STATE_PENDING) {
 		job->reason = event->reason;

@@ -399,8 +399,8 @@ static void next_wish(struct core *core, struct entry *e)
 static void update_pending(struct core *core, struct entry *e, const struct core_input *in)
 {
 	uint32_t cpus = in->cpus_milli ? in->cpus_milli : e->job.cpus_milli;
-	uint64_t mem = in->mem_bytes ? in->mem_bytes : e->job.mem_bytes;
-	struct mscg_event event = out_new(core, e, MSCG_EVENT_UPDATED);
+	uint64_t mem = in->mem_bytes ? in->mem_bytes : submit_mem_for(core, &e->job, in->cpus_milli);
+	enum mscg_reason reason = e->job.reason;
 	bool queued = e->shape;
 	char text[160];
 
@@ -412,12 +412,10 @@ static void update_pending(struct core *core, struct entry *e, const struct core
 		out_answer(core, in->token, in->id, -ERANGE, CORE_RESIZE_INFEASIBLE, true, "%s", text);
 		return;
 	}
-	event.cpus_milli = cpus;
-	event.mem_bytes = mem;
-	if (event.reason == MSCG_REASON_INFEASIBLE && cpus <= book_total(core, pool_of(&e->job)) && mem <= core->mem_total)
-		event.reason = MSCG_REASON_NONE;
+	if (reason == MSCG_REASON_INFEASIBLE && cpus <= book_total(core, pool_of(&e->job)) && mem <= core->mem_total)
+		reason = MSCG_REASON_NONE;
 	queue_remove(core, e);
-	out_event(core, e, &event);
+	update_size(core, e, in->cpus_milli, in->mem_bytes, reason);
 	if (queued)
 		queue_add(core, e);
 	out_answer(core, in->token, in->id, 0, CORE_RESIZE_DONE, true, "it will start with that");

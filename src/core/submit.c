@@ -2,12 +2,24 @@
 #include "src/base/intern.h"
 #include "src/core/internal.h"
 
+static uint64_t default_mem(const struct core_policy *policy, uint32_t cpus, uint64_t least, uint64_t most)
+{
+	uint64_t mem = policy->default_mem_per_cpu * ((cpus + CPU - 1) / CPU);
+
+	mem = MAX_OF(MAX_OF(mem, MEM_MIN), least);
+	return most ? MIN_OF(mem, most) : mem;
+}
+
 uint64_t core_mem_default(const struct core_policy *policy, const struct mscg_spec *spec)
 {
-	uint64_t mem = policy->default_mem_per_cpu * ((spec->cpus_milli + CPU - 1) / CPU);
+	return default_mem(policy, spec->cpus_milli, spec->min_mem_bytes, spec->max_mem_bytes);
+}
 
-	mem = MAX_OF(MAX_OF(mem, MEM_MIN), spec->min_mem_bytes);
-	return spec->max_mem_bytes ? MIN_OF(mem, spec->max_mem_bytes) : mem;
+uint64_t submit_mem_for(const struct core *core, const struct mscg_job *job, uint32_t cpus)
+{
+	if (!cpus || !(job->flags & MSCG_JOB_MEM_DEFAULT))
+		return job->mem_bytes;
+	return default_mem(&core->policy, cpus, (uint64_t)job->min_mem_mib << 20, (uint64_t)job->max_mem_mib << 20);
 }
 
 void core_job_init(const struct core *core, const struct mscg_spec *spec, struct mscg_id id, struct mscg_job *ret)
@@ -49,6 +61,7 @@ void core_job_init(const struct core *core, const struct mscg_spec *spec, struct
 	job.flags |= spec->elastic ? MSCG_JOB_ELASTIC : 0;
 	job.flags |= spec->elastic && spec->by_pressure ? MSCG_JOB_BY_PRESSURE : 0;
 	job.flags |= spec->cpu_mode == MSCG_CPUS_QUOTA ? MSCG_JOB_QUOTA : 0;
+	job.flags |= spec->mem_bytes ? 0 : MSCG_JOB_MEM_DEFAULT;
 	job.flags |= spec->hold ? MSCG_JOB_HELD_USER : 0;
 	job.flags |= spec->requeue && !spec->attached ? MSCG_JOB_REQUEUE : 0;
 	job.flags |= spec->attached ? MSCG_JOB_ATTACHED : 0;

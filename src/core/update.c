@@ -247,7 +247,7 @@ static const char *check_size(const struct core *core, const struct entry *e, co
 	if (!u->cpus_milli && !u->mem_bytes)
 		return NULL;
 	job.cpus_milli = u->cpus_milli ? u->cpus_milli : job.cpus_milli;
-	job.mem_bytes = u->mem_bytes ? u->mem_bytes : job.mem_bytes;
+	job.mem_bytes = u->mem_bytes ? u->mem_bytes : submit_mem_for(core, &job, u->cpus_milli);
 	if (!(job.flags & MSCG_JOB_ELASTIC))
 		job.min_cpus_milli = job.max_cpus_milli = job.cpus_milli;
 	format_cpus(job.cpus_milli, a, sizeof a);
@@ -283,7 +283,7 @@ static const char *check_limits(const struct core *core, const struct entry *e, 
 	if (u->field[MSCG_FIELD_TIME_LIMIT].given)
 		job.time_limit_s = (uint32_t)value[MSCG_FIELD_TIME_LIMIT];
 	job.cpus_milli = u->cpus_milli ? u->cpus_milli : job.cpus_milli;
-	job.mem_bytes = u->mem_bytes ? u->mem_bytes : job.mem_bytes;
+	job.mem_bytes = u->mem_bytes ? u->mem_bytes : submit_mem_for(core, &job, u->cpus_milli);
 	text[0] = '\0';
 	if (job_admits(core, &job, text) == 0 && other)
 		user_admits(core, &job, is_record(e) ? array_left(e->array) : 1, text);
@@ -376,14 +376,25 @@ static void say_field(struct core *core, struct entry *e, enum mscg_field field,
 	out_event(core, e, &event);
 }
 
-static void say_size(struct core *core, struct entry *e, const struct core_update *u)
+static void say_size(struct core *core, struct entry *e, uint32_t cpus, uint64_t mem, enum mscg_reason reason)
 {
 	struct mscg_event event = out_new(core, e, MSCG_EVENT_UPDATED);
 
-	event.cpus_milli = u->cpus_milli;
-	event.mem_bytes = u->mem_bytes;
-	event.reason = event.reason == MSCG_REASON_INFEASIBLE ? MSCG_REASON_NONE : event.reason;
+	event.cpus_milli = cpus;
+	event.mem_bytes = mem;
+	event.reason = (uint8_t)reason;
 	out_event(core, e, &event);
+}
+
+/* Memory that nobody asked for goes with the CPUs, in one event; what was asked for is one of its own. */
+void update_size(struct core *core, struct entry *e, uint32_t cpus, uint64_t mem, enum mscg_reason reason)
+{
+	uint64_t with_cpus = submit_mem_for(core, &e->job, cpus);
+
+	if (cpus)
+		say_size(core, e, cpus, mem || with_cpus == e->job.mem_bytes ? 0 : with_cpus, reason);
+	if (mem)
+		say_size(core, e, 0, mem, reason);
 }
 
 /* It is counted there from now on, and has the priority that QOS and partition bring, unless it is told one. */
@@ -423,7 +434,7 @@ static void change(struct core *core, struct entry *e, const struct core_update 
 		    (pending || f != MSCG_FIELD_BEGIN))
 			say_field(core, e, f, value[f]);
 	if (pending && (u->cpus_milli || u->mem_bytes))
-		say_size(core, e, u);
+		update_size(core, e, u->cpus_milli, u->mem_bytes, e->job.reason == MSCG_REASON_INFEASIBLE ? MSCG_REASON_NONE : e->job.reason);
 	if (pending) {
 		gate_arm(core, e);
 		gate_consider(core, e);

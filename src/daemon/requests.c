@@ -141,6 +141,12 @@ const struct mscg_job *request_job(struct request *r)
 
 /* -- Submit ------------------------------------------------------------------------------------------------------- */
 
+/* None asked for is the default, and goes with its CPUs. */
+static uint64_t submit_mem(const struct daemon *d, const struct mscg_spec *spec)
+{
+	return spec->mem_bytes ? spec->mem_bytes : core_mem_default(&d->policy, spec);
+}
+
 static void submit_answer(struct request *r, const struct core_answer *answer)
 {
 	struct mscg_error error = { .code = answer->code };
@@ -160,7 +166,7 @@ static void submit_answer(struct request *r, const struct core_answer *answer)
 			json_object_set_new(job, "warning", json_string(answer->text));
 		if (spec) {
 			json_object_set_new(job, "cpus", wire_cpus_json(spec->spec->cpus_milli));
-			json_object_set_new(job, "mem_bytes", json_integer((json_int_t)spec->spec->mem_bytes));
+			json_object_set_new(job, "mem_bytes", json_integer((json_int_t)submit_mem(r->d, spec->spec)));
 			json_object_set_new(job, "priority", json_integer(known ? known->priority : spec->spec->priority));
 		}
 		spec_ref_put(spec);
@@ -220,8 +226,6 @@ static int submit_admit(struct request *r, struct mscg_spec *spec, struct mscg_e
 		spec->qos = xstrdup(qos->name);
 	if (!spec->partition && partition)
 		spec->partition = xstrdup(partition->name);
-	if (!spec->mem_bytes)
-		spec->mem_bytes = core_mem_default(&r->d->policy, spec);
 	spec->time_limit_s = core_time_limit(&r->d->policy, name_key(spec->qos), name_key(spec->partition), spec->time_limit_s);
 	if ((code = submit_priority(r, spec, error)) < 0 || (code = submit_in_time(spec, error)) < 0)
 		return code;

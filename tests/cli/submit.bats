@@ -285,6 +285,21 @@ print(" ".join(sorted(v for v in (e[i] if i is not None else []) if v.split("=")
     same "100663296" "$(field 4 mem_bytes)"
 }
 
+@test "memory that nobody asked for goes with the CPUs" {
+    mscg submit --hold -c 1 true
+    one=$(field 1 mem_bytes)
+    mscg update 1 --cpus 2
+    same "2 $((2 * one))" "$(field 1 cpus) $(field 1 mem_bytes)"
+    mscg resize 1 --cpus 3
+    same "3 $((3 * one))" "$(field 1 cpus) $(field 1 mem_bytes)"
+    mscg update 1 --cpus 1 --mem 64M
+    mscg update 1 --cpus 2
+    same "2 67108864" "$(field 1 cpus) $(field 1 mem_bytes)"
+    mscg submit --hold -c 1 --mem 64M true
+    mscg update 2 --cpus 2
+    same "2 67108864" "$(field 2 cpus) $(field 2 mem_bytes)"
+}
+
 @test "elastic bounds out of order" {
     fails 2 mscg submit --elastic --cpus 2 --min-cpus 3 true
     says "min <= cpus <= max"
