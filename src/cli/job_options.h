@@ -40,7 +40,7 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 	{'c', "cpus", "N", "CPUs; also --cpus-per-task, as Slurm has it (default: 1)", value_cpus, JOB_OPTION(cpus)}, \
 	{0, "cpus-per-task", "N", "CPUs", value_cpus, JOB_OPTION(cpus), OPTION_HIDDEN}, \
 	{0, "mem", "SIZE", "memory: 8GB, 1024MB, 2g, 512m; a bare number is MiB", value_memory, JOB_OPTION(memory)}, \
-	{0, "min-mem", "SIZE", "memory that moves: never less than this (default: as --mem); others get the rest back when they wait for it", value_size, \
+	{0, "min-mem", "SIZE", "memory that moves: never less than this (default: as --mem); the rest goes to others that wait", value_size, \
 	 JOB_OPTION(min_mem)}, \
 	{0, "max-mem", "SIZE", "memory that moves: up to this while the job is short of it, from what is free (default: as --mem)", value_size, \
 	 JOB_OPTION(max_mem)}, \

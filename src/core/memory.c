@@ -106,10 +106,10 @@ struct others {
 /* What a job may have of what is free; says why it is not all of it. */
 static uint64_t leave(const struct core *core, const struct entry *e, const struct others *o, char *why, size_t size)
 {
-	uint64_t left = reserve_mem_free(core, &e->job), all = left;
+	uint64_t left = book_mem_free(core), all = left;
 	char id[MSCG_ID_TEXT];
 
-	snprintf(why, size, left < book_mem_free(core) ? "what is free is reserved" : "nothing is free");
+	snprintf(why, size, "nothing is free");
 	if (!o->first)
 		return left;
 	if (o->planned)
@@ -127,12 +127,11 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 }
 
 /* Half as much again, and less where there is no more. */
-static uint64_t next_size(struct core *core, const struct entry *e, const struct others *o, char *why, size_t size)
+static uint64_t next_size(const struct core *core, const struct entry *e, const struct others *o, char *why, size_t size)
 {
 	uint64_t now = e->job.mem_bytes, more = MAX_OF(now / 2, STEP_MIN);
 	struct mscg_job job = e->job;
 	uint64_t left = leave(core, e, o, why, size);
-	const struct reservation *r;
 	char text[160];
 
 	more = smaller(more, left) / MIB * MIB;
@@ -142,12 +141,6 @@ static uint64_t next_size(struct core *core, const struct entry *e, const struct
 	if (job_admits(core, &job, text) < 0 || !user_affords(core, e, 0, job.mem_bytes - now, text, sizeof text) ||
 	    !totals_afford(core, e, 0, job.mem_bytes - now, text, sizeof text)) {
 		snprintf(why, size, "%.127s", text);
-		return now;
-	}
-	reserve_plan(core);
-	r = reserve_larger(core, e, 0, job.mem_bytes - now);
-	if (r) {
-		snprintf(why, size, "reservation %s will need it", r->is.name);
 		return now;
 	}
 	return job.mem_bytes;

@@ -158,7 +158,7 @@ c, _ = s.accept(); c.recv(10); c.close()
     same ":files" "$(mscg __complete -- submit echo --m)"
     same "" "$(mscg __complete -- nonsense '')"
     same "--dependency=" "$(mscg __complete -- submit --dependency)"
-    same "" "$(mscg __complete -- submit --reserv)"
+    same "" "$(mscg __complete -- submit --gpus-per-t)"
 }
 
 @test "the completion script for bash works" {
