@@ -63,7 +63,7 @@ static bool has_starved(const struct core *core, const struct entry *e)
 /* Those who pass take nothing that the head waits for. */
 static bool leaves_head_alone(const struct backfill *b, const struct mscg_job *job)
 {
-	return pool_of(job) != pool_of(&b->head->job) && job->mem_bytes + mem_needed(&b->head->job) <= book_mem_free(b->core) &&
+	return pool_of(job) != pool_of(&b->head->job) && job->mem_bytes + mem_needed(&b->head->job) <= reserve_mem_free(b->core, job) &&
 	       gres_apart(b->core, gres_choice(b->core, job), gres_need_of(b->core, &b->head->job));
 }
 

@@ -175,7 +175,7 @@ static void try_cpus(struct forecast *f)
 static void try_memory(struct forecast *f)
 {
 	struct plan_need need = f->need;
-	uint64_t free_mem = book_mem_free(f->core);
+	uint64_t free_mem = reserve_mem_free(f->core, &f->e->job);
 	struct core_change *c;
 	char a[32], b[32];
 

@@ -594,6 +594,7 @@ bool     reserve_overlaps(const struct core *core, const struct mscg_job *job); 
 void     reserve_started(struct core *core, const struct mscg_job *job); /* noted in the plan of this step */
 /* What holds something: NULL, or the reservation that is in the way of more time, or of more CPUs and memory. */
 const struct reservation *reserve_longer(const struct core *core, const struct entry *e, uint32_t limit_s);
+uint64_t reserve_mem_room(const struct core *core, const struct entry *e); /* so much more it could have until its end; UINT64_MAX: none is in the way */
 const struct reservation *reserve_larger(const struct core *core, const struct entry *e, uint64_t more_cpus, uint64_t more_mem);
 void     reserve_block(const struct core *core, struct core_now now, struct plan *plan, bool used_is_there);
 int      reserve_check(const struct core *core, struct mscg_error *error);

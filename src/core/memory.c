@@ -106,10 +106,10 @@ struct others {
 /* What a job may have of what is free; says why it is not all of it. */
 static uint64_t leave(const struct core *core, const struct entry *e, const struct others *o, char *why, size_t size)
 {
-	uint64_t left = book_mem_free(core), all = left;
+	uint64_t left = MIN_OF(reserve_mem_free(core, &e->job), reserve_mem_room(core, e)), all = left;
 	char id[MSCG_ID_TEXT];
 
-	snprintf(why, size, "nothing is free");
+	snprintf(why, size, "%s", left < MIN_OF(book_mem_free(core), MIB) ? "what is free is reserved" : "nothing is free");
 	if (!o->first)
 		return left;
 	if (o->planned)
@@ -196,7 +196,7 @@ static uint64_t gives(const struct core *core, const struct entry *e, const stru
 	const struct live *l = e->live;
 	uint64_t down_to = e->job.priority < head->priority ? mem_least(&e->job) : mem_asked(&e->job);
 
-	if (!mem_moves(&e->job) || !resize_possible(e) || l->restored || l->suspends)
+	if (!mem_moves(&e->job) || e->job.reservation || !resize_possible(e) || l->restored || l->suspends)
 		return 0;
 	if (l->mem_floor_until > core->now.boot_usec)
 		down_to = MAX_OF(down_to, l->mem_floor);
@@ -278,12 +278,12 @@ static void shed(struct core *core, const struct entry *head, uint64_t amount)
 
 static bool has_the_rest(const struct core *core, const struct mscg_job *job)
 {
-	return gres_fits(core, gres_need_of(core, job)) && queue_least(core, job) <= queue_available(core, pool_of(job), job->priority, true);
+	return gres_fits(core, gres_need_of(core, job)) && queue_least(core, job) <= reserve_available(core, job, true);
 }
 
 bool mem_shed_for(struct core *core, const struct entry *head)
 {
-	uint64_t need = mem_needed(&head->job), there = book_mem_free(core);
+	uint64_t need = mem_needed(&head->job), there = reserve_mem_free(core, &head->job);
 	bool sheds;
 
 	if (!core->mem_moving || need <= there || !has_the_rest(core, &head->job))

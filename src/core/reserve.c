@@ -280,6 +280,20 @@ const struct reservation *reserve_longer(const struct core *core, const struct e
 	return in_the_way(core, &need, end, more == USEC_NEVER ? more : end + more * USEC_PER_SEC);
 }
 
+uint64_t reserve_mem_room(const struct core *core, const struct entry *e)
+{
+	int64_t room = INT64_MAX, end = plan_latest_end(e, core->now);
+	struct plan plan = {0};
+
+	if (!core->reserve.n || reserve_find(core, e->job.reservation))
+		return UINT64_MAX;
+	plan_make_least(core, core->now, &plan);
+	for (uint32_t i = 0; i < plan.n && plan.point[i].at < end; i++)
+		room = MIN_OF(room, plan.point[i].mem);
+	plan_clear(&plan);
+	return room > 0 ? (uint64_t)room : 0;
+}
+
 const struct reservation *reserve_larger(const struct core *core, const struct entry *e, uint64_t more_cpus, uint64_t more_mem)
 {
 	bool elastic = e->job.flags & MSCG_JOB_ELASTIC && core->policy.elastic;
