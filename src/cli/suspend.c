@@ -17,10 +17,11 @@ const struct verb verb_suspend = {
 	.name = "suspend",
 	.summary = "Let running jobs stand still, and others have their CPUs",
 	.words = "JOB...",
-	.about = "All processes of the job are frozen (cgroup.freeze); nothing is told to them, and they notice nothing but the clock. It\n"
-	         "keeps its memory, of which what can be goes to swap, and gives up its CPUs: they are for others until `mscg resume`. Its time limit does not count\n"
-	         "meanwhile, its deadline does. Cancelled, it is killed at once, without grace time. Of an array all tasks that run are\n"
-	         "suspended, or those of '12_[3-7]'. What an operator suspends of somebody else's is resumed by operators only.",
+	.about = "All processes of the job are frozen (cgroup.freeze); nothing is told to them, and they notice nothing but the clock.\n"
+	         "It keeps its memory, of which what can be goes to swap, and gives up its CPUs: they are for others until `mscg\n"
+	         "resume`. Its time limit does not count meanwhile, its deadline does. Cancelled, it is killed at once, without grace\n"
+	         "time. Of an array all tasks that run are suspended, or those of '12_[3-7]'. What an operator suspends of somebody\n"
+	         "else's is resumed by operators only.",
 	.examples = "  mscg suspend 12\n  mscg resume 12",
 	.run = suspend_run,
 	.words_min = 1,

@@ -59,7 +59,7 @@ import re, sys
 interface = re.sub(r"#.*", "", open(sys.argv[1]).read())
 page = open(sys.argv[2]).read()
 for name in "Job", "Accounting", "Live", "Event", "Totals", "Setting", "Qos", "Partition", "Submitted":
-    body = re.search(r"type %s\s*\((.*?)\n\)|type %s\s*\(([^\n]*)\)\n" % (name, name), interface, re.S)
+    body = re.search(r"type %s\s*\(([^\n]*)\)\n|type %s\s*\((.*?)\n\)" % (name, name), interface, re.S)
     want = set(re.findall(r"(\w+)\s*:", body[1] or body[2]))
     section = page.split('.SH "OBJECT %s"' % name)[1].split("\n.SH")[0]
     have = set(re.findall(r"^\\fB(\w+)\\fR \(", section, re.M))
