@@ -17,9 +17,9 @@ const struct verb verb_hold = {
 	.name = "hold",
 	.summary = "Keep pending jobs from starting",
 	.words = "JOB...",
-	.about = "What is held waits, with the reason JobHeldUser, until `mscg release`. Of an array all that waits is held, or\n"
-	         "the tasks that are named; tasks that run go on. What an operator holds of somebody else's (JobHeldAdmin) is released by operators only. A job is held\n"
-	         "from the beginning with `mscg submit --hold`.",
+	.about = "What is held waits, with the reason JobHeldUser, until `mscg release`. Of an array all that waits is held, or the\n"
+	         "tasks that are named; tasks that run go on. What an operator holds of somebody else's (JobHeldAdmin) is released by\n"
+	         "operators only. A job is held from the beginning with `mscg submit --hold`.",
 	.examples = "  mscg hold 12\n  mscg hold '12_[3-7,9]'\n  mscg release 12",
 	.run = hold_run,
 	.words_min = 1,
