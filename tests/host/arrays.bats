@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# also: 6.12 slow
 # Arrays on real processes: a task for each line of a file, and what becomes of the rest when too many fail.
 
 load ../cli/helper

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# also: 6.12 slow
 # mscg attach to a job of real processes: what it says when it is signalled, and how it ends.
 
 load ../cli/helper

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# also: 6.12 slow
 # as: both
 # timeout: 300
 # --bind: what is found at another place is the machine's own, looked up as the job's user; beside each refusal what is taken.

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# also: 6.12 slow
 # timeout: 200
 """mscg exec: a command in a running job has all that the job has and nothing else, ends with it, and changes nothing of how it
 ends. Who may, is its user and root."""

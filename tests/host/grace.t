@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# also: 6.12 slow
 # timeout: 120
 """What has been asked to end, and what it left behind, are gone when the grace time is over: whichever of cancel, SIGTERM, the
 end of the main process, a restart and the kill comes first."""

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# also: 6.12 slow
 # Generic resources of real jobs: what they are told, and that who has a device keeps it over a restart.
 
 load ../cli/helper

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# also: 6.12 slow
 # timeout: 200
 """Jobs that make room for those whose QOS may preempt them: elastic ones shrink, others stand still and go on by themselves, begin
 again, or end as PREEMPTED after their grace time; over crashes of the daemon; and none in vain."""

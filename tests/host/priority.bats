@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# also: 6.12 slow
 # timeout: 120
 # Order by factors on real processes: who has used less of his share goes first, over a daemon that is killed.
 

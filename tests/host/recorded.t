@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# also: 6.12 slow
 # timeout: 240
 """What mscgd was told while it ran 200 short jobs, taken from its journal, decided once more in virtual time: the same jobs
 are granted the same CPUs, in the same order and at the same steps."""

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# also: 6.12 slow
 # timeout: 200
 """Jobs that run again: by themselves, on request, and after they were lost; what they find, and their output."""
 import os, signal, sqlite3, subprocess, sys, time
