@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# also: 6.1
+# also: 6.1 slow
 # as: both
 # timeout: 900
 # --isolate: each namespace is the job's own, and the system call filter is the kernel's; beside each the same job

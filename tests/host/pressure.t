@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-# also: 6.1
+# also: 6.1 slow
 # timeout: 200
 """Elastic by need: a job that is short of CPU grows, one that does not use its CPUs gives back what was lent to it, one
 that uses just what it has keeps it; over a restart of the daemon; and it is said why."""

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # as: both
-# also: 6.12
+# also: 6.12 slow
 # alone: it measures
 # timeout: 400
 """Elastic jobs on the real kernel: grow, shrink for others, notification, exclusive cores at every moment."""
