@@ -36,7 +36,7 @@ $(PROBES): $(BUILD)/tests/probe/%: tests/probe/%.c
 	$(Q)$(CC) -std=c17 -D_GNU_SOURCE -O2 -Wall -static -MMD -MP -o $@ $< -lpthread
 
 # Measurements. Two are jobs: without libc, so that what is measured is the launch. What links the rooms says so.
-BENCH := $(addprefix $(BUILD)/bench/,floor load nothing first core_scale launch)
+BENCH := $(addprefix $(BUILD)/bench/,floor load nothing first core_scale launch resize)
 .PHONY: benches
 benches: $(BENCH)
 $(BENCH): $(BUILD)/flags
@@ -47,8 +47,8 @@ $(BUILD)/bench/nothing $(BUILD)/bench/first: BENCH_FLAGS := -static -nostdlib -f
 $(BUILD)/bench/floor: BENCH_LIBS := -lsqlite3
 $(BUILD)/bench/core_scale: $(CORE) $(BASE)
 $(BUILD)/bench/core_scale: BENCH_LIBS := -lm
-$(BUILD)/bench/launch: $(ENGINE) $(CORE) $(RUNNER) $(SANDBOX) $(CGROUP) $(BASE)
-$(BUILD)/bench/launch: BENCH_LIBS := -lseccomp -lsystemd -lpthread
+$(BUILD)/bench/launch $(BUILD)/bench/resize: $(ENGINE) $(CORE) $(RUNNER) $(SANDBOX) $(CGROUP) $(BASE)
+$(BUILD)/bench/launch $(BUILD)/bench/resize: BENCH_LIBS := -lseccomp -lsystemd -lpthread
 
 # ---- running them
 

@@ -195,6 +195,12 @@ def launches(bed, name, isolate):
     bed.note(name, "us", json.loads(said)["p50"])
 
 
+def resizes(bed):
+    said = json.loads(subprocess.check_output([bed.bench + "/resize", str(bed.less(400)), "/bin/sleep", bed.group + "/resize", bed.scratch + "/resize"]))
+    bed.note("a resize of CPUs and memory", "us", said["resize"])
+    bed.note("raw writes of the same files", "us", said["raw"])
+
+
 # -- others
 
 def other_starts(bed):
@@ -243,7 +249,7 @@ def all_of(bed):
         Measure([1], lambda: throughput(bed, "mscg, default sandbox", "default")),
         Measure([4], lambda: idle_latency(bed)),
         Measure([5], lambda: submissions(bed)),
-    ] + other_starts(bed) + other_rates(bed) + scale.measures(bed)
+    ] + [Measure([7], lambda: resizes(bed))] * ("cpuset.cpus" in bed.limits and "memory.max" in bed.limits) + other_starts(bed) + other_rates(bed) + scale.measures(bed)
 
 
 def added(bed, row, what, target, above, below, note):
@@ -275,6 +281,8 @@ def ratios(bed):
         bed.ratio(5, "durable submissions/s, 100 in a message ÷ F_sql", ("≥", 0.15), "submissions, 100 in a message", "F_sql"),
         bed.ratio(5, "submissions/s: 64 clients ÷ 1 client", ("≥", 8), "submissions, 64 clients", "submissions, 1 client"),
         Ratio(5, "an array of 1,000,000 tasks, ms", ("≤", 10), bed.of("an array of 1,000,000 tasks")),
+        bed.ratio(7, "resize: all files of one job ÷ raw writes", ("≤", 3), "a resize of CPUs and memory", "raw writes of the same files",
+                  "needs the cpuset and memory controllers"),
     ] + scale.ratios(bed)
 
 
