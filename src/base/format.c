@@ -28,6 +28,19 @@ char *format_size(uint64_t bytes, char *text, size_t size)
 	return text;
 }
 
+char *format_size_whole(uint64_t bytes, char *text, size_t size)
+{
+	static const char units[] = "BKMGTPE";
+	unsigned u = 0;
+
+	while (bytes && bytes % 1024 == 0 && units[u + 1]) {
+		bytes /= 1024;
+		u++;
+	}
+	snprintf(text, size, "%" PRIu64 "%c", bytes, bytes ? units[u] : '\0');
+	return text;
+}
+
 char *format_elapsed(uint64_t seconds, char *text, size_t size)
 {
 	uint64_t days = seconds / 86400;

@@ -32,6 +32,7 @@ uint32_t name_key(const char *name);
 
 /* Text for people. Each writes at most `size` bytes, NUL ended, and returns `text`. */
 char *format_size(uint64_t bytes, char *text, size_t size);       /* "1.5G", "512M" */
+char *format_size_whole(uint64_t bytes, char *text, size_t size); /* the same, and nothing is rounded: "1536M" */
 char *format_elapsed(uint64_t seconds, char *text, size_t size);  /* "D-HH:MM:SS", without days "HH:MM:SS" */
 char *format_cpus(uint32_t milli, char *text, size_t size);       /* "2", "0.5" */
 char *format_rfc3339(int64_t usec, char *text, size_t size);      /* "2026-01-31T12:00:00.123456Z" */

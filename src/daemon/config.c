@@ -561,7 +561,7 @@ char *config_value(const struct config *config, size_t index, char *text, size_t
 		if (number == 0 || number == UINT64_MAX)
 			snprintf(text, size, "auto");
 		else
-			format_size(number, text, size);
+			format_size_whole(number, text, size);
 		break;
 	case TYPE_TIME:
 		memcpy(&number, field, sizeof number);
