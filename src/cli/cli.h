@@ -225,6 +225,11 @@ struct table *table_new(const struct table_column *columns, bool header);
 /* Text of the next cell of the current row; copied, made plain. A row ends by itself with its last cell. */
 void table_text(struct table *table, const char *text);
 __attribute__((format(printf, 2, 3))) void table_cell(struct table *table, const char *format, ...);
+/* The next cell by what `object` says under `key`; "-": nothing. */
+void cell_count(struct table *table, const json_t *object, const char *key);
+void cell_size(struct table *table, const json_t *object, const char *key);  /* bytes */
+void cell_time(struct table *table, const json_t *object, const char *key);  /* seconds */
+void cell_names(struct table *table, const json_t *object, const char *key); /* a list of strings, with ',' between */
 void table_end(struct table *table); /* prints what is left and frees */
 
 /* -- terminals -------------------------------------------------------------------------------------------------- */

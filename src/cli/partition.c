@@ -2,51 +2,25 @@
 #include "job_text.h"
 #include "src/base/parse.h"
 
-static const char *count_or_dash(const json_t *p, const char *key, char *buf, size_t size)
-{
-	if (!jhas(p, key))
-		return "-";
-	snprintf(buf, size, "%lld", (long long)jint(p, key, 0));
-	return buf;
-}
-
-static const char *size_or_dash(const json_t *p, const char *key, char *buf, size_t size)
-{
-	return jhas(p, key) ? format_size((uint64_t)jint(p, key, 0), buf, size) : "-";
-}
-
-static const char *time_or_dash(const json_t *p, const char *key, char *buf, size_t size)
-{
-	return jhas(p, key) ? format_elapsed((uint64_t)jint(p, key, 0), buf, size) : "-";
-}
-
-static const char *names(const json_t *p, const char *key, char *buf, size_t size)
-{
-	const json_t *list = json_object_get(p, key), *name;
-	size_t i, n = 0;
-
-	json_array_foreach(list, i, name)
-		if (n < size)
-			n += (size_t)snprintf(buf + n, size - n, "%s%s", i ? "," : "", json_string_value(name) ? json_string_value(name) : "?");
-	return n ? buf : "-";
-}
-
 static void print_row(struct table *table, const json_t *p)
 {
-	char buf[128], held[32];
+	char held[32];
 
 	table_cell(table, "%s%s", jtext(p, "name", "?"), jbool(p, "default", false) ? "*" : "");
 	table_text(table, jtext(p, "state", "?"));
 	table_cell(table, "%lld", (long long)jint(p, "priority", 0));
 	table_cell(table, "%lld", (long long)jint(p, "jobs_running", 0));
-	table_cell(table, "%s/%s", format_cpus((uint32_t)(jreal(p, "cpus_held", 0) * 1000 + 0.5), held, sizeof held),
-	           count_or_dash(p, "max_cpus", buf, sizeof buf));
-	table_text(table, time_or_dash(p, "max_time", buf, sizeof buf));
-	table_text(table, time_or_dash(p, "default_time", buf, sizeof buf));
-	table_text(table, count_or_dash(p, "max_cpus_per_job", buf, sizeof buf));
-	table_text(table, size_or_dash(p, "max_mem_per_job", buf, sizeof buf));
+	format_cpus((uint32_t)(jreal(p, "cpus_held", 0) * 1000 + 0.5), held, sizeof held);
+	if (jhas(p, "max_cpus"))
+		table_cell(table, "%s/%lld", held, (long long)jint(p, "max_cpus", 0));
+	else
+		table_cell(table, "%s/-", held);
+	cell_time(table, p, "max_time");
+	cell_time(table, p, "default_time");
+	cell_count(table, p, "max_cpus_per_job");
+	cell_size(table, p, "max_mem_per_job");
 	table_text(table, jtext(p, "default_qos", "-"));
-	table_text(table, names(p, "allow_qos", buf, sizeof buf));
+	cell_names(table, p, "allow_qos");
 	table_text(table, jbool(p, "allowed", false) ? "yes" : "no");
 }
 

@@ -1,53 +1,21 @@
 /* mscg qos: the qualities of service that there are. */
 #include "job_text.h"
-#include "src/base/parse.h"
-
-static const char *count_or_dash(const json_t *qos, const char *key, char *buf, size_t size)
-{
-	if (!jhas(qos, key))
-		return "-";
-	snprintf(buf, size, "%lld", (long long)jint(qos, key, 0));
-	return buf;
-}
-
-static const char *size_or_dash(const json_t *qos, const char *key, char *buf, size_t size)
-{
-	return jhas(qos, key) ? format_size((uint64_t)jint(qos, key, 0), buf, size) : "-";
-}
-
-static const char *time_or_dash(const json_t *qos, const char *key, char *buf, size_t size)
-{
-	return jhas(qos, key) ? format_elapsed((uint64_t)jint(qos, key, 0), buf, size) : "-";
-}
-
-static const char *preempts(const json_t *qos, char *buf, size_t size)
-{
-	const json_t *list = json_object_get(qos, "preempts"), *name;
-	size_t i, n = 0;
-
-	json_array_foreach(list, i, name)
-		if (n < size)
-			n += (size_t)snprintf(buf + n, size - n, "%s%s", i ? "," : "", json_string_value(name) ? json_string_value(name) : "?");
-	return n ? buf : "-";
-}
 
 static void print_row(struct table *table, const json_t *qos)
 {
-	char buf[64];
-
 	table_cell(table, "%s%s", jtext(qos, "name", "?"), jbool(qos, "default", false) ? "*" : "");
 	table_cell(table, "%lld", (long long)jint(qos, "priority", 0));
-	table_text(table, time_or_dash(qos, "max_time", buf, sizeof buf));
-	table_text(table, count_or_dash(qos, "max_cpus_per_job", buf, sizeof buf));
-	table_text(table, size_or_dash(qos, "max_mem_per_job", buf, sizeof buf));
-	table_text(table, count_or_dash(qos, "max_submit_per_user", buf, sizeof buf));
-	table_text(table, count_or_dash(qos, "max_jobs_per_user", buf, sizeof buf));
-	table_text(table, count_or_dash(qos, "max_cpus_per_user", buf, sizeof buf));
-	table_text(table, size_or_dash(qos, "max_mem_per_user", buf, sizeof buf));
-	table_text(table, count_or_dash(qos, "grp_jobs", buf, sizeof buf));
-	table_text(table, count_or_dash(qos, "grp_cpus", buf, sizeof buf));
-	table_text(table, size_or_dash(qos, "grp_mem", buf, sizeof buf));
-	table_text(table, preempts(qos, buf, sizeof buf));
+	cell_time(table, qos, "max_time");
+	cell_count(table, qos, "max_cpus_per_job");
+	cell_size(table, qos, "max_mem_per_job");
+	cell_count(table, qos, "max_submit_per_user");
+	cell_count(table, qos, "max_jobs_per_user");
+	cell_count(table, qos, "max_cpus_per_user");
+	cell_size(table, qos, "max_mem_per_user");
+	cell_count(table, qos, "grp_jobs");
+	cell_count(table, qos, "grp_cpus");
+	cell_size(table, qos, "grp_mem");
+	cell_names(table, qos, "preempts");
 	table_text(table, jtext(qos, "preempt_mode", "?"));
 	table_text(table, jbool(qos, "allowed", false) ? "yes" : "no");
 }

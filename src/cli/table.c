@@ -3,6 +3,8 @@
 
 #include <stdarg.h>
 
+#include "src/base/buf.h"
+#include "src/base/parse.h"
 #include "src/base/utf8.h"
 
 enum { TABLE_SETTLE = 256, COLUMNS_MAX = 40 };
@@ -118,6 +120,39 @@ void table_cell(struct table *t, const char *format, ...)
 	vsnprintf(text, sizeof text, format, ap);
 	va_end(ap);
 	table_text(t, text);
+}
+
+void cell_count(struct table *t, const json_t *object, const char *key)
+{
+	if (jhas(object, key))
+		table_cell(t, "%lld", (long long)jint(object, key, 0));
+	else
+		table_text(t, "-");
+}
+
+void cell_size(struct table *t, const json_t *object, const char *key)
+{
+	char buf[32];
+
+	table_text(t, jhas(object, key) ? format_size((uint64_t)jint(object, key, 0), buf, sizeof buf) : "-");
+}
+
+void cell_time(struct table *t, const json_t *object, const char *key)
+{
+	char buf[32];
+
+	table_text(t, jhas(object, key) ? format_elapsed((uint64_t)jint(object, key, 0), buf, sizeof buf) : "-");
+}
+
+void cell_names(struct table *t, const json_t *object, const char *key)
+{
+	_cleanup_buf_ struct buf all = {0};
+	const json_t *name;
+	size_t i;
+
+	json_array_foreach(json_object_get(object, key), i, name)
+		buf_addf(&all, "%s%s", i ? "," : "", json_string_value(name) ? json_string_value(name) : "?");
+	table_text(t, all.size ? all.data : "-");
 }
 
 void table_end(struct table *t)

@@ -114,9 +114,9 @@ int accounts_amount(const char *text, double *ret, struct mscg_error *error)
 	char *end = NULL;
 	double amount = n && n < 30 && !text[n] ? strtod(text, &end) : 0;
 
-	if (!end || *end || !(amount > 0))
-		return mscg_error_set(error, -EINVAL, "'%.60s': expected an amount above 0, as 1000 or 12.5", text);
-	*ret = amount;
+	if (!end || *end || amount < 0.0001 || amount > 1e9)
+		return mscg_error_set(error, -EINVAL, "'%.60s': expected an amount above 0, up to 1000000000, as 1000 or 12.5", text);
+	*ret = (double)(int64_t)(amount * 1e6 + 0.5) / 1e6; /* 15 digits at most: it can be shown as it is */
 	return 0;
 }
 

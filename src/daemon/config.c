@@ -545,7 +545,7 @@ char *config_value(const struct config *config, size_t index, char *text, size_t
 	switch (settings[index].type) {
 	case TYPE_BOOL: snprintf(text, size, "%s", *(const bool *)field ? "yes" : "no"); break;
 	case TYPE_AMOUNT: /* 0: not given */
-		snprintf(text, size, *(const double *)(const void *)field > 0 ? "%.10g" : "", *(const double *)(const void *)field);
+		snprintf(text, size, *(const double *)(const void *)field > 0 ? "%.15g" : "", *(const double *)(const void *)field);
 		break;
 	case TYPE_WEIGHT:
 	case TYPE_COUNT:

@@ -1,25 +1,18 @@
 #include "partition.h"
 
 #include "qos.h"
-#include "src/base/cost.h"
+#include "section.h"
 #include "src/base/parse.h"
 #include "src/core/core.h"
 
-#include <strings.h>
-
 static const char *const states[] = {
-	[PARTITION_UP] = "up", [PARTITION_DOWN] = "down", [PARTITION_DRAIN] = "drain", [PARTITION_INACTIVE] = "inactive",
+	[PARTITION_UP] = "up", [PARTITION_DOWN] = "down", [PARTITION_DRAIN] = "drain", [PARTITION_INACTIVE] = "inactive", NULL,
 };
+static const struct section_words state_words = { states, "up, down, drain and inactive", true };
 
-enum type { TYPE_STATE, TYPE_PRIORITY, TYPE_COUNT, TYPE_SIZE, TYPE_TIME, TYPE_NAMES, TYPE_RATES };
-
-static const struct setting {
-	const char *name;
-	enum type   type;
-	size_t      offset;
-} settings[] = {
-#define FIELD(name, type, member) { name, TYPE_##type, offsetof(struct partition_config, member) }
-	FIELD("state", STATE, state),
+static const struct section_setting settings[] = {
+#define FIELD(name, type, member) { name, SECTION_##type, offsetof(struct partition_config, member), NULL }
+	{ "state", SECTION_WORD, offsetof(struct partition_config, state), &state_words },
 	FIELD("priority", PRIORITY, priority),
 	FIELD("max-cpus", COUNT, cpus),
 	FIELD("max-cpus-per-job", COUNT, job_cpus),
@@ -32,109 +25,46 @@ static const struct setting {
 	FIELD("cost-rates", RATES, cost_rates),
 #undef FIELD
 };
+static const struct section_kind kind = {
+	"partition", "a partition", sizeof(struct partition_config), CORE_PARTITION_MAX, settings, ARRAY_SIZE(settings),
+};
 
 const struct partition_config *partition_find(const struct partition_table *table, const char *name)
 {
-	for (uint32_t i = 0; i < table->n; i++)
-		if (streq(table->partition[i].name, name))
-			return &table->partition[i];
-	return NULL;
+	return section_find(&kind, table->partition, table->n, name);
 }
 
 const struct partition_config *partition_of_key(const struct partition_table *table, uint32_t key)
 {
-	for (uint32_t i = 0; i < table->n; i++)
-		if (name_key(table->partition[i].name) == key)
-			return &table->partition[i];
-	return NULL;
+	return section_of_key(&kind, table->partition, table->n, key);
 }
 
 int partition_open(struct partition_table *table, const char *name, struct partition_config **ret, struct mscg_error *error)
 {
-	const struct partition_config *same = partition_of_key(table, name_key(name));
+	int at = section_admit(&kind, table->partition, table->n, name, error);
 
-	if (!qos_is_name(name))
-		return mscg_error_set(error, -EINVAL, "[partition %.40s]: expected a name of letters, digits, '_', '.' and '-', at most %d of them",
-		                      name, CORE_QOS_NAME - 1);
-	if (same && !streq(same->name, name)) /* one in four thousand million */
-		return mscg_error_set(error, -EINVAL, "[partition %s]: cannot be told from [partition %s]: expected another name", name, same->name);
-	if (!same && table->n == CORE_PARTITION_MAX)
-		return mscg_error_set(error, -EINVAL, "[partition %s]: expected %d at most", name, CORE_PARTITION_MAX);
-	if (!same) {
+	if (at < 0)
+		return at;
+	if ((uint32_t)at == table->n) {
 		GROW(table->partition, table->n, table->cap);
 		table->partition[table->n++] = (struct partition_config){ .name = xstrdup(name) };
 	}
-	*ret = &table->partition[same ? same - table->partition : (ptrdiff_t)table->n - 1];
+	*ret = &table->partition[at];
 	return 0;
-}
-
-static int set_state(const char *value, int *ret, struct mscg_error *error)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(states); i++)
-		if (strcasecmp(states[i], value) == 0) {
-			*ret = (int)i;
-			return 0;
-		}
-	return mscg_error_set(error, -EINVAL, "invalid value '%.40s': expected one of up, down, drain and inactive", value);
-}
-
-static int set_names(char **field, const char *value)
-{
-	free(*field);
-	*field = *value ? xstrdup(value) : NULL;
-	return 0;
-}
-
-static int set_value(const struct setting *s, void *field, const char *value, struct mscg_error *error)
-{
-	struct cost_rates rates;
-	int r;
-
-	switch (s->type) {
-	case TYPE_STATE: return set_state(value, field, error);
-	case TYPE_PRIORITY: return parse_i64(value, -1000000000, 1000000000, field, error);
-	case TYPE_COUNT: return parse_u64(value, 1, 1000000, field, error);
-	case TYPE_SIZE: return parse_size(value, field, error);
-	case TYPE_TIME: return parse_time_limit(value, field, error);
-	case TYPE_RATES:
-		r = cost_rates_parse(value, &rates, error);
-		return r < 0 ? r : set_names(field, value);
-	case TYPE_NAMES: return set_names(field, value);
-	}
-	return -EINVAL;
 }
 
 int partition_set(struct partition_config *partition, const char *name, const char *value, struct mscg_error *error)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
-		if (streq(settings[i].name, name)) {
-			int r = set_value(&settings[i], (char *)partition + settings[i].offset, value, error);
-
-			return r < 0 ? mscg_error_prefix(error, r, "%s: ", name) : 0;
-		}
-	return mscg_error_set(error, -EINVAL, "unknown setting '%.60s' of a partition (see mscg.conf(5))", name);
-}
-
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(((const struct partition_config *)a)->name, ((const struct partition_config *)b)->name);
+	return section_set(&kind, partition, name, value, error);
 }
 
 /* Whose jobs may be in it, as bits by place; 0: of all. */
 static int read_qos(const struct partition_config *p, const struct qos_table *qos, uint32_t *ret, struct mscg_error *error)
 {
-	_cleanup_free_ char *copy = xstrdup(p->allow_qos);
-	char *rest = NULL;
+	char where[64];
 
-	*ret = 0;
-	for (char *one = copy ? strtok_r(copy, ", \t", &rest) : NULL; one; one = strtok_r(NULL, ", \t", &rest)) {
-		const struct qos_config *q = qos_find(qos, one);
-
-		if (!q)
-			return mscg_error_set(error, -EINVAL, "[partition %s]: allow-qos: no [qos %.40s] in the configuration", p->name, one);
-		*ret |= 1u << (q - qos->qos);
-	}
-	return 0;
+	snprintf(where, sizeof where, "[partition %s]: allow-qos", p->name);
+	return qos_bits(qos, where, p->allow_qos, ret, error);
 }
 
 static int check(const struct partition_config *p, const struct qos_table *qos, struct mscg_error *error)
@@ -161,8 +91,7 @@ int partition_finish(struct partition_table *table, const char *default_name, co
 {
 	int r = 0;
 
-	if (table->n)
-		qsort(table->partition, table->n, sizeof *table->partition, by_name);
+	section_sort(&kind, table->partition, table->n);
 	if (default_name && !partition_find(table, default_name))
 		return mscg_error_set(error, -EINVAL, "default-partition: no [partition %.40s] in the configuration", default_name);
 	for (uint32_t i = 0; i < table->n && r == 0; i++)
@@ -172,13 +101,7 @@ int partition_finish(struct partition_table *table, const char *default_name, co
 
 void partition_clear(struct partition_table *table)
 {
-	for (uint32_t i = 0; i < table->n; i++) {
-		free(table->partition[i].name);
-		free(table->partition[i].allow_groups);
-		free(table->partition[i].allow_qos);
-		free(table->partition[i].default_qos);
-		free(table->partition[i].cost_rates);
-	}
+	section_clear(&kind, table->partition, table->n);
 	free(table->partition);
 	*table = (struct partition_table){ 0 };
 }
@@ -210,13 +133,5 @@ const char *partition_state_name(const struct partition_config *partition)
 
 char *partition_names(const struct partition_table *table)
 {
-	char *all = xstrdup("");
-
-	for (uint32_t i = 0; i < table->n; i++) {
-		char *more = xasprintf("%s%s%s", all, i ? ", " : "", table->partition[i].name);
-
-		free(all);
-		all = more;
-	}
-	return all;
+	return section_names(&kind, table->partition, table->n);
 }

@@ -7,7 +7,6 @@
 #include "src/base/base.h"
 #include "src/core/core.h"
 
-
 #define QOS_NORMAL "normal" /* is always there */
 
 struct qos_config {
@@ -29,7 +28,6 @@ struct qos_table {
 };
 
 struct core_rates qos_rates(const char *text); /* of cost-rates; NULL: not given */
-bool qos_is_name(const char *name); /* could be one */
 /* Makes it if it is not there. -EINVAL with text: no such name can be, or there are too many. */
 int  qos_open(struct qos_table *table, const char *name, struct qos_config **ret, struct mscg_error *error);
 /* One line of its section. -EINVAL with text that begins with the name of the setting. */
@@ -40,6 +38,8 @@ int  qos_finish(struct qos_table *table, const char *default_qos, struct mscg_er
 void qos_clear(struct qos_table *table);
 const struct qos_config *qos_find(const struct qos_table *table, const char *name); /* NULL: there is none */
 const struct qos_config *qos_of_key(const struct qos_table *table, uint32_t key);
+/* The QOS that `names` (',' or spaces between, may be NULL) has in it, as bits by place. -EINVAL with text that begins with `where`. */
+int  qos_bits(const struct qos_table *table, const char *where, const char *names, uint32_t *ret, struct mscg_error *error);
 void qos_fill_policy(const struct qos_table *table, struct core_policy *policy);
 const char *qos_mode_name(const struct qos_config *qos); /* "suspend" */
 char *qos_names(const struct qos_table *table); /* "high, low, normal"; malloc'ed */

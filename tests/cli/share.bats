@@ -98,7 +98,7 @@ refused() { # CODE TEXT COMMAND...
     wrong "conf:1: account 'a b': expected letters, digits and _-." '[account a b]'
     wrong "conf:2: shares: " '[account a]' 'shares = many'
     wrong "conf:2: unknown setting 'share' of an account: expected shares, parent, users or budget" '[account a]' 'share = 2'
-    wrong "conf:2: budget: 'much': expected an amount above 0, as 1000 or 12.5" '[account a]' 'budget = much'
+    wrong "conf:2: budget: 'much': expected an amount above 0, up to 1000000000, as 1000 or 12.5" '[account a]' 'budget = much'
     wrong "budget-user: '0': expected an amount above 0" '[budget]' 'budget-user = 0'
     wrong "conf:2: users: 'bob:x" '[account a]' 'users = bob:x'
     wrong "conf:1: account 'a': no account 'b' to be its parent: expected a section [account b]" '[account a]' 'parent = b'
