@@ -28,7 +28,6 @@ struct mscg_action {
 	uint32_t time_limit_s; /* START: 0: none */
 	bool     grace;      /* SIGNAL: it asks for the end; what the main process leaves behind has until the KILL, which comes */
 	uint64_t resize_seq; /* RESIZE: names this one in the report, and what a START waits for */
-	bool     notify;     /* RESIZE: tell the job (control file always, SIGUSR1) */
 	bool     memory;     /* RESIZE: the memory limit changes too */
 	bool     freeze;     /* RESIZE, to no CPUs: it is done when all of it stands still */
 	bool     thaw;       /* RESIZE: it goes on with these */

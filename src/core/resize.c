@@ -51,7 +51,6 @@ struct flight *resize_begin(struct core *core, struct entry *e, uint32_t cpus, c
 		book_hold(core, e, set);
 	fill(core, e, f, &event, action);
 	action->resize_seq = f->seq;
-	action->notify = true;
 	action->memory = mem != e->job.mem_bytes || mem != share->mem_bytes;
 	event.text = text;
 	out_event(core, e, &event);

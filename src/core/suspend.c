@@ -20,7 +20,6 @@ static struct flight *freeze(struct core *core, struct entry *e)
 
 	f->suspends = true;
 	core->out->actions[f->action].freeze = true;
-	core->out->actions[f->action].notify = false;
 	return f;
 }
 

@@ -66,6 +66,10 @@ def all_below(path):
     return sum(len(open(p + "/cgroup.procs").read().split()) for p, _, _ in os.walk(path))
 
 
+def stands(path):
+    return "".join("%s %s\n" % (p, [open(p + "/cgroup." + f).read() for f in ("freeze", "events", "procs")]) for p, _, _ in os.walk(path))
+
+
 for make in (Roots, Own):
     d = make()
 
@@ -99,7 +103,8 @@ for make in (Roots, Own):
     end = time.monotonic() + 20
     while events(path + "/own/work/deep")["frozen"] != "0" and time.monotonic() < end:
         time.sleep(0.02)
-    ok(events(path + "/own/work/deep")["frozen"] == "0", "%s: and goes on" % kind)
+    goes_on = events(path + "/own/work/deep")["frozen"] == "0"
+    ok(goes_on, "%s: and goes on" % kind, *([] if goes_on else [d.show(job), stands(path), open(d.dir + "/log").read()[-2000:]]))
     d.until(job, state="RUNNING")
     d.process.kill()
     d.process.wait()
