@@ -268,10 +268,13 @@ static const struct reservation *in_the_way(const struct core *core, const struc
 const struct reservation *reserve_longer(const struct core *core, const struct entry *e, uint32_t limit_s)
 {
 	const struct reservation *r = reserve_find(core, e->job.reservation);
-	int64_t end = plan_latest_end(e, core->now), more = limit_s ? (int64_t)limit_s - e->job.time_limit_s : USEC_NEVER;
+	int64_t end, more = limit_s ? (int64_t)limit_s - e->job.time_limit_s : USEC_NEVER;
 	struct plan_need need;
 
-	if (!core->reserve.n || !holds(e) || !e->job.time_limit_s || more <= 0 || end == USEC_NEVER)
+	if (!core->reserve.n || !holds(e) || !e->job.time_limit_s || more <= 0)
+		return NULL;
+	end = plan_latest_end(e, core->now);
+	if (end == USEC_NEVER)
 		return NULL;
 	if (r)
 		return more == USEC_NEVER || end + more * USEC_PER_SEC > boot_of(core->now, r->is.end_usec) ? r : NULL;
@@ -282,11 +285,12 @@ const struct reservation *reserve_longer(const struct core *core, const struct e
 
 uint64_t reserve_mem_room(const struct core *core, const struct entry *e)
 {
-	int64_t room = INT64_MAX, end = plan_latest_end(e, core->now);
+	int64_t room = INT64_MAX, end;
 	struct plan plan = {0};
 
 	if (!core->reserve.n || reserve_find(core, e->job.reservation))
 		return UINT64_MAX;
+	end = plan_latest_end(e, core->now);
 	plan_make_least(core, core->now, &plan);
 	for (uint32_t i = 0; i < plan.n && plan.point[i].at < end; i++)
 		room = MIN_OF(room, plan.point[i].mem);
