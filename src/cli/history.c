@@ -155,6 +155,7 @@ static int history_run(struct cli *cli, void *options, char **words)
 		return cli_usage(cli, "history: --until lies before --since");
 	read_format(o->format, &h, NULL);
 	filter.ids = job_list(cli, o, words);
+	filter.tasks = true;
 	if (!filter.ids)
 		return CLI_USAGE;
 	if (!json_array_size(filter.ids))

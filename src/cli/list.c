@@ -46,6 +46,8 @@ int list_jobs(struct mscg *m, const struct list_filter *filter, bool (*each)(jso
 
 	if (filter->ids)
 		json_object_set(p, "ids", filter->ids);
+	if (filter->tasks)
+		json_object_set_new(p, "tasks", json_true());
 	if (filter->states)
 		json_object_set_new(p, "states", job_state_names(filter->states));
 	set_text(p, "user", filter->user);

@@ -6,6 +6,7 @@
 
 struct list_filter {
 	json_t     *ids;   /* borrowed array of strings; NULL: all */
+	bool        tasks; /* with an array among them its tasks, as far as the rest lets them in */
 	uint32_t    states; /* bits 1 << state; 0: all */
 	const char *user, *name, *account, *partition;
 	int64_t     since_usec, until_usec; /* 0: no bound */

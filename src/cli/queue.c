@@ -32,7 +32,6 @@ struct queue {
 	uint64_t *seen;  /* active jobs that were printed, in order */
 	size_t   seen_n, seen_cap;
 	uint32_t wanted; /* of kept, 0: all */
-	json_t  *arrays; /* of --jobs: {"12": true} */
 };
 
 static void print_job(struct queue *q, json_t *job)
@@ -244,21 +243,7 @@ static int value_jobs(void *target, const char *value, const struct option_spec 
 
 static bool on_named(json_t *job, void *ctx)
 {
-	struct queue *q = ctx;
-
-	if (jint(job, "array_tasks", 0) > 0 && !jhas(job, "array_task_id"))
-		json_object_set_new(q->arrays, jtext(job, "id", "?"), json_true());
-	print_job(q, job);
-	return true;
-}
-
-static bool on_task(json_t *job, void *ctx)
-{
-	char array[32];
-
-	snprintf(array, sizeof array, "%lld", (long long)jint(job, "job_id", 0));
-	if (jhas(job, "array_task_id") && json_object_get(((struct queue *)ctx)->arrays, array))
-		print_job(ctx, job);
+	print_job(ctx, job);
 	return true;
 }
 
@@ -269,14 +254,9 @@ static int list_named(struct queue *q, struct mscg *m, struct list_filter *filte
 
 	if (r < 0)
 		return r;
-	q->arrays = json_object();
+	filter->tasks = filter->active = true;
 	r = list_jobs(m, filter, on_named, q, error);
 	json_decref(steal(&filter->ids));
-	if (r == 0 && json_object_size(q->arrays)) {
-		filter->active = true;
-		r = list_jobs(m, filter, on_task, q, error);
-	}
-	json_decref(q->arrays);
 	return r;
 }
 

@@ -12,6 +12,7 @@ struct list_work {
 	char *user, *name, *account; /* what filter points to */
 	struct mscg_id *ids;         /* one by one instead of by filter */
 	uint32_t ids_n, ids_at;
+	bool     tasks;              /* of an array that is one of the ids, its tasks as the filter wants them too */
 	bool     live;
 	uint64_t left; /* rows still wanted */
 	/* result of one slice */
@@ -74,6 +75,50 @@ int list_read_one(struct store *store, struct mscg_id id, struct store_record *r
 	return 0;
 }
 
+/* Tasks of the array that l->ids_at names, behind the record or those that were read before. */
+static int read_tasks(struct list_work *l, struct store *store)
+{
+	struct store_record *tasks = NULL;
+	uint32_t n = 0;
+	int r;
+
+	l->filter.job   = l->ids[l->ids_at].job;
+	l->filter.limit = SLICE - l->n;
+	r = store_list(store, &l->filter, &tasks, &n, &l->error);
+	if (r < 0)
+		return r;
+	for (uint32_t i = 0; i < n; i++)
+		l->records[l->n++] = tasks[i];
+	free(tasks);
+	if (l->n < SLICE) {
+		l->ids_at++;
+		l->filter.after = (struct mscg_id){ 0 };
+	} else {
+		l->filter.after = l->records[l->n - 1].row.job.id;
+	}
+	return 0;
+}
+
+static int read_named(struct list_work *l, struct store *store)
+{
+	struct mscg_id id = l->ids[l->ids_at];
+	char text[MSCG_ID_TEXT];
+	int r = list_read_one(store, id, &l->records[l->n], &l->error);
+
+	if (r == -ENOENT) {
+		l->ids_at++;
+		return request_is(l->request, "Show") ? mscg_error_set(&l->error, -ESRCH, "no job %s", mscg_id_format(id, text)) : 0;
+	}
+	if (r < 0)
+		return r;
+	if (l->tasks && l->records[l->n].row.job.flags & MSCG_JOB_ARRAY)
+		l->filter.after = id; /* read_tasks goes on from there */
+	else
+		l->ids_at++;
+	l->n++;
+	return 0;
+}
+
 static void list_run(struct work *work, struct store *store)
 {
 	struct list_work *l = container_of(work, struct list_work, work);
@@ -83,20 +128,8 @@ static void list_run(struct work *work, struct store *store)
 		return;
 	}
 	l->records = xcalloc(SLICE, sizeof *l->records);
-	for (; l->ids_at < l->ids_n && l->n < SLICE; l->ids_at++) {
-		struct mscg_id id = l->ids[l->ids_at];
-		char text[MSCG_ID_TEXT];
-		int r = list_read_one(store, id, &l->records[l->n], &l->error);
-
-		if (r == 0)
-			l->n++;
-		else if (r != -ENOENT)
-			l->result = r;
-		else if (request_is(l->request, "Show"))
-			l->result = mscg_error_set(&l->error, -ESRCH, "no job %s", mscg_id_format(id, text));
-		if (l->result < 0)
-			return;
-	}
+	while (l->ids_at < l->ids_n && l->n < SLICE && l->result >= 0)
+		l->result = l->filter.after.job ? read_tasks(l, store) : read_named(l, store);
 }
 
 /* As much of it as the client may see. */
@@ -161,7 +194,7 @@ static void list_done(struct work *work, void *ctx)
 	}
 	l->left -= MIN_OF(l->left, l->n);
 	bool more = l->left > 0 && (l->ids_n ? l->ids_at < l->ids_n : l->n == l->filter.limit);
-	if (l->n)
+	if (l->n && !l->ids_n)
 		l->filter.after = l->records[l->n - 1].row.job.id;
 	l->filter.limit = (uint32_t)MIN_OF(l->left, SLICE);
 	json_t *jobs = slice_json(l);
@@ -247,7 +280,7 @@ static int read_filter(struct request *r, struct list_work *l, struct mscg_error
 	    (code = wire_get_time(p, "since", &l->filter.since_usec, error)) < 0 ||
 	    (code = wire_get_time(p, "until", &l->filter.until_usec, error)) < 0 ||
 	    (code = wire_get_bool(p, "active", &active, error)) < 0 ||
-	    (code = wire_get_bool(p, "newest_first", &l->filter.newest_first, error)) < 0 ||
+	    (code = wire_get_bool(p, "newest_first", &l->filter.newest_first, error)) < 0 || (code = wire_get_bool(p, "tasks", &l->tasks, error)) < 0 ||
 	    (code = wire_get_int(p, "limit", 1, INT64_MAX, &limit, error)) < 0 || (code = add_ids(l, ids, error)) < 0)
 		return code;
 	for (char **s = states; s && *s; s++) {
@@ -264,6 +297,7 @@ static int read_filter(struct request *r, struct list_work *l, struct mscg_error
 	/* Nobody finds out whose or what by asking for it. */
 	if (r->d->config.privacy == PRIVACY_USERS && (user || name || account || partition) && !client_is_operator(r->client))
 		l->filter.uid = r->client->peer.uid;
+	l->filter.newest_first &= !l->ids_n; /* as they are named */
 	l->filter.user = l->user = xstrdup(user);
 	l->filter.name = l->name = xstrdup(name);
 	l->filter.account = l->account = xstrdup(account);

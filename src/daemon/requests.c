@@ -338,7 +338,7 @@ static void submit_start(struct request *r)
 
 static const struct method methods[] = {
 	{ "io.mscg.Submit", submit_start, KEYS("jobs", "environments", "scripts"), ACCESS_ANYONE, false },
-	{ "io.mscg.List", list_start, KEYS("ids", "states", "user", "name", "account", "partition", "since", "until", "active", "newest_first", "limit"), ACCESS_VIEWER, false },
+	{ "io.mscg.List", list_start, KEYS("ids", "tasks", "states", "user", "name", "account", "partition", "since", "until", "active", "newest_first", "limit"), ACCESS_VIEWER, false },
 	{ "io.mscg.Show", show_start, KEYS("id"), ACCESS_VIEWER, false },
 	{ "io.mscg.Why", why_start, KEYS("id"), ACCESS_VIEWER, false },
 	{ "io.mscg.Priorities", priorities_start, KEYS("ids"), ACCESS_VIEWER, false },

@@ -64,6 +64,13 @@ teardown() { stop_daemon; }
     mscg submit --mem 20GB -a 5-9%2 true
     same "1_0 1_1 1_2 2_[5-9%2]" "$(mscg history -n -P -o JobID | xargs)"
     same "1 1 1 2" "$(mscg history -n -P -o ArrayJobID | xargs)"
+    ids() { mscg history -n -P -o JobID "$@" | xargs; }
+    same "2_[5-9%2] 1_0 1_1 1_2" "$(ids -j 2,1)"
+    same "1_1" "$(ids 1_1)"
+    same "" "$(ids 1 -s FAILED)"
+    mscg submit -a 0-599 --wait true
+    same 600 "$(ids 3 | wc -w)"
+    same "3_0 3_599 1_0" "$(ids 3 1 | awk '{ print $1, $600, $601 }')"
 }
 
 @test "every field can be asked for" {
