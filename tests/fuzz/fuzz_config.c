@@ -34,6 +34,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (value[0] && !streq(value, "auto") && strlen(value) < 4000 && at + 4200 < sizeof shown)
 			at += (size_t)snprintf(shown + at, sizeof shown - at, "%s = %s\n", settings[i].name, value);
 	}
+	/* What settings name, and is not shown as one. */
+	for (uint32_t i = 0; i < config.qos.n && at + 100 < sizeof shown; i++)
+		at += (size_t)snprintf(shown + at, sizeof shown - at, "[qos %s]\n", config.qos.qos[i].name);
+	for (uint32_t i = 0; i < config.partitions.n && at + 100 < sizeof shown; i++)
+		at += (size_t)snprintf(shown + at, sizeof shown - at, "[partition %s]\n", config.partitions.partition[i].name);
 	if (load(shown, at, &again, &e) < 0) {
 		fprintf(stderr, "%s\n", e.text);
 		__builtin_trap();
