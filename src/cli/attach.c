@@ -95,7 +95,7 @@ static int stay(struct attached_to *a, struct logs *l, struct watch *w, json_t *
 
 static int tell_end(const struct attached_to *a, const json_t *ended)
 {
-	char text[128];
+	char text[OUTCOME_TEXT];
 
 	if (!ended) {
 		if (!a->o->quiet)

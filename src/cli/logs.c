@@ -109,6 +109,8 @@ static int follow_to_end(const struct cli *cli, struct logs *l, const char *id)
 		return cli_is_lost(r) ? cli_fail(&error) : logs_fail(&error);
 	}
 	r = no_output(l, ended);
+	if (r == CLI_OK)
+		outcome_explain(ended);
 	json_decref(ended);
 	return r;
 }
@@ -163,6 +165,8 @@ static int logs_of(const struct cli *cli, const struct logs_options *o, const js
 	} else {
 		r = logs_copy(&l, &error);
 		r = r < 0 ? logs_fail(&error) : no_output(&l, job);
+		if (r == CLI_OK)
+			outcome_explain(job);
 	}
 	logs_end(&l);
 	return r;
@@ -199,7 +203,8 @@ const struct verb verb_logs = {
 	.summary = "Show what a job has written",
 	.words = "JOB",
 	.about = "Copies the job's standard output to standard output and its standard error to standard error. The files are read\n"
-	         "as the user who asks; where they are, `mscg show` says.",
+	         "as the user who asks; where they are, `mscg show` says. What ended a job without a word of its own, a limit or the\n"
+	         "kernel for want of memory, is said behind it, on standard error.",
 	.examples = "  mscg logs 12\n  mscg logs -f -n 20 12\n  mscg logs --stderr 12_3 | less",
 	.run = logs_run,
 	.options = logs_options,

@@ -147,7 +147,7 @@ static int submit(const struct cli *cli, const struct submit_options *o, const s
 		json_t *ids = ids_of(jobs);
 
 		json_decref(reply);
-		return wait_for_jobs(cli, m, ids, -1, false);
+		return wait_for_jobs(cli, m, ids, -1, WAIT_WHY);
 	}
 	if (mscg_is_once(m))
 		cli_error("no scheduler is running: the jobs wait until one is started (mscg scheduler)");

@@ -208,7 +208,7 @@ static void tell_end(const struct run *r, const json_t *ended)
 {
 	const char *state = jtext(ended, "state", ""), *reason = jtext(ended, "reason", "");
 	int signal = (int)jint(ended, "signal", 0);
-	char text[128];
+	char text[OUTCOME_TEXT];
 	json_t *job;
 
 	if (streq(state, "COMPLETED") || (r->cancelled && streq(state, "CANCELLED")) || (signal && signal == r->sent))
@@ -217,7 +217,7 @@ static void tell_end(const struct run *r, const json_t *ended)
 		return;
 	job = show(r);
 	if (job)
-		cli_error("job %s %s: %s", r->id, outcome_text(ended, text, sizeof text), jtext(job, "reason_text", reason));
+		cli_error("job %s %s", r->id, outcome_text(job, text, sizeof text));
 	json_decref(job);
 }
 

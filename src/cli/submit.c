@@ -155,7 +155,7 @@ static int submit_and_wait(const struct cli *cli, const struct submit_options *o
 		json_t *ids = json_pack("[O]", json_object_get(job, "id"));
 
 		json_decref(job);
-		return wait_for_jobs(cli, m, ids, -1, false);
+		return wait_for_jobs(cli, m, ids, -1, WAIT_WHY);
 	}
 	if (mscg_is_once(m))
 		cli_error("no scheduler is running: job %s waits until one is started (mscg scheduler)", jtext(job, "id", "?"));

@@ -12,7 +12,7 @@ enum { LOOK_FIRST_S = 1, LOOK_AGAIN_S = 60 };
 
 static void print_ended(const struct cli *cli, const json_t *ended)
 {
-	char text[128];
+	char text[OUTCOME_TEXT];
 
 	if (cli->json)
 		print_json_line(ended);
@@ -55,7 +55,7 @@ static void look_for_stuck(const struct cli *cli, struct stuck *s, json_t *ids)
 	mscg_close(m);
 }
 
-int wait_for_jobs(const struct cli *cli, struct mscg *m, json_t *ids, int64_t timeout_ms, bool print)
+int wait_for_jobs(const struct cli *cli, struct mscg *m, json_t *ids, int64_t timeout_ms, enum wait_says says)
 {
 	int64_t deadline = timeout_ms < 0 ? USEC_NEVER : clock_boot_usec() + timeout_ms * USEC_PER_MSEC;
 	struct mscg_error error = {0};
@@ -73,8 +73,10 @@ int wait_for_jobs(const struct cli *cli, struct mscg *m, json_t *ids, int64_t ti
 		poll(&fd, 1, watch_timeout(&w, (int)MIN_OF(left, (int64_t)INT32_MAX)));
 		while ((r = watch_next(&w, &ended, &error)) > 0) {
 			worst = MAX_OF(worst, outcome_status(ended));
-			if (print)
+			if (says == WAIT_TELLS)
 				print_ended(cli, ended);
+			else if (says == WAIT_WHY)
+				outcome_explain(ended);
 			json_decref(ended);
 		}
 		if (r == 0 && !watch_is_done(&w) && clock_boot_usec() >= deadline) {
@@ -109,7 +111,7 @@ static int wait_run(struct cli *cli, void *options, char **words)
 		json_decref(ids);
 		return r;
 	}
-	return wait_for_jobs(cli, m, ids, o->timeout_ms, !o->quiet);
+	return wait_for_jobs(cli, m, ids, o->timeout_ms, o->quiet ? WAIT_NOTHING : WAIT_TELLS);
 }
 
 static const struct option_spec wait_options[] = {

@@ -135,16 +135,42 @@ int outcome_status(const json_t *ended)
 	return mscg_outcome_status(&o);
 }
 
+/* Of those that neither the job's own words nor what was done to it would tell. */
+static const char *reason_of(const json_t *ended)
+{
+	enum mscg_reason reason;
+
+	if (!mscg_state_is_final(state_of(ended)) || mscg_reason_parse(jtext(ended, "reason", ""), &reason) < 0)
+		return NULL;
+	switch (reason) {
+	case MSCG_REASON_NONE:
+	case MSCG_REASON_NONZERO_EXIT:
+	case MSCG_REASON_SIGNALED:
+	case MSCG_REASON_CANCELLED:
+		return NULL;
+	default:
+		return jtext(ended, "reason_text", mscg_reason_text(reason));
+	}
+}
+
 char *outcome_text(const json_t *ended, char *buf, size_t size)
 {
 	int code = (int)jint(ended, "exit_code", 0), signal = (int)jint(ended, "signal", 0);
-	const char *state = mscg_state_name(state_of(ended));
+	const char *reason = reason_of(ended);
+	char how[40] = "";
 
 	if (signal)
-		snprintf(buf, size, "%s by signal %s", state, signal_name(signal));
+		snprintf(how, sizeof how, " by signal %s", signal_name(signal));
 	else if (code > 0)
-		snprintf(buf, size, "%s, exit code %d", state, code);
-	else
-		snprintf(buf, size, "%s", state);
+		snprintf(how, sizeof how, ", exit code %d", code);
+	snprintf(buf, size, "%s%s%s%s", mscg_state_name(state_of(ended)), how, reason ? ": " : "", reason ? reason : "");
 	return buf;
+}
+
+void outcome_explain(const json_t *ended)
+{
+	char text[OUTCOME_TEXT];
+
+	if (reason_of(ended))
+		cli_error("job %s %s", jtext(ended, "id", "?"), outcome_text(ended, text, sizeof text));
 }

@@ -32,7 +32,10 @@ void watch_end(struct watch *w);
 
 /* The exit status that stands for how a job ended: its code, 128 + signal, 1 for what is no success without either. */
 int outcome_status(const json_t *ended);
-/* "FAILED, exit code 3", "TIMEOUT", "CANCELLED by signal SIGTERM": returns buf. */
+/* "FAILED, exit code 3", "CANCELLED by signal SIGTERM", "TIMEOUT by signal SIGTERM: reached its time limit": returns buf. */
+enum { OUTCOME_TEXT = 256 };
 char *outcome_text(const json_t *ended, char *buf, size_t size);
+/* The same on stderr, where the job's own output and exit status say nothing of it: a limit, a launch that failed, a crash. */
+void outcome_explain(const json_t *ended);
 
 #endif

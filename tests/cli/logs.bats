@@ -22,6 +22,18 @@ job() { mscg submit --parsable -o out -e err "$@" >/dev/null; }
     same c "$(cat e)"
 }
 
+@test "what ended the job, behind what it said" {
+    job -t 1s --grace 1 sleep 60
+    echo halfway >out
+    : >err
+    mscg wait -q 1 || true
+    for follow in "" -f; do
+        mscg logs $follow 1 >o 2>e
+        same halfway "$(cat o)"
+        same "mscg: job 1 TIMEOUT by signal SIGTERM: reached its time limit" "$(cat e)"
+    done
+}
+
 @test "the last lines" {
     job true
     seq 1 50000 >out

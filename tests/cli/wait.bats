@@ -28,6 +28,18 @@ teardown() { stop_daemon; }
     same "" "$output"
 }
 
+@test "what ended a job that says nothing itself" {
+    run mscg submit --wait --parsable -t 1s --grace 1 sleep 60
+    [ "$status" -eq 143 ]
+    same "mscg: job 1 TIMEOUT by signal SIGTERM: reached its time limit" "${lines[1]}"
+    run mscg wait 1
+    same "Job 1 TIMEOUT by signal SIGTERM: reached its time limit" "$output"
+    run mscg wait -q 1
+    same "" "$output"
+    run mscg submit --wait --parsable "exit 3"
+    same 2 "$output"
+}
+
 @test "the highest of several, each told as it ends" {
     mscg submit sleep 3
     mscg submit "exit 3"
