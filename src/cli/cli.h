@@ -40,7 +40,7 @@ enum option_flag {
 };
 
 /* How the shell completes a value. */
-enum option_values { VALUES_ANY, VALUES_FILE, VALUES_DIRECTORY, VALUES_JOB, VALUES_STATE, VALUES_COMMAND };
+enum option_values { VALUES_ANY, VALUES_FILE, VALUES_DIRECTORY, VALUES_COMMAND, VALUES_STATE, VALUES_JOB, VALUES_QOS, VALUES_PARTITION, VALUES_RESERVATION };
 
 struct option_spec {
 	char        short_name; /* 0: none */

@@ -17,20 +17,22 @@ static void offer_words(const char *prefix, const char *words)
 		offer(prefix, word, "");
 }
 
-static void offer_jobs(const struct cli *cli, const char *prefix)
+/* What the daemon has to offer; nothing where there is none. */
+static void offer_listed(const struct cli *cli, const char *prefix, const char *method, json_t *parameters, const char *list, const char *key)
 {
 	struct mscg_error error;
 	struct mscg *m;
-	json_t *reply, *job;
+	json_t *reply, *one;
 	size_t i;
 
-	if (cli_try_connect(cli, 0, &m, &error) < 0)
+	if (cli_try_connect(cli, 0, &m, &error) < 0) {
+		json_decref(parameters);
 		return;
+	}
 	mscg_set_timeout(m, 1000);
-	if (mscg_call_json(m, "List", json_pack("{s:b, s:i}", "active", true, "limit", 200), &reply, &error) == 0) {
-		json_array_foreach(json_object_get(reply, "jobs"), i, job) {
-			offer(prefix, jtext(job, "id", ""), "");
-		}
+	if (mscg_call_json(m, method, parameters, &reply, &error) == 0) {
+		json_array_foreach(json_object_get(reply, list), i, one)
+			offer(prefix, jtext(one, key, ""), "");
 		json_decref(reply);
 	}
 	mscg_close(m);
@@ -53,7 +55,16 @@ static void offer_values(const struct cli *cli, const char *prefix, enum option_
 		puts(":commands");
 		break;
 	case VALUES_JOB:
-		offer_jobs(cli, prefix);
+		offer_listed(cli, prefix, "List", json_pack("{s:b, s:i}", "active", true, "limit", 200), "jobs", "id");
+		break;
+	case VALUES_QOS:
+		offer_listed(cli, prefix, "ListQos", NULL, "qos", "name");
+		break;
+	case VALUES_PARTITION:
+		offer_listed(cli, prefix, "ListPartitions", NULL, "partitions", "name");
+		break;
+	case VALUES_RESERVATION:
+		offer_listed(cli, prefix, "ListReservations", NULL, "reservations", "name");
 		break;
 	case VALUES_STATE:
 		for (int s = 0; s < MSCG_STATE_COUNT; s++)

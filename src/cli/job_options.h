@@ -79,9 +79,10 @@ int value_nice(void *target, const char *value, const struct option_spec *option
 	 JOB_OPTION(export_list)}, \
 	{0, "comment", "TEXT", "a comment, shown by show and history", value_text, JOB_OPTION(comment)}, \
 	{'A', "account", "NAME", "account that the job is charged to", value_text, JOB_OPTION(account)}, \
-	{'p', "partition", "NAME", "partition (default: as mscgd is told; mscg partition lists them; without any it is recorded only)", value_text, JOB_OPTION(partition)}, \
-	{'q', "qos", "NAME", "quality of service (default: as mscgd is told; mscg qos lists them)", value_text, JOB_OPTION(qos)}, \
-	{0, "reservation", "NAME", "run in this reservation, and only there (mscg reserve lists them)", value_text, JOB_OPTION(reservation)}, \
+	{'p', "partition", "NAME", "partition (default: as mscgd is told; mscg partition lists them; without any it is recorded only)", value_text, JOB_OPTION(partition), \
+	 .values = VALUES_PARTITION}, \
+	{'q', "qos", "NAME", "quality of service (default: as mscgd is told; mscg qos lists them)", value_text, JOB_OPTION(qos), .values = VALUES_QOS}, \
+	{0, "reservation", "NAME", "run in this reservation, and only there (mscg reserve lists them)", value_text, JOB_OPTION(reservation), .values = VALUES_RESERVATION}, \
 	{0, "slurm-env", "yes|no", "set SLURM_* beside MSCG_* variables (default: yes)", value_yes_no, JOB_OPTION(slurm_env), .words = "yes|no"}, \
 	{'n', "ntasks", "N", "tasks that the job will start itself (mpirun): that many times --cpus", value_count, JOB_OPTION(tasks)}, \
 	{0, "ntasks-per-node", "N", "as in Slurm, on one node", value_count, JOB_OPTION(tasks_per_node)}, \

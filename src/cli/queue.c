@@ -387,7 +387,7 @@ static const struct option_spec queue_options[] = {
 	{'a', "all", NULL, "all jobs that are remembered", value_true, QUEUE(all)},
 	{0, "me", NULL, "one's own jobs", value_true, QUEUE(me)},
 	{'u', "user", "NAME", "jobs of this user", value_text, QUEUE(user)},
-	{'p', "partition", "NAME", "jobs of this partition", value_text, QUEUE(partition)},
+	{'p', "partition", "NAME", "jobs of this partition", value_text, QUEUE(partition), .values = VALUES_PARTITION},
 	{'j', "jobs", "LIST", "these jobs: 12,13_4; of an array, what has not ended", value_jobs, QUEUE(jobs), .values = VALUES_JOB},
 	{'n', "limit", "N", "the newest N of them; with --sort the first N", value_count, QUEUE(limit)},
 	{'S', "sort", "LETTERS", "by these columns of --format, '-' before one for downwards: p,-i; M the shortest run first", value_sort, QUEUE(sort)},

@@ -158,7 +158,7 @@ static const struct option_spec reserve_options[] = {
 	{0, "accounts", "NAMES", "for jobs of these accounts of the configuration", value_text, RESERVE(accounts)},
 	{0, "flags", "FLAGS", "maint: for nobody, as nothing is to run then", value_text, RESERVE(flags), .words = "maint"},
 	{0, "list", NULL, "list those that there are, as mscg reserve alone does", value_true, RESERVE(list)},
-	{0, "delete", "NAME", "give it up; refused while jobs of it run", value_text, RESERVE(delete)},
+	{0, "delete", "NAME", "give it up; refused while jobs of it run", value_text, RESERVE(delete), .values = VALUES_RESERVATION},
 	{0},
 };
 

@@ -32,6 +32,9 @@ refused() {
     wait "$daemon_pid" || true
     start_daemon --config conf
     same "$before" "$(mscg reserve --list --json)"
+    same "class fix" "$(mscg __complete -- reserve --delete '' | xargs)"
+    same "fix" "$(mscg __complete -- submit --reservation=f)"
+    same "normal" "$(mscg __complete -- submit -q '')"
     same "Deleted reservation class" "$(mscg reserve --delete class)"
     same '["fix"]' "$(mscg reserve --json | json '[r["name"] for r in j]')"
 }
