@@ -50,8 +50,9 @@ DAEMON  := $(BUILD)/libdaemon.a
 CLIENT  := $(BUILD)/libclient.a
 CLI     := $(BUILD)/libcli.a
 SIM     := $(BUILD)/libsim.a
+CONFIG  := $(BUILD)/libconfig.a
 
-ROOMS    := cgroup $(addprefix src/,base core wire store sandbox runner engine daemon sim lib cli)
+ROOMS    := cgroup $(addprefix src/,base core config wire store sandbox runner engine daemon sim lib cli)
 PROGRAMS := $(BUILD)/mscg $(BUILD)/mscgd $(BUILD)/mscg-supervise
 LIBS     := $(BUILD)/libmscg.a $(BUILD)/libmscg.so $(CGROUP)
 
@@ -63,6 +64,7 @@ all: $(PROGRAMS) $(LIBS) tasks ## programs and libraries, in BUILD (build)
 $(BASE):   $(call objs,src/base)
 $(CGROUP): $(call objs,cgroup) $(call objs,src/base)
 $(CORE):   $(call objs,src/core)
+$(CONFIG): $(call objs,src/config)
 $(WIRE):   $(call objs,src/wire)
 $(STORE):  $(call objs,src/store)
 $(RUNNER): $(call rest,src/runner)
@@ -87,11 +89,11 @@ $(BUILD)/libmscg.so: $(call objs,src/lib) $(call objs,src/wire) $(call objs,src/
 	$(Q)ln -sf libmscg.so $(BUILD)/libmscg.so.0
 
 # A program that starts often starts fast: mscg links only what it calls.
-$(BUILD)/mscg: $(BUILD)/obj/src/cli/main.o $(CLI) $(CLIENT) $(WIRE) $(CGROUP) $(SIM) $(CORE) $(SANDBOX) $(BASE)
+$(BUILD)/mscg: $(BUILD)/obj/src/cli/main.o $(CLI) $(CLIENT) $(WIRE) $(CGROUP) $(SIM) $(CONFIG) $(CORE) $(SANDBOX) $(BASE)
 	@echo "  LD    $@"
 	$(Q)$(CC) -o $@ $^ $(ALL_LDFLAGS) -ljansson -lm
 
-$(BUILD)/mscgd: $(BUILD)/obj/src/daemon/main.o $(DAEMON) $(ENGINE) $(CORE) $(WIRE) $(STORE) $(RUNNER) $(SANDBOX) $(CGROUP) $(BASE)
+$(BUILD)/mscgd: $(BUILD)/obj/src/daemon/main.o $(DAEMON) $(CONFIG) $(ENGINE) $(CORE) $(WIRE) $(STORE) $(RUNNER) $(SANDBOX) $(CGROUP) $(BASE)
 	@echo "  LD    $@"
 	$(Q)$(CC) -o $@ $^ $(ALL_LDFLAGS) -ljansson -lsqlite3 -lsystemd -lhwloc -lseccomp -lpthread -lm
 

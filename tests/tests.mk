@@ -1,6 +1,6 @@
 # Tests: what is built for them, and how they are run. tests/README.md says how to write one.
 
-TEST_LIBS := $(CLI) $(SIM) $(DAEMON) $(ENGINE) $(CORE) $(CLIENT) $(WIRE) $(STORE) $(RUNNER) $(SANDBOX) $(CGROUP) $(BASE)
+TEST_LIBS := $(CLI) $(SIM) $(DAEMON) $(CONFIG) $(ENGINE) $(CORE) $(CLIENT) $(WIRE) $(STORE) $(RUNNER) $(SANDBOX) $(CGROUP) $(BASE)
 TEST_LD   := -lcmocka -ljansson -lsqlite3 -lsystemd -lhwloc -lseccomp -lpthread -lm
 TEST_DIRS := $(addprefix tests/,unit replay host vm fault fuzz)
 

@@ -14,12 +14,12 @@
 #include <systemd/sd-event.h>
 
 #include "committer.h"
-#include "config.h"
 #include "devices.h"
 #include "topology.h"
 #include "src/base/base.h"
 #include "src/base/clock.h"
 #include "src/base/cost.h"
+#include "src/config/policy.h"
 #include "src/core/core.h"
 #include "src/engine/engine.h"
 #include "src/wire/wire.h"
@@ -228,8 +228,6 @@ void unreserve_start(struct request *r);
 void reservations_start(struct request *r);
 
 /* -- budget.c -- */
-bool budget_is_set(const struct config *config);
-struct core_budget budget_of(const struct daemon *d); /* in the period that is now */
 void budget_arm(struct daemon *d); /* the policy is set again when it ends */
 void budgets_start(struct request *r);
 

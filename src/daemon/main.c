@@ -140,63 +140,20 @@ static int on_term(sd_event_source *source, const struct signalfd_siginfo *info,
 	return 0;
 }
 
-static void note_unknown(const char *user, const char *account)
+static bool uid_of(void *ctx, const char *user, const char *account, uint32_t *ret)
 {
+	(void)ctx;
+	if (users_uid(user, ret) == 0)
+		return true;
 	log_line(LOG_WARNING, "account %s: no user %s on this machine", account, user);
-}
-
-static struct core_priority priority_of(struct daemon *d)
-{
-	const struct config *c = &d->config;
-
-	accounts_view_clear(&d->accounts);
-	accounts_view(&c->accounts, &d->accounts, note_unknown);
-	return (struct core_priority){
-		.multifactor      = c->priority_type == PRIORITY_MULTIFACTOR,
-		.weight_age       = (double)c->weight_age,
-		.weight_fairshare = (double)c->weight_fairshare,
-		.weight_job_size  = (double)c->weight_job_size,
-		.weight_qos       = (double)c->weight_qos,
-		.max_age_s        = (int64_t)c->max_age,
-		.half_life_s      = (int64_t)c->half_life,
-		.charges          = budget_is_set(c),
-		.budget           = budget_of(d),
-		.calc_period_s    = (int64_t)c->calc_period,
-		.account          = d->accounts.account,
-		.accounts         = d->accounts.accounts,
-		.member           = d->accounts.member,
-		.members          = d->accounts.members,
-	};
+	return false;
 }
 
 static void set_policy(struct daemon *d)
 {
-	static const enum core_scheduler schedulers[] = {
-		[SCHEDULER_EASY] = CORE_EASY, [SCHEDULER_CONSERVATIVE] = CORE_CONSERVATIVE,
-		[SCHEDULER_FIRSTFIT] = CORE_FIRSTFIT, [SCHEDULER_FCFS] = CORE_FCFS,
-	};
-	const struct config *c = &d->config;
-	uint64_t per_cpu = d->machine.core.mem_bytes / d->machine.core.ncpus;
-
-	d->policy = (struct core_policy){
-		.priority             = priority_of(d),
-		.scheduler            = schedulers[c->scheduler],
-		.backfill_depth       = (uint32_t)c->backfill_depth,
-		.starvation_guard_s   = (int64_t)c->starvation_guard,
-		.elastic              = !c->disable_elastic,
-		.elastic_threshold    = (uint32_t)c->elastic_threshold,
-		.infeasible_reject    = c->infeasible == INFEASIBLE_REJECT,
-		.default_mem_per_cpu  = c->default_mem_per_cpu ? c->default_mem_per_cpu : MAX_OF(per_cpu, UINT64_C(4) << 20),
-		.default_time_limit_s = (uint32_t)c->default_time_limit,
-		.max_launch_retries   = (uint32_t)c->max_launch_retries,
-		.user_submitted       = c->user_max_submit,
-		.user_running         = c->user_max_jobs,
-		.user_cpus_milli      = c->user_max_cpus * 1000,
-		.user_mem_bytes       = c->user_max_mem,
-	};
-	d->policy.preempt_by_priority = c->preempt_type == PREEMPT_BY_PRIORITY;
-	qos_fill_policy(&c->qos, &d->policy);
-	partition_fill_policy(&c->partitions, &c->qos, &d->policy);
+	accounts_view_clear(&d->accounts);
+	accounts_view(&d->config.accounts, &d->accounts, uid_of, NULL);
+	policy_fill(&d->config, &d->accounts, d->machine.core.mem_bytes / d->machine.core.ncpus, clock_real_usec(), &d->policy);
 }
 
 void daemon_set_policy(struct daemon *d)

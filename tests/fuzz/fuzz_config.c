@@ -1,5 +1,5 @@
 /* libFuzzer: the configuration file. What is accepted can be shown, and what is shown is accepted again. */
-#include "src/daemon/config.h"
+#include "src/config/config.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <sys/mman.h>

@@ -1,8 +1,8 @@
 /* qos.h: qualities of service, a section [qos NAME] of the configuration each: what it says, who may have it, and what the
  * core is told of it.
  */
-#ifndef DAEMON_QOS_H
-#define DAEMON_QOS_H
+#ifndef CONFIG_QOS_H
+#define CONFIG_QOS_H
 
 #include "src/base/base.h"
 #include "src/core/core.h"

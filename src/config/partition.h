@@ -1,8 +1,8 @@
 /* partition.h: partitions, a section [partition NAME] of the configuration each: what it says, who may use it, and what the
  * core is told of it. Without any, what jobs say of a partition is recorded and means nothing.
  */
-#ifndef DAEMON_PARTITION_H
-#define DAEMON_PARTITION_H
+#ifndef CONFIG_PARTITION_H
+#define CONFIG_PARTITION_H
 
 #include "src/base/base.h"
 

@@ -7,8 +7,8 @@
  *     users = alice:2 bob
  *     budget = 1000
  */
-#ifndef DAEMON_ACCOUNTS_H
-#define DAEMON_ACCOUNTS_H
+#ifndef CONFIG_ACCOUNTS_H
+#define CONFIG_ACCOUNTS_H
 
 #include "src/core/core.h"
 
@@ -38,7 +38,9 @@ struct accounts_view {
 	struct core_account *account; uint32_t accounts;
 	struct core_member  *member;  uint32_t members;
 };
-void accounts_view(const struct accounts *accounts, struct accounts_view *ret, void (*unknown)(const char *user, const char *account));
+/* The number of a user that an account names; false: there is none of that name here. */
+typedef bool accounts_uid_of(void *ctx, const char *user, const char *account, uint32_t *ret);
+void accounts_view(const struct accounts *accounts, struct accounts_view *ret, accounts_uid_of *uid_of, void *ctx);
 void accounts_view_clear(struct accounts_view *view);
 
 /* The account of a new job: the one that it names, which is to be there and its user's; or, of one that names none, the first

@@ -1,8 +1,8 @@
 /* config.h: what the admin may set. One table (config.c) is the command line, the configuration file, `mscg config`
  * and the manual's list at once. Later sources win: default, file, drop-ins in order of name, command line.
  */
-#ifndef DAEMON_CONFIG_H
-#define DAEMON_CONFIG_H
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
 
 #include "qos.h"
 #include "partition.h"

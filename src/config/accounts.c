@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "daemon.h"
+#include "src/base/base.h"
 #include "src/base/buf.h"
 #include "src/base/parse.h"
 
@@ -188,7 +188,7 @@ int accounts_check(struct accounts *accounts, struct mscg_error *error)
 	return 0;
 }
 
-void accounts_view(const struct accounts *accounts, struct accounts_view *ret, void (*unknown)(const char *user, const char *account))
+void accounts_view(const struct accounts *accounts, struct accounts_view *ret, accounts_uid_of *uid_of, void *ctx)
 {
 	struct accounts_view view = {.account = xcalloc(accounts->n + 1, sizeof *view.account), .accounts = accounts->n};
 	uint32_t cap = 0;
@@ -202,12 +202,8 @@ void accounts_view(const struct accounts *accounts, struct accounts_view *ret, v
 		for (const char *p = a->users; p && next_member(&p, name, &shares);) {
 			uint32_t uid;
 
-			if (streq(name, "*"))
+			if (streq(name, "*") || !uid_of(ctx, name, a->name, &uid))
 				continue;
-			if (users_uid(name, &uid) < 0) {
-				unknown(name, a->name);
-				continue;
-			}
 			GROW(view.member, view.members, cap);
 			view.member[view.members++] = (struct core_member){i, uid, (uint32_t)shares};
 		}
