@@ -3,10 +3,15 @@
 
 #include <fcntl.h>
 
+#include "scenario.h"
 #include "src/base/fd.h"
+#include "src/base/gres.h"
 #include "workload.h"
 
 #define POLICIES "fcfs, easy, conservative, elastic, firstfit or firstfit-elastic"
+#define COMPARED POLICIES ", or a configuration (FILE.conf, or a path with a /)"
+#define DEFAULT_POLICIES "fcfs,easy,conservative,elastic"
+#define NOT_SAID UINT32_MAX
 
 enum { MOST_BARS = 5000, MOST_POLICIES = 8, WORKLOAD_MAX = 1 << 30 };
 
@@ -15,7 +20,7 @@ struct simulate_options {
 	int32_t  seed;
 	uint64_t mem;
 	double   load, share, shrink, grow, serial;
-	const char *policy, *policies, *svg;
+	const char *policy, *policies, *svg, *config, *settings, *gres;
 	bool     print;
 };
 
@@ -23,15 +28,62 @@ struct simulate_options {
 static const struct policy {
 	const char *name, *about;
 	enum sim_scheduler scheduler;
+	enum config_scheduler setting;
 	bool elastic;
 } policies[] = {
-	{"fcfs", "first come first served: nothing passes a job that waits", SIM_FCFS, false},
-	{"easy", "EASY backfill: nothing makes the first of the queue later", SIM_EASY, false},
-	{"conservative", "conservative backfill: nothing makes anybody later", SIM_CONSERVATIVE, false},
-	{"firstfit", "whatever fits starts, by priority and then first come; elastic jobs stay as they asked", SIM_FIRSTFIT, false},
-	{"elastic", "EASY backfill, and elastic jobs grow and shrink", SIM_EASY, true},
-	{"firstfit-elastic", "whatever fits starts, and elastic jobs grow and shrink", SIM_FIRSTFIT, true},
+	{"fcfs", "first come first served: nothing passes a job that waits", SIM_FCFS, SCHEDULER_FCFS, false},
+	{"easy", "EASY backfill: nothing makes the first of the queue later", SIM_EASY, SCHEDULER_EASY, false},
+	{"conservative", "conservative backfill: nothing makes anybody later", SIM_CONSERVATIVE, SCHEDULER_CONSERVATIVE, false},
+	{"firstfit", "whatever fits starts, by priority and then first come; elastic jobs stay as they asked", SIM_FIRSTFIT, SCHEDULER_FIRSTFIT, false},
+	{"elastic", "EASY backfill, and elastic jobs grow and shrink", SIM_EASY, SCHEDULER_EASY, true},
+	{"firstfit-elastic", "whatever fits starts, and elastic jobs grow and shrink", SIM_FIRSTFIT, SCHEDULER_FIRSTFIT, true},
 };
+
+/* One line of the result. */
+struct run {
+	char name[64];
+	const struct policy *policy; /* NULL: as the configuration says */
+	char       *config;   /* a file; NULL: none */
+	const char *settings; /* beside it */
+	struct sim_result result;
+};
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash && slash[1] ? slash + 1 : path;
+}
+
+static void add_config(struct run *runs, int *n, const char *path, const char *settings, const char *suffix)
+{
+	runs[*n] = (struct run){.config = xstrdup(path), .settings = settings};
+	snprintf(runs[(*n)++].name, sizeof runs->name, "%s%s", base_name(path), suffix);
+}
+
+/* "--NAME=VALUE", as on mscgd's own command line. */
+static int value_setting(void *target, const char *value, const struct option_spec *option, struct mscg_error *error)
+{
+	const char **list = target;
+
+	(void)option;
+	if (!strchr(value, '=') || value[0] == '-' || strchr(value, '\n'))
+		return mscg_error_set(error, -EINVAL, "'%.60s': expected NAME=VALUE, as scheduler=conservative", value);
+	*list = cli_keep(*list ? xasprintf("%s\n--%s", *list, value) : xasprintf("--%s", value));
+	return 0;
+}
+
+static int value_gres(void *target, const char *value, const struct option_spec *option, struct mscg_error *error)
+{
+	struct core_gres kinds[CORE_GRES_MAX];
+	uint32_t n;
+	int r = sim_gres_parse(value, kinds, &n, error);
+
+	(void)option;
+	if (r == 0)
+		*(const char **)target = value;
+	return r;
+}
 
 static int value_double(void *target, const char *value, const struct option_spec *option, struct mscg_error *error)
 {
@@ -53,21 +105,60 @@ static int value_share(void *target, const char *value, const struct option_spec
 	return 0;
 }
 
-static int choose(const struct cli *cli, const char *option, const char *words, const struct policy *ret[MOST_POLICIES])
+static const struct policy *policy_named(const char *name, size_t length)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(policies); i++)
+		if (strlen(policies[i].name) == length && strncmp(policies[i].name, name, length) == 0)
+			return &policies[i];
+	return NULL;
+}
+
+static bool is_config(const char *word)
+{
+	size_t n = strlen(word);
+
+	return strchr(word, '/') || (n > 5 && streq(word + n - 5, ".conf"));
+}
+
+/* How many, or an exit status below 0. */
+static int choose_named(const struct cli *cli, const struct simulate_options *o, const char *option, const char *words, struct run *runs)
 {
 	int n = 0;
 
 	for (const char *at = words; *at; at += strcspn(at, ",") + (at[strcspn(at, ",")] == ',')) {
-		int length = (int)strcspn(at, ",");
-		size_t i = 0;
+		size_t length = strcspn(at, ",");
+		const struct policy *policy = policy_named(at, length);
+		_cleanup_free_ char *word = xstrndup(at, length);
 
-		while (i < ARRAY_SIZE(policies) && !((int)strlen(policies[i].name) == length && strncmp(policies[i].name, at, (size_t)length) == 0))
-			i++;
-		if (i == ARRAY_SIZE(policies) || n == MOST_POLICIES)
-			return cli_usage(cli, "simulate: --%s: there is no policy '%.*s': expected " POLICIES, option, length, at);
-		ret[n++] = &policies[i];
+		if (n == MOST_POLICIES)
+			return -cli_usage(cli, "simulate: --%s names more than %d", option, MOST_POLICIES);
+		if (!policy && !is_config(word))
+			return -cli_usage(cli, "simulate: --%s: there is no policy '%s': expected " COMPARED, option, word);
+		if (!policy) {
+			add_config(runs, &n, word, NULL, "");
+			continue;
+		}
+		runs[n] = (struct run){.policy = policy, .config = xstrdup(o->config), .settings = o->settings};
+		snprintf(runs[n++].name, sizeof runs->name, "%s", policy->name);
 	}
-	return n ? -n : cli_usage(cli, "simulate: --%s names no policy: expected " POLICIES, option);
+	return n ? n : -cli_usage(cli, "simulate: --%s names no policy: expected " COMPARED, option);
+}
+
+/* Where nothing is named, the configuration is, and beside it what it would be with other settings. */
+static int choose(const struct cli *cli, const struct simulate_options *o, struct run *runs)
+{
+	int n = 0;
+
+	if (o->settings && !o->config)
+		return -cli_usage(cli, "simulate: --set without --config: expected the configuration that it changes");
+	if (o->policy || o->policies)
+		return choose_named(cli, o, o->policy ? "policy" : "compare", o->policy ? o->policy : o->policies, runs);
+	if (!o->config)
+		return choose_named(cli, o, "compare", DEFAULT_POLICIES, runs);
+	add_config(runs, &n, o->config, NULL, "");
+	if (o->settings)
+		add_config(runs, &n, o->config, o->settings, "+set");
+	return n;
 }
 
 /* *ret_elastic: it says itself which jobs are. */
@@ -99,11 +190,10 @@ static int get_workload(const struct simulate_options *o, const char *path, stru
 	return 0;
 }
 
-static int write_svg(const struct simulate_options *o, const struct policy *policy, const struct sim_workload *w,
-                     const struct sim_options *options)
+static int write_svg(const struct simulate_options *o, const struct run *run, const struct sim_workload *w, const struct sim_options *options)
 {
-	_cleanup_free_ char *path = xasprintf("%s-%s.svg", o->svg, policy->name);
-	_cleanup_free_ char *svg = sim_svg(w, options, policy->about, MOST_BARS);
+	_cleanup_free_ char *path = xasprintf("%s-%s.svg", o->svg, run->name);
+	_cleanup_free_ char *svg = sim_svg(w, options, run->policy ? run->policy->about : run->name, MOST_BARS);
 	FILE *f = fopen(path, "we");
 
 	if (!f || fputs(svg, f) < 0 || fclose(f) != 0) {
@@ -115,27 +205,41 @@ static int write_svg(const struct simulate_options *o, const struct policy *poli
 	return 0;
 }
 
-static json_t *result_json(const struct policy *policy, const struct sim_result *r)
+static json_t *result_json(const struct run *run)
 {
-	return json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I}", "policy", policy->name, "jobs", (json_int_t)r->jobs,
-	                 "makespan_seconds", r->makespan_s, "utilisation", r->utilisation, "mean_wait_seconds", r->wait_mean_s,
+	const struct sim_result *r = &run->result;
+
+	return json_pack("{s:s, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:I}", "policy", run->name, "jobs",
+	                 (json_int_t)r->jobs, "refused", (json_int_t)r->refused, "waiting", (json_int_t)r->waiting, "makespan_seconds", r->makespan_s,
+	                 "utilisation", r->utilisation, "lost_cpu_seconds", r->lost_cpu_s, "mean_wait_seconds", r->wait_mean_s,
 	                 "p95_wait_seconds", r->wait_p95_s, "max_wait_seconds", r->wait_max_s, "mean_bounded_slowdown", r->slowdown_mean,
-	                 "fairness", r->fairness, "resizes", (json_int_t)r->resizes, "steps", (json_int_t)r->steps);
+	                 "fairness", r->fairness, "resizes", (json_int_t)r->resizes, "shrunk", (json_int_t)r->shrunk, "suspended",
+	                 (json_int_t)r->suspended, "requeued", (json_int_t)r->requeued, "cancelled", (json_int_t)r->cancelled, "steps",
+	                 (json_int_t)r->steps);
 }
 
-static void print_results(const struct policy *const *chosen, const struct sim_result *results, int n)
+static void print_results(const struct run *runs, int n)
 {
 	static const struct table_column columns[] = {
 		{"POLICY", 8, 0, false}, {"JOBS", 7, 0, true}, {"MAKESPAN", 11, 0, true}, {"USED", 6, 0, true}, {"WAIT", 11, 0, true},
-		{"WAIT-95%", 11, 0, true}, {"SLOWDOWN", 8, 0, true}, {"FAIRNESS", 8, 0, true}, {"RESIZES", 8, 0, true}, {0},
+		{"WAIT-95%", 11, 0, true}, {"SLOWDOWN", 8, 0, true}, {"FAIRNESS", 8, 0, true}, {"RESIZES", 8, 0, true},
+		{"SHRUNK", 6, 0, true}, {"SUSPENDED", 6, 0, true}, {"REQUEUED", 6, 0, true}, {"CANCELLED", 6, 0, true}, {0},
 	};
-	struct table *t = table_new(columns, true);
+	struct table_column shown[ARRAY_SIZE(columns)];
+	bool preempts = false;
+	struct table *t;
 	char a[64];
 
+	for (int i = 0; i < n; i++)
+		preempts |= runs[i].config != NULL;
+	memcpy(shown, columns, sizeof shown);
+	if (!preempts)
+		shown[ARRAY_SIZE(shown) - 5] = (struct table_column){0};
+	t = table_new(shown, true);
 	for (int i = 0; i < n; i++) {
-		const struct sim_result *r = &results[i];
+		const struct sim_result *r = &runs[i].result;
 
-		table_text(t, chosen[i]->name);
+		table_text(t, runs[i].name);
 		table_cell(t, "%u", r->jobs);
 		table_text(t, text_elapsed(r->makespan_s, a, sizeof a));
 		table_cell(t, "%.1f%%", r->utilisation * 100);
@@ -144,79 +248,148 @@ static void print_results(const struct policy *const *chosen, const struct sim_r
 		table_cell(t, "%.2f", r->slowdown_mean);
 		table_cell(t, "%.3f", r->fairness);
 		table_cell(t, "%llu", (unsigned long long)r->resizes);
+		for (size_t k = 0; preempts && k < 4; k++)
+			table_cell(t, "%llu", (unsigned long long)(const uint64_t[]){r->shrunk, r->suspended, r->requeued, r->cancelled}[k]);
 	}
 	table_end(t);
 }
 
-static int simulate_all(const struct cli *cli, const struct simulate_options *o, struct sim_workload *w, const struct policy *const *chosen,
-                        int n)
+/* What the table does not say. */
+static void print_notes(const struct run *run)
 {
-	struct sim_result results[MOST_POLICIES];
-	struct mscg_error error = {0};
-	json_t *all = json_array();
+	const struct sim_result *r = &run->result;
 
-	for (int i = 0; i < n; i++) {
-		struct sim_options options = {
-			.cpus = o->cpus ? o->cpus : w->cpus ? w->cpus : 128, .mem_bytes = o->mem ? o->mem : w->mem_bytes ? w->mem_bytes : (uint64_t)1 << 60,
-			.scheduler = chosen[i]->scheduler, .backfill_depth = o->depth, .starvation_guard_s = o->guard,
-			.elastic = chosen[i]->elastic, .elastic_threshold = o->threshold, .serial = o->serial,
-		};
+	if (r->refused)
+		cli_error("simulate: %s: %u jobs are refused; the first, job %u of the workload: %s", run->name, r->refused, r->first_refused + 1, r->refusal);
+	if (r->waiting)
+		cli_error("simulate: %s: %u jobs never start", run->name, r->waiting);
+}
 
-		if (sim_run(w, &options, &results[i], &error) < 0) {
-			cli_error("simulate: %s", error.text);
-			json_decref(all);
-			return CLI_FAILED;
-		}
-		json_array_append_new(all, result_json(chosen[i], &results[i]));
-		if (o->svg && write_svg(o, chosen[i], w, &options)) {
-			json_decref(all);
-			return CLI_FAILED;
-		}
+/* What the command line says is before the configuration, and that before the workload. */
+static void fill_machine(const struct simulate_options *o, const struct config *c, const struct sim_workload *w, struct sim_options *ret)
+{
+	const uint64_t cpus[] = {o->cpus, c ? c->total_cpus : 0, w->cpus, 128}, mem[] = {o->mem, c ? c->total_mem : 0, w->mem_bytes, (uint64_t)1 << 60};
+
+	for (size_t i = 0; !ret->cpus; i++)
+		ret->cpus = (uint32_t)MIN_OF(cpus[i], (uint64_t)UINT32_MAX);
+	for (size_t i = 0; !ret->mem_bytes; i++)
+		ret->mem_bytes = mem[i];
+}
+
+static void fill_config(const struct simulate_options *o, const struct policy *policy, struct config *c)
+{
+	if (policy) {
+		c->scheduler = policy->setting;
+		c->disable_elastic = !policy->elastic;
 	}
-	if (cli->json) {
-		json_t *object = json_pack("{s:O}", "results", all);
-		print_json(object);
-		json_decref(object);
-	} else
-		print_results(chosen, results, n);
-	json_decref(all);
+	c->backfill_depth = o->depth ? o->depth : c->backfill_depth;
+	c->starvation_guard = o->guard != NOT_SAID ? o->guard : c->starvation_guard;
+	c->elastic_threshold = o->threshold ? o->threshold : c->elastic_threshold;
+}
+
+static int simulate_one(const struct simulate_options *o, struct sim_workload *w, struct run *run)
+{
+	struct sim_options options = {.serial = o->serial};
+	struct core_gres kinds[CORE_GRES_MAX];
+	struct scenario scenario = {0};
+	struct mscg_error error = {0};
+	const char *gres;
+	int r = run->config ? scenario_load(&scenario, run->config, run->settings, &error) : 0;
+
+	if (r < 0)
+		goto out;
+	fill_machine(o, run->config ? &scenario.config : NULL, w, &options);
+	gres = o->gres ? o->gres : scenario.gres ? scenario.gres : w->gres;
+	r = gres ? sim_gres_parse(gres, kinds, &options.gres_n, &error) : 0;
+	options.gres = kinds;
+	if (r < 0)
+		goto out;
+	if (run->config) {
+		fill_config(o, run->policy, &scenario.config);
+		scenario_apply(&scenario, w, &options);
+	} else {
+		options.scheduler = run->policy->scheduler;
+		options.elastic = run->policy->elastic;
+		options.backfill_depth = o->depth;
+		options.starvation_guard_s = o->guard != NOT_SAID ? o->guard : 3600;
+		options.elastic_threshold = o->threshold ? o->threshold : 50;
+	}
+	r = sim_run(w, &options, &run->result, &error);
+out:
+	if (r < 0)
+		cli_error("simulate: %s", error.text);
+	else if (o->svg)
+		r = write_svg(o, run, w, &options);
+	scenario_clear(&scenario);
+	return r ? CLI_FAILED : 0;
+}
+
+static int simulate_all(const struct cli *cli, const struct simulate_options *o, struct sim_workload *w, struct run *runs, int n)
+{
+	json_t *object;
+
+	for (int i = 0; i < n; i++)
+		if (simulate_one(o, w, &runs[i]))
+			return CLI_FAILED;
+	for (int i = 0; i < n; i++)
+		print_notes(&runs[i]);
+	if (!cli->json) {
+		print_results(runs, n);
+		return CLI_OK;
+	}
+	object = json_pack("{s:[]}", "results");
+	for (int i = 0; i < n; i++)
+		json_array_append_new(json_object_get(object, "results"), result_json(&runs[i]));
+	print_json(object);
+	json_decref(object);
 	return CLI_OK;
 }
 
-static int simulate_run(struct cli *cli, void *options, char **words)
+static int simulate_workload(const struct cli *cli, const struct simulate_options *o, const char *path, struct run *runs, int n)
 {
-	const struct simulate_options *o = options;
-	const struct policy *chosen[MOST_POLICIES];
 	struct sim_workload w = {0};
 	bool says_elastic = false;
-	int n = choose(cli, o->policy ? "policy" : "compare", o->policy ? o->policy : o->policies, chosen), r;
+	int r = get_workload(o, path, &w, &says_elastic);
 
-	if (n > 0)
-		return n;
-	if (o->cpus > MSCG_CPUS_MAX)
-		return cli_usage(cli, "simulate: --cpus: %u is more than can be simulated: expected 1 to %u", o->cpus, MSCG_CPUS_MAX);
-	if (o->shrink > 1)
-		return cli_usage(cli, "simulate: --shrink: %g is above 1: an elastic job cannot shrink to more than it asked", o->shrink);
-	r = get_workload(o, words[0], &w, &says_elastic);
 	if (r == 0 && o->print) {
 		_cleanup_free_ char *text = sim_write_swf(&w);
 		fputs(text, stdout);
 	} else if (r == 0) {
 		if (o->share >= 0 || !says_elastic)
 			sim_make_elastic(&w, o->share >= 0 ? o->share : 0.5, o->shrink, MAX_OF(o->grow, 1.0), o->cpus ? o->cpus : w.cpus ? w.cpus : 128, (uint64_t)o->seed);
-		r = simulate_all(cli, o, &w, chosen, -n);
+		r = simulate_all(cli, o, &w, runs, n);
 	}
 	sim_workload_free(&w);
 	return r;
 }
 
+static int simulate_run(struct cli *cli, void *options, char **words)
+{
+	const struct simulate_options *o = options;
+	struct run runs[MOST_POLICIES] = {0};
+	int n, r;
+
+	if (o->cpus > MSCG_CPUS_MAX)
+		return cli_usage(cli, "simulate: --cpus: %u is more than can be simulated: expected 1 to %u", o->cpus, MSCG_CPUS_MAX);
+	if (o->shrink > 1)
+		return cli_usage(cli, "simulate: --shrink: %g is above 1: an elastic job cannot shrink to more than it asked", o->shrink);
+	n = choose(cli, o, runs);
+	r = n < 0 ? -n : simulate_workload(cli, o, words[0], runs, n);
+	for (int i = 0; i < MOST_POLICIES; i++)
+		free(runs[i].config);
+	return r;
+}
+
 #define AT(field) offsetof(struct simulate_options, field)
 static const struct option_spec simulate_options[] = {
+	{0, "config", "FILE", "decide as mscgd would with this configuration (mscg.conf(5))", value_text, AT(config), .values = VALUES_FILE},
+	{0, "set", "NAME=VALUE", "and, for comparison, with this setting of it changed; may be given several times", value_setting, AT(settings)},
 	{0, "policy", "NAME", POLICIES, value_text, AT(policy)},
-	{0, "compare", "NAMES", "several, with commas (default: fcfs,easy,conservative,elastic)", value_text, AT(policies)},
+	{0, "compare", "NAMES", "several, with commas (default: " DEFAULT_POLICIES "), or files", value_text, AT(policies)},
 	{0, "backfill-depth", "N", "conservative: so many waiting jobs have a time to start (default: 100)", value_count, AT(depth)},
 	{0, "cpus", "N", "CPUs of the machine (default: what the workload says, or 128)", value_count, AT(cpus)},
 	{0, "mem", "SIZE", "memory of the machine (default: what the workload says, or never short of it)", value_size, AT(mem)},
+	{0, "gres", "LIST", "generic resources of the machine, as gpu:4,license:matlab:2", value_gres, AT(gres)},
 	{0, "jobs", "N", "without a file: generate so many jobs (default: 5000)", value_count, AT(jobs)},
 	{0, "seed", "N", "of what is drawn by chance (default: 1)", value_int32, AT(seed)},
 	{0, "load", "SHARE", "generated work as a share of the machine (default: 0.9; 0: as the model has it)", value_double, AT(load)},
@@ -232,7 +405,7 @@ static const struct option_spec simulate_options[] = {
 };
 
 static const struct simulate_options defaults = {
-	.policies = "fcfs,easy,conservative,elastic", .seed = 1, .load = 0.9, .share = -1, .shrink = 0.5, .grow = 2, .serial = 0.05, .threshold = 50, .guard = 3600,
+	.seed = 1, .load = 0.9, .share = -1, .shrink = 0.5, .grow = 2, .serial = 0.05, .guard = NOT_SAID,
 };
 
 const struct verb verb_simulate = {
@@ -242,9 +415,15 @@ const struct verb verb_simulate = {
 	.about = "Reads a workload in the Standard Workload Format or as mscg export writes it, or generates one by the\n"
 	         "model of Lublin and Feitelson, and lets the scheduler of mscgd decide over it in virtual time: no daemon is asked, and\n"
 	         "nothing runs. Prints makespan, share of the CPUs used, mean and 95 % wait, mean bounded slowdown\n"
-	         "(bound 10 s), Jain's fairness over users, and how often a job was resized.",
+	         "(bound 10 s), Jain's fairness over users, and how often a job was resized.\n"
+	         "With --config it decides by all that a configuration of mscgd says of scheduling, QOS, partitions, accounts, priorities and\n"
+	         "budgets, and prints too how often somebody made room for who may preempt him, and how. A wait is all the time from\n"
+	         "submission to end in which the job did not run, or ran in vain. The machine is that of the command line, else of the\n"
+	         "configuration (total-cpus, total-mem, gres, licenses), else of the workload.",
 	.examples = "  mscg simulate --jobs 10000 --cpus 64\n"
 	            "  mscg simulate --policy easy --jobs 10000\n"
+	            "  mscg simulate week.jsonl --config mscg.conf --set scheduler=conservative\n"
+	            "  mscg simulate week.jsonl --compare /etc/mscg/mscg.conf,with-gpu-qos.conf\n"
 	            "  mscg simulate CTC-SP2-1996-3.1-cln.swf --elastic-share 0.3 --svg picture\n"
 	            "  mscg simulate --jobs 1000 --seed 7 --print-workload > workload.swf",
 	.run = simulate_run,

@@ -1,21 +1,20 @@
 /* Workloads as JSON lines: reading. */
 #include "workload.h"
 
+#include "src/base/buf.h"
 #include "src/base/clock.h"
+#include "src/base/gres.h"
+#include "src/base/intern.h"
 
-enum kind { KIND_SECONDS, KIND_CPUS, KIND_BYTES, KIND_LIMIT, KIND_USER, KIND_PRIORITY, KIND_NOTE };
+enum kind { KIND_SECONDS, KIND_CPUS, KIND_BYTES, KIND_LIMIT, KIND_USER, KIND_PRIORITY, KIND_BOOL, KIND_TEXT, KIND_GRES };
 
-/* What a line may say. Notes are for people. */
+/* What a line may say, of a job. */
 static const struct key {
 	const char *name;
 	enum kind   kind;
 	size_t      offset; /* in struct sim_job */
 	bool        needed;
 } keys[] = {
-	{"id", KIND_NOTE, 0, false},
-	{"name", KIND_NOTE, 0, false},
-	{"state", KIND_NOTE, 0, false},
-	{"wait", KIND_NOTE, 0, false},
 	{"submit", KIND_SECONDS, offsetof(struct sim_job, submit_usec), true},
 	{"run", KIND_SECONDS, offsetof(struct sim_job, run_seconds), true},
 	{"cpus", KIND_CPUS, offsetof(struct sim_job, cpus), true},
@@ -25,7 +24,15 @@ static const struct key {
 	{"time_limit", KIND_LIMIT, offsetof(struct sim_job, time_limit_s), false},
 	{"user", KIND_USER, offsetof(struct sim_job, user), false},
 	{"priority", KIND_PRIORITY, offsetof(struct sim_job, priority), false},
+	{"priority_asked", KIND_PRIORITY, offsetof(struct sim_job, priority_asked), false},
+	{"qos", KIND_TEXT, offsetof(struct sim_job, qos), false},
+	{"partition", KIND_TEXT, offsetof(struct sim_job, partition), false},
+	{"account", KIND_TEXT, offsetof(struct sim_job, account), false},
+	{"gres", KIND_GRES, offsetof(struct sim_job, gres), false},
+	{"requeue", KIND_BOOL, offsetof(struct sim_job, requeue), false},
 };
+
+static const char *const notes[] = {"id", "name", "state", "wait"}; /* for people */
 
 static const struct range {
 	double min, max;
@@ -36,8 +43,16 @@ static const struct range {
 	[KIND_CPUS] = {1, MSCG_CPUS_MAX, true, "a whole number of CPUs, 1 or more"},
 	[KIND_BYTES] = {0, 1e18, true, "a whole number of bytes"},
 	[KIND_LIMIT] = {0, 1e9, true, "whole seconds, or 0 for none"},
-	[KIND_USER] = {0, 1e9, true, "a number for each user"},
+	[KIND_USER] = {0, 1e9, true, "a number for each user, or in all lines a name"},
 	[KIND_PRIORITY] = {INT32_MIN, INT32_MAX, true, "a whole number"},
+};
+
+struct reader {
+	struct sim_workload w;
+	json_t *users; /* by name, their numbers */
+	char  **names; /* in order */
+	uint32_t names_n, names_cap;
+	bool    numbers; /* users have numbers */
 };
 
 static const struct key *key_named(const char *name)
@@ -64,26 +79,83 @@ static void put(struct sim_job *job, const struct key *key, double value)
 		*(uint32_t *)p = (uint32_t)value;
 }
 
-static int read_value(const char *name, const json_t *value, struct sim_job *job, struct mscg_error *error)
+static bool is_note(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(notes); i++)
+		if (streq(notes[i], name))
+			return true;
+	return false;
+}
+
+static int unknown_key(const char *name, struct mscg_error *error)
+{
+	_cleanup_buf_ struct buf all = {0};
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		buf_addf(&all, "%s, ", keys[i].name);
+	return mscg_error_set(error, -EINVAL, "unknown key '%.40s': expected %sand as notes id, name, state, wait", name, all.data);
+}
+
+static int read_text(const struct key *key, const json_t *value, struct sim_job *job, struct mscg_error *error)
+{
+	const char *text = json_string_value(value);
+	struct gres gres;
+
+	if (!text || !*text)
+		return mscg_error_set(error, -EINVAL, "%s: expected a text, that is not empty", key->name);
+	if (key->kind == KIND_GRES && gres_parse(text, &gres, error) < 0)
+		return mscg_error_prefix(error, -EINVAL, "%s: ", key->name);
+	*(const char **)(void *)((char *)job + key->offset) = intern(text);
+	return 0;
+}
+
+/* Users by name are numbered from 1 on. */
+static int read_user(struct reader *r, const char *name, struct sim_job *job, struct mscg_error *error)
+{
+	if (r->numbers || !*name)
+		return mscg_error_set(error, -EINVAL, "user: expected %s", ranges[KIND_USER].expected);
+	if (!r->users)
+		r->users = json_object();
+	if (!json_object_get(r->users, name)) {
+		GROW(r->names, r->names_n, r->names_cap);
+		r->names[r->names_n++] = xstrdup(name);
+		json_object_set_new(r->users, name, json_integer(r->names_n));
+	}
+	job->user = (uint32_t)jint(r->users, name, 0);
+	return 0;
+}
+
+static int read_value(struct reader *r, const char *name, const json_t *value, struct sim_job *job, struct mscg_error *error)
 {
 	const struct key *key = key_named(name);
 	const struct range *range;
 	double v;
 
-	if (!key)
-		return mscg_error_set(error, -EINVAL, "unknown key '%.60s': expected submit, run, cpus, min_cpus, max_cpus, mem_bytes, time_limit, user, priority, and as notes id, name, state, wait",
-		                      name);
-	if (key->kind == KIND_NOTE || json_is_null(value))
+	if (!key && !is_note(name))
+		return unknown_key(name, error);
+	if (!key || json_is_null(value))
 		return 0;
+	if (key->kind == KIND_BOOL && json_is_boolean(value)) {
+		*(bool *)((char *)job + key->offset) = json_is_true(value);
+		return 0;
+	}
+	if (key->kind == KIND_BOOL)
+		return mscg_error_set(error, -EINVAL, "%s: expected true or false", name);
+	if (key->kind > KIND_BOOL)
+		return read_text(key, value, job, error);
+	if (key->kind == KIND_USER && json_is_string(value))
+		return read_user(r, json_string_value(value), job, error);
 	range = &ranges[key->kind];
 	v = json_number_value(value);
-	if (!json_is_number(value) || !(v >= range->min && v <= range->max) || (range->whole && !json_is_integer(value)))
+	if (!json_is_number(value) || !(v >= range->min && v <= range->max) || (range->whole && !json_is_integer(value)) ||
+	    (key->kind == KIND_USER && r->users))
 		return mscg_error_set(error, -EINVAL, "%s: expected %s", name, range->expected);
+	r->numbers |= key->kind == KIND_USER;
 	put(job, key, v);
 	return 0;
 }
 
-static int read_job(json_t *line, struct sim_job *ret, struct mscg_error *error)
+static int read_job(struct reader *reader, json_t *line, struct sim_job *ret, struct mscg_error *error)
 {
 	struct sim_job job = {0};
 	const char *name;
@@ -93,11 +165,13 @@ static int read_job(json_t *line, struct sim_job *ret, struct mscg_error *error)
 		if (keys[i].needed && !jhas(line, keys[i].name))
 			return mscg_error_set(error, -EINVAL, "%s is missing: expected %s", keys[i].name, ranges[keys[i].kind].expected);
 	json_object_foreach(line, name, value) {
-		int r = read_value(name, value, &job, error);
+		int r = read_value(reader, name, value, &job, error);
 
 		if (r < 0)
 			return r;
 	}
+	if (!jhas(line, "priority_asked"))
+		job.priority_asked = job.priority;
 	job.min_cpus = job.min_cpus ? job.min_cpus : job.cpus;
 	job.max_cpus = job.max_cpus ? job.max_cpus : job.cpus;
 	if (job.min_cpus > job.cpus || job.max_cpus < job.cpus)
@@ -114,11 +188,14 @@ static int read_machine(const json_t *line, struct sim_workload *w, struct mscg_
 		return mscg_error_set(error, -EINVAL, "mscg_workload %lld: expected 1, or another version of mscg", (long long)version);
 	w->cpus = (uint32_t)MAX_OF(jint(line, "cpus", 0), INT64_C(0));
 	w->mem_bytes = (uint64_t)MAX_OF(jint(line, "mem_bytes", 0), INT64_C(0));
+	w->begin_usec = jtime(line, "begin");
+	w->gres = intern(jtext(line, "gres", NULL));
 	return 0;
 }
 
-static int read_line(const char *text, size_t size, struct sim_workload *w, struct mscg_error *error)
+static int read_line(struct reader *reader, const char *text, size_t size, struct mscg_error *error)
 {
+	struct sim_workload *w = &reader->w;
 	json_error_t je;
 	json_t *line = json_loadb(text, size, JSON_REJECT_DUPLICATES, &je);
 	struct sim_job job;
@@ -130,7 +207,7 @@ static int read_line(const char *text, size_t size, struct sim_workload *w, stru
 	} else if (json_object_get(line, "mscg_workload")) {
 		r = read_machine(line, w, error);
 	} else {
-		r = read_job(line, &job, error);
+		r = read_job(reader, line, &job, error);
 		if (r == 0) {
 			GROW(w->jobs, w->n, w->cap);
 			w->jobs[w->n++] = job;
@@ -152,28 +229,47 @@ bool workload_is_json(const char *text)
 	return text[strspn(text, " \t\r\n")] == '{';
 }
 
-int workload_read_json(const char *text, struct sim_workload *ret, struct mscg_error *error)
+static int read_lines(struct reader *r, const char *text, struct mscg_error *error)
 {
-	struct sim_workload w = {0};
 	unsigned number = 1;
-	bool sorted = true;
 
 	for (const char *line = text; *line; number++) {
 		size_t n = strcspn(line, "\n");
+		int code = strspn(line, " \t\r") < n ? read_line(r, line, n, error) : 0;
 
-		if (strspn(line, " \t\r") < n) {
-			int r = read_line(line, n, &w, error);
-
-			if (r < 0) {
-				sim_workload_free(&w);
-				return mscg_error_prefix(error, r, "line %u: ", number);
-			}
-			sorted = sorted && (w.n < 2 || w.jobs[w.n - 2].submit_usec <= w.jobs[w.n - 1].submit_usec);
-		}
+		if (code < 0)
+			return mscg_error_prefix(error, code, "line %u: ", number);
 		line += n + (line[n] == '\n');
 	}
-	if (!sorted)
-		qsort(w.jobs, w.n, sizeof *w.jobs, by_submission);
-	*ret = w;
+	return 0;
+}
+
+static bool is_sorted(const struct sim_workload *w)
+{
+	for (uint32_t i = 1; i < w->n; i++)
+		if (w->jobs[i - 1].submit_usec > w->jobs[i].submit_usec)
+			return false;
+	return true;
+}
+
+int workload_read_json(const char *text, struct sim_workload *ret, struct mscg_error *error)
+{
+	struct reader reader = {0};
+	struct sim_workload *w = &reader.w;
+	int r = read_lines(&reader, text, error);
+
+	if (reader.users) {
+		GROW(reader.names, reader.names_n, reader.names_cap);
+		reader.names[reader.names_n] = NULL;
+		w->users = reader.names;
+	}
+	json_decref(reader.users);
+	if (r < 0) {
+		sim_workload_free(w);
+		return r;
+	}
+	if (!is_sorted(w))
+		qsort(w->jobs, w->n, sizeof *w->jobs, by_submission);
+	*ret = *w;
 	return 0;
 }

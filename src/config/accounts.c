@@ -25,7 +25,7 @@ void accounts_clear(struct accounts *accounts)
 	*accounts = (struct accounts){0};
 }
 
-static struct account_config *find(const struct accounts *accounts, const char *name)
+struct account_config *accounts_find(const struct accounts *accounts, const char *name)
 {
 	for (uint32_t i = 0; i < accounts->n; i++)
 		if (streq(accounts->list[i].name, name))
@@ -35,7 +35,7 @@ static struct account_config *find(const struct accounts *accounts, const char *
 
 struct account_config *accounts_section(struct accounts *accounts, const char *name, const char *origin, struct mscg_error *error)
 {
-	struct account_config *a = find(accounts, name);
+	struct account_config *a = accounts_find(accounts, name);
 
 	if (a)
 		return a;
@@ -156,7 +156,7 @@ static int check_parent(const struct accounts *accounts, const struct account_co
 			return mscg_error_set(error, -EINVAL, "%s: account '%s' is below itself: expected a tree", a->origin, a->name);
 		const char *name = up->parent;
 
-		up = find(accounts, name);
+		up = accounts_find(accounts, name);
 		if (!up)
 			return mscg_error_set(error, -EINVAL, "%s: account '%s': no account '%.60s' to be its parent: expected a section [account %.60s]",
 			                      a->origin, a->name, name, name);
@@ -166,7 +166,7 @@ static int check_parent(const struct accounts *accounts, const struct account_co
 
 static uint32_t level(const struct accounts *accounts, const struct account_config *a)
 {
-	return a->parent ? 1 + level(accounts, find(accounts, a->parent)) : 0;
+	return a->parent ? 1 + level(accounts, accounts_find(accounts, a->parent)) : 0;
 }
 
 int accounts_check(struct accounts *accounts, struct mscg_error *error)
@@ -196,7 +196,7 @@ void accounts_view(const struct accounts *accounts, struct accounts_view *ret, a
 	int64_t shares;
 
 	for (uint32_t i = 0; i < accounts->n; i++) {
-		const struct account_config *a = &accounts->list[i], *up = a->parent ? find(accounts, a->parent) : NULL;
+		const struct account_config *a = &accounts->list[i], *up = a->parent ? accounts_find(accounts, a->parent) : NULL;
 
 		view.account[i] = (struct core_account){a->name, up ? (uint32_t)(up - accounts->list) : CORE_NO_ACCOUNT, (uint32_t)a->shares, a->budget};
 		for (const char *p = a->users; p && next_member(&p, name, &shares);) {
@@ -231,11 +231,11 @@ static char *list_for(const struct accounts *accounts, const char *user)
 	return xstrdup(text.size ? text.data : "none: there is no account for this user");
 }
 
-static char *first_of(const struct accounts *accounts, const char *user)
+const char *accounts_default(const struct accounts *accounts, const char *user)
 {
 	for (uint32_t i = 0; i < accounts->n; i++)
 		if (names(&accounts->list[i], user))
-			return xstrdup(accounts->list[i].name);
+			return accounts->list[i].name;
 	return NULL;
 }
 
@@ -247,10 +247,10 @@ int accounts_fill(const struct accounts *accounts, struct mscg_spec *spec, struc
 	if (!accounts->n)
 		return 0;
 	if (!spec->account) {
-		spec->account = first_of(accounts, user);
+		spec->account = xstrdup(accounts_default(accounts, user));
 		return 0;
 	}
-	a = find(accounts, spec->account);
+	a = accounts_find(accounts, spec->account);
 	if (a && is_member(a, user))
 		return 0;
 	_cleanup_free_ char *list = list_for(accounts, user);

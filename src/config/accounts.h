@@ -27,6 +27,9 @@ struct accounts {
 /* "1000", "12.5": what may be spent. -EINVAL with text. */
 int  accounts_amount(const char *text, double *ret, struct mscg_error *error);
 void accounts_clear(struct accounts *accounts);
+struct account_config *accounts_find(const struct accounts *accounts, const char *name); /* NULL: there is none */
+/* The first that names him, for jobs that name none; NULL: none does. */
+const char *accounts_default(const struct accounts *accounts, const char *user);
 /* A section, made if it is not there. NULL with text: the name is none. */
 struct account_config *accounts_section(struct accounts *accounts, const char *name, const char *origin, struct mscg_error *error);
 int  accounts_set(struct account_config *account, const char *name, const char *value, struct mscg_error *error);

@@ -139,13 +139,16 @@ static void shrink(const struct look *s, struct entry *e, uint64_t by)
 {
 	struct core *core = s->core;
 	struct mscg_cpuset set = share_of(e)->cpus, out = {0};
+	struct flight *f;
 
 	by += e->live->own.lent; /* which is counted as to be had, and goes first */
 	if (s->pool == POOL_EXCLUSIVE) {
 		place_shed(&core->place, &set, (uint32_t)(by / CPU), &out);
 		mscg_cpuset_subtract(&set, &out);
 	}
-	resize_begin(core, e, e->job.current_cpus_milli - (uint32_t)by, &set, e->job.mem_bytes, text_for(s))->preempts = true;
+	f = resize_begin(core, e, e->job.current_cpus_milli - (uint32_t)by, &set, e->job.mem_bytes, text_for(s));
+	f->preempts = true;
+	core->out->events[f->event].reason = MSCG_REASON_PREEMPTED;
 	e->live->calm_until = core->now.boot_usec + core->policy.elastic_calm_ms * USEC_PER_MSEC;
 	elastic_update(core, e);
 }

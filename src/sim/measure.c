@@ -8,9 +8,20 @@ static int by_value(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static double slowdown(double wait, double run)
+static double run_of(const struct sim_job *j)
 {
-	return MAX_OF((wait + run) / MAX_OF(run, 10.0), 1.0);
+	return (double)j->run_usec / 1e6;
+}
+
+/* In the queue, suspended, or in an attempt that came to nothing. */
+static double wait_of(const struct sim_job *j)
+{
+	return (double)(j->end_usec - j->submit_usec - j->run_usec) / 1e6;
+}
+
+static double slowdown(const struct sim_job *j)
+{
+	return MAX_OF((wait_of(j) + run_of(j)) / MAX_OF(run_of(j), 10.0), 1.0);
 }
 
 /* Jain's index over the users' mean slowdowns. */
@@ -26,8 +37,8 @@ static double fairness(const struct sim_workload *w)
 	for (uint32_t i = 0; i < w->n; i++) {
 		const struct sim_job *j = &w->jobs[i];
 
-		if (j->start_usec >= 0) {
-			sum[j->user % users] += slowdown((double)(j->start_usec - j->submit_usec) / 1e6, (double)(j->end_usec - j->start_usec) / 1e6);
+		if (j->end_usec >= 0) {
+			sum[j->user % users] += slowdown(j);
 			count[j->user % users]++;
 		}
 	}
@@ -50,15 +61,16 @@ void sim_measure(const struct sim_workload *w, const struct sim_options *o, stru
 	for (uint32_t i = 0; i < w->n; i++) {
 		const struct sim_job *j = &w->jobs[i];
 
-		if (j->start_usec < 0)
+		if (j->end_usec < 0)
 			continue;
-		waits[r->jobs] = (double)(j->start_usec - j->submit_usec) / 1e6;
+		waits[r->jobs] = wait_of(j);
 		wait += waits[r->jobs];
-		slow += slowdown(waits[r->jobs], (double)(j->end_usec - j->start_usec) / 1e6);
+		slow += slowdown(j);
 		held += j->cpu_seconds;
 		last = MAX_OF(last, j->end_usec);
 		r->jobs++;
 	}
+	r->waiting = w->n - r->jobs - r->refused;
 	qsort(waits, r->jobs, sizeof *waits, by_value);
 	r->makespan_s = (double)(last - first) / 1e6;
 	r->utilisation = r->makespan_s > 0 ? held / (o->cpus * r->makespan_s) : 0;

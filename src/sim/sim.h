@@ -1,6 +1,7 @@
 /* sim.h: the scheduler's core in virtual time over a workload. The decisions are the core's own, those of mscgd; what is
  * simulated is the machine and what jobs do: a job takes its run time at the CPUs that it asked for, and longer or
- * shorter as it holds fewer or more (Amdahl's law with a serial share).
+ * shorter as it holds fewer or more (Amdahl's law with a serial share). While it is suspended its work stands still; requeued,
+ * it begins again. It ends at once when it is told to.
  *
  * Pure like the core: text comes in, numbers and text go out.
  */
@@ -10,6 +11,7 @@
 #include <mscg/error.h>
 
 #include "src/base/base.h"
+#include "src/core/core.h"
 
 struct sim_job {
 	int64_t  submit_usec; /* since the workload's begin */
@@ -19,8 +21,14 @@ struct sim_job {
 	uint32_t time_limit_s;             /* 0: none */
 	uint32_t user;
 	int32_t  priority;
+	bool     requeue; /* may run again from its beginning */
+	/* Kept for good (src/base/intern.h); NULL: it names none. */
+	const char *qos, *partition, *account;
+	const char *gres; /* "gpu:2,license:matlab:1" */
+	int32_t  priority_asked; /* without what its QOS and its partition gave it where it was recorded */
 	/* What came of it. start -1: it never ran. */
-	int64_t  start_usec, end_usec;
+	int64_t  start_usec, end_usec; /* the first of all attempts, and the end of the last */
+	int64_t  run_usec;    /* of the last attempt, as long as it did not stand still */
 	double   cpu_seconds; /* held */
 	uint32_t resizes;
 };
@@ -30,6 +38,9 @@ struct sim_workload {
 	uint32_t n, cap;
 	uint32_t cpus; /* of the machine it was recorded on ("; MaxProcs:"); 0: not said */
 	uint64_t mem_bytes; /* of it; 0: not said */
+	const char *gres;   /* of it, as jobs ask for it; kept for good, NULL: not said */
+	int64_t  begin_usec; /* wall clock; 0: not said */
+	char   **users;     /* their names, by number from 1 on; owned, NULL: they have none */
 };
 void sim_workload_free(struct sim_workload *w);
 
@@ -51,21 +62,48 @@ void sim_make_elastic(struct sim_workload *w, double share, double shrink, doubl
 
 enum sim_scheduler { SIM_EASY, SIM_CONSERVATIVE, SIM_FIRSTFIT, SIM_FCFS };
 
+/* Generic resources of a machine, "gpu:a100:4,fpga:2,license:matlab:8": GPUs are devices, all else is counted. -EINVAL with text. */
+int sim_gres_parse(const char *text, struct core_gres ret[CORE_GRES_MAX], uint32_t *ret_n, struct mscg_error *error);
+
+/* The core's number of a workload's user: nobody is root, whom no limit is for. */
+static inline uint32_t sim_uid(uint32_t user)
+{
+	return user + 1;
+}
+
+/* What an admin made of mscgd, where that is more than the options below say. */
+struct sim_site {
+	/* Of that time (wall clock); asked again when a budget's period has ended. Borrowed until then. */
+	const struct core_policy *(*policy)(void *ctx, int64_t now_usec);
+	/* As mscgd does with a submission before the core has it: names the QOS and so on that it does not name (borrowed), or
+	 * refuses it with text. */
+	int (*admit)(void *ctx, const struct sim_job *job, struct mscg_spec *spec, struct mscg_error *error);
+	void *ctx;
+};
+
 struct sim_options {
+	const struct sim_site *site; /* NULL: there are no QOS, partitions and so on; what jobs say of them means nothing. Else its
+	                              * policy is what counts, and not what follows up to `elastic_threshold` */
 	enum sim_scheduler scheduler;
 	uint32_t backfill_depth;     /* 0: 100, as mscgd */
 	int64_t  starvation_guard_s; /* 0: none */
-	uint32_t cpus;
-	uint64_t mem_bytes;
 	bool     elastic;           /* false: elastic jobs stay as they asked */
 	uint32_t elastic_threshold; /* percent, as mscgd's */
+	uint32_t cpus;
+	uint64_t mem_bytes;
+	const struct core_gres *gres; uint32_t gres_n;
 	double   serial;            /* share of a job's work that more CPUs do not shorten */
 };
 
 struct sim_result {
-	uint32_t jobs, rejected; /* rejected: the machine can never satisfy them */
+	uint32_t jobs;             /* that ran */
+	uint32_t refused, waiting; /* when they were submitted; at the end still */
+	uint32_t first_refused;    /* by place */
+	char     refusal[256];     /* of that one */
+	uint64_t shrunk, suspended, requeued, cancelled; /* how often somebody made room so for who may preempt him */
 	double   makespan_s, utilisation; /* 0..1: CPU time held by jobs over CPUs * makespan */
-	double   wait_mean_s, wait_p95_s, wait_max_s;
+	double   lost_cpu_s; /* of that: by attempts that had to begin again */
+	double   wait_mean_s, wait_p95_s, wait_max_s; /* from submission to end, but for the last attempt's run */
 	double   slowdown_mean; /* bounded: (wait + run) / max(run, 10 s), at least 1 */
 	double   fairness;      /* Jain's index over the users' mean slowdowns: 1 is even */
 	uint64_t resizes, steps;

@@ -27,7 +27,7 @@ static void draw_bars(struct plot *p, uint32_t most)
 		const struct sim_job *j = &p->w->jobs[i];
 		uint32_t lane = 0, free_lanes = 0;
 
-		if (j->start_usec < 0)
+		if (j->end_usec < 0)
 			continue;
 		for (lane = 0; lane < p->cpus && free_lanes < j->cpus; lane++)
 			free_lanes = lanes[lane] <= j->start_usec ? free_lanes + 1 : 0;
@@ -52,7 +52,7 @@ static void draw_use(struct plot *p)
 		const struct sim_job *j = &p->w->jobs[i];
 		double from = (double)j->start_usec / 1e6 - p->begin, to = (double)j->end_usec / 1e6 - p->begin;
 
-		if (j->start_usec < 0 || to <= from)
+		if (j->end_usec < 0 || to <= from)
 			continue;
 		for (int c = (int)(from / width); c < COLUMNS && c * width < to; c++)
 			use[c] += (MIN_OF(to, (c + 1) * width) - MAX_OF(from, c * width)) / width * j->cpu_seconds / (to - from);

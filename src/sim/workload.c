@@ -15,6 +15,7 @@ static const char *const field_names[SWF_FIELDS] = {
 
 void sim_workload_free(struct sim_workload *w)
 {
+	strv_free(w->users);
 	free(w->jobs);
 	*w = (struct sim_workload){0};
 }

@@ -65,6 +65,40 @@ EOF
     same 18.0 "$(mscg simulate --cpus 4 --policy fcfs --json two | json 'round(j["results"][0]["mean_wait_seconds"] * 3, 3)')"
 }
 
+@test "QOS, partition, account and generic resources go along, and a configuration is tried on them" {
+    stop_daemon
+    make_room
+    cat >mscg.conf <<'END'
+gres = gpu:a100:2,gpu:1
+licenses = x:3
+default-partition = main
+[partition main]
+priority = 100
+[qos high]
+priority = 1000
+preempts = normal
+[qos normal]
+preempt-mode = requeue
+[account physics]
+END
+    start_daemon --config mscg.conf
+    mscg submit -c 4 --mem 64MB --requeue -A physics --priority -5 "sleep 0.2"
+    mscg submit -c 1 --mem 64MB --qos high --gres gpu:1 --licenses x:2 "sleep 0.1"
+    mscg wait 1 2 --timeout 60
+    mscg export >w
+    same 'gpu:1,gpu:a100:2,license:x:3' "$(all '",".join(sorted(l[0]["gres"].split(",")))' <w)"
+    same '["normal", "main", "physics", null, true, 95, -5, 1]' \
+        "$(all '[l[1][k] for k in ("qos", "partition", "account", "gres", "requeue", "priority", "priority_asked", "user")]' <w)"
+    same '["high", "main", null, "gpu:1,license:x:2", false, 1100, 0]' \
+        "$(all '[l[2][k] for k in ("qos", "partition", "account", "gres", "requeue", "priority", "priority_asked")]' <w)"
+    same true "$(mscg export --names | all 'l[1]["user"] == "'"$(id -un)"'"')"
+    fails 2 mscg export --names --swf
+    # The real one preempted the first; so does the simulated one, and a third would not if nobody might.
+    same '[2, 0, 1]' "$(mscg simulate --json --config mscg.conf w | json '[j["results"][0][k] for k in ("jobs", "refused", "requeued")]')"
+    sed /preempts/d mscg.conf >other.conf
+    same '[1, 0]' "$(mscg simulate --json --compare mscg.conf,other.conf w | json '[x["requeued"] for x in j["results"]]')"
+}
+
 @test "what is no workload" {
     bad() { # LINE MESSAGE
         printf '%s\n%s\n' '{"mscg_workload": 1, "cpus": 4}' "$1" >bad
@@ -80,6 +114,10 @@ EOF
     bad '{"submit": 0, "run": 1, "cpus": 0.5}' 'cpus: expected a whole number of CPUs'
     bad '{"submit": 0, "run": 1, "cpus": 0}' 'cpus: expected a whole number of CPUs'
     bad '{"submit": 0, "run": 1, "cpus": 1, "mem": 5}' "unknown key 'mem': expected submit, run, cpus"
+    bad '{"submit": 0, "run": 1, "cpus": 1, "qos": 5}' 'qos: expected a text'
+    bad '{"submit": 0, "run": 1, "cpus": 1, "gres": "gpu:0"}' "gres: invalid resource 'gpu:0'"
+    bad '{"submit": 0, "run": 1, "cpus": 1, "requeue": 1}' 'requeue: expected true or false'
+    bad '{"submit": 0, "run": 1, "cpus": 1, "user": ""}' 'user: expected a number for each user, or in all lines a name'
     bad '{"submit": 0, "run": 1, "cpus": 2, "min_cpus": 3}' 'min_cpus 3, cpus 2, max_cpus 2: expected them in this order'
     bad '{"submit": 0, "run": 1, "cpus": 1, "cpus": 1}' 'column'
     bad '{"mscg_workload": 2}' 'mscg_workload 2: expected 1'

@@ -32,6 +32,114 @@ END
     done
 }
 
+# A workload: a line each of "submit run cpus qos more".
+week() {
+    echo '{"mscg_workload": 1, "begin": "2026-01-31T12:00:00Z", "cpus": 4, "mem_bytes": 1073741824, "gres": "gpu:2,license:x:1"}'
+    while read -r submit run cpus qos more; do
+        echo "{\"submit\": $submit, \"run\": $run, \"cpus\": $cpus, \"qos\": \"$qos\", \"requeue\": true${more:+, $more}}"
+    done
+}
+# results KEY... -- ARG...: of each run, one after the other
+results() {
+    local keys=()
+    while [ "$1" != -- ]; do keys+=("$1"); shift; done
+    shift
+    mscg simulate --serial 0 --json "$@" | python3 -c 'import json, sys
+print(*(round(r[k], 3) for r in json.load(sys.stdin)["results"] for k in sys.argv[1:]))' "${keys[@]}"
+}
+
+@test "a configuration: QOS that make room, one way or the other" {
+    printf '%s\n' "0 100 4 low" "10 20 4 high" | week >"$room/w"
+    while read -r mode expected; do
+        printf '[qos high]\npreempts = low\npriority = 10\n[qos low]\npreempt-mode = %s\n' "$mode" >"$room/$mode.conf"
+        [ "$(results makespan_seconds suspended requeued cancelled -- --config "$room/$mode.conf" "$room/w")" = "$expected" ]
+    done <<'END'
+suspend 120.0 1 0 0
+requeue 130.0 0 1 0
+cancel 30.0 0 0 1
+shrink 120.0 0 0 0
+END
+    [ "$(results lost_cpu_seconds mean_wait_seconds -- --config "$room/requeue.conf" "$room/w")" = "40.0 15.0" ]
+    mscg simulate --config "$room/requeue.conf" "$room/w" | grep -q 'SHRUNK SUSPENDED REQUEUED CANCELLED$'
+    # What jobs say of it means nothing where there is no configuration.
+    [ "$(results makespan_seconds requeued -- --policy easy "$room/w")" = "120.0 0" ]
+    ! mscg simulate --policy easy "$room/w" | grep REQUEUED
+}
+
+@test "a configuration against another, against itself with other settings, and under other policies" {
+    printf '%s\n' "0 10 4 low" "1 1000 4 low" "2 1 1 high" "2 1 4 high" | week >"$room/w"
+    printf 'scheduler = fcfs\n[qos high]\npriority = 10\n[qos low]\n' >"$room/now.conf"
+    printf 'scheduler = fcfs\n[qos high]\n[qos low]\n' >"$room/then.conf"
+    names() { mscg simulate "$@" | awk 'NR > 1 { print $1 }' | xargs; }
+    [ "$(names --config "$room/now.conf" "$room/w")" = now.conf ]
+    [ "$(names --compare "$room/now.conf,$room/then.conf,easy" "$room/w")" = "now.conf then.conf easy" ]
+    [ "$(results max_wait_seconds -- --compare "$room/now.conf,$room/then.conf" "$room/w")" = "11.0 1009.0" ]
+    [ "$(names --config "$room/now.conf" --set default-qos=low --set "disable-elastic=yes" "$room/w")" = "now.conf now.conf+set" ]
+    [ "$(results max_wait_seconds -- --config "$room/now.conf" --set user-max-cpus=3 "$room/w" 2>"$room/said")" = "11.0 0.0" ]
+    grep -q "now.conf+set: 3 jobs never start" "$room/said"
+    # Drop-ins are read, as mscgd does.
+    mkdir "$room/now.conf.d" && printf '[qos high]\npriority = 0\n' >"$room/now.conf.d/1.conf"
+    [ "$(results max_wait_seconds -- --config "$room/now.conf" "$room/w")" = 1009.0 ]
+    # Its own scheduler is replaced by what is named, nothing else is.
+    printf '%s\n' "0 10 3 low" "1 10 4 low" "2 5 1 low" | week >"$room/w"
+    [ "$(results mean_wait_seconds -- --config "$room/now.conf" --compare fcfs,firstfit "$room/w")" = "9.0 3.0" ]
+}
+
+@test "a configuration: partitions, generic resources, fair shares, and the machine" {
+    cat >"$room/c.conf" <<'END'
+default-partition = main
+[partition main]
+max-cpus = 2
+default-qos = low
+[partition night]
+state = drain
+[qos low]
+max-jobs-per-user = 1
+END
+    printf '%s\n' '0 10 2 low "user": "ann"' '0 10 1 low "user": "ann"' '0 10 1 low "user": "bob"' '0 10 1 low "user": "bob", "partition": "night"' | week >"$room/w"
+    [ "$(results jobs makespan_seconds refused -- --config "$room/c.conf" "$room/w" 2>/dev/null)" = "3 20.0 1" ]
+    # 2 GPUs and a licence by the workload, 1 GPU and 2 licences by the configuration, no licence by the command line.
+    printf '%s\n' '0 10 1 normal "gres": "gpu:1"' '0 10 1 normal "gres": "gpu:1"' '0 10 1 normal "gres": "license:x:1"' '0 10 1 normal "gres": "license:x:1"' | week >"$room/w"
+    echo 'total-cpus = 8' >"$room/g.conf"
+    [ "$(results makespan_seconds mean_wait_seconds utilisation -- --config "$room/g.conf" "$room/w")" = "20.0 2.5 0.25" ]
+    printf 'gres = gpu:1\nlicenses = x:2\n' >"$room/g.conf"
+    [ "$(results makespan_seconds mean_wait_seconds utilisation -- --config "$room/g.conf" "$room/w")" = "20.0 2.5 0.5" ]
+    [ "$(results jobs refused -- --gres gpu:2 --config "$room/g.conf" "$room/w" 2>"$room/said")" = "2 2" ]
+    grep -q "g.conf: 2 jobs are refused; the first, job 3 of the workload: .*license" "$room/said"
+    # ann has 3 shares of 4 and has had as much as bob.
+    printf 'priority-type = multifactor\n[account a]\nusers = ann:3 bob\n' >"$room/f.conf"
+    printf '%s\n' '0 100 2 normal "user": "ann"' '0 100 2 normal "user": "bob"' '10 10 4 normal "user": "bob"' '20 50 4 normal "user": "ann"' | week >"$room/w"
+    [ "$(results max_wait_seconds -- --config "$room/f.conf" --set priority-type=basic "$room/w")" = "140.0 90.0" ]
+}
+
+@test "what is wrong with a configuration, and what it has no place for" {
+    refuses() { # TEXT ARG…
+        local text=$1
+        shift
+        run mscg simulate "$@"
+        [ "$status" -ne 0 ] && grep -qF -- "$text" <<<"$output" || { echo "$output"; return 1; }
+    }
+    echo "0 10 2 low" | week >"$room/w"
+    printf '[scheduler]\nscheduler = magic\n' >"$room/1.conf"
+    printf '[qos low]\n\nmax-cpus = 4\n' >"$room/2.conf"
+    printf '[qos low]\npreempts = high\n' >"$room/3.conf"
+    printf '[qos high]\n[partition main]\n' >"$room/4.conf"
+    refuses "simulate: $room/1.conf:2: scheduler: invalid value 'magic': expected one of easy|conservative|firstfit|fcfs" --config "$room/1.conf" "$room/w"
+    refuses "simulate: $room/2.conf:3: unknown setting 'max-cpus' of a QOS" --config "$room/2.conf" "$room/w"
+    refuses "simulate: [qos low]: preempts: no [qos high] in the configuration" --compare "easy,$room/3.conf" "$room/w"
+    refuses "simulate: cannot read configuration $room/none.conf: No such file or directory" --config "$room/none.conf" "$room/w"
+    refuses "--set: 'scheduler': expected NAME=VALUE" --config "$room/4.conf" --set scheduler "$room/w"
+    refuses "--set without --config" --set scheduler=easy "$room/w"
+    refuses "command line: scheduler: invalid value 'magic'" --config "$room/4.conf" --set scheduler=magic "$room/w"
+    refuses "--gres: invalid resource 'gpu:none:x'" --gres gpu:none:x "$room/w"
+    refuses "--compare: there is no policy 'none': expected fcfs, easy, conservative, elastic, firstfit or firstfit-elastic, or a configuration" --compare none "$room/w"
+    run mscg simulate --config "$room/4.conf" "$room/w"
+    [ "$status" = 0 ]
+    grep -qF "4.conf: 1 jobs are refused; the first, job 1 of the workload: it names no partition, and there is no default-partition" <<<"$output"
+    run mscg simulate --config "$room/4.conf" --set default-partition=main "$room/w"
+    grep -qF "4.conf+set: 1 jobs are refused; the first, job 1 of the workload: no [qos low] in the configuration" <<<"$output"
+}
+
 @test "what cannot be simulated" {
     refuses() { # TEXT ARG…
         local text=$1

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "src/base/parse.h"
 #include "src/sim/sim.h"
 
 #define SECONDS(x) ((double)(x) / 1e6)
@@ -192,7 +193,7 @@ static void books_balance(void **state)
 	sim_make_elastic(&w, 0.5, 0.5, 2, 64, 11);
 	struct sim_result r = run(&w, (struct sim_options){.cpus = 64, .elastic = true, .elastic_threshold = 100});
 	assert_int_equal(r.jobs, 2000);
-	assert_int_equal(r.rejected, 0);
+	assert_int_equal(r.refused + r.waiting, 0);
 	assert_true(r.resizes > 100);
 	for (uint32_t i = 0; i < w.n; i++) {
 		const struct sim_job *j = &w.jobs[i];
@@ -214,11 +215,256 @@ static void books_balance(void **state)
 	sim_workload_free(&w);
 }
 
+/* -- what takes a configuration ----------------------------------------------------------------------------------- */
+
+enum { LOW, HIGH, QOS };
+static const char *const qos_names[QOS] = {"low", "high"};
+
+/* High preempts low. */
+static struct core_policy two_qos(enum core_preempt mode)
+{
+	struct core_policy p = {.scheduler = CORE_EASY, .max_launch_retries = 1, .qos_n = QOS};
+
+	for (int i = 0; i < QOS; i++) {
+		snprintf(p.qos[i].name, sizeof p.qos[i].name, "%s", qos_names[i]);
+		p.qos[i].key = name_key(qos_names[i]);
+		p.qos[i].preempt_mode = mode;
+	}
+	p.qos[HIGH].preempts = 1 << LOW;
+	return p;
+}
+
+static const struct core_policy *same_policy(void *ctx, int64_t now_usec)
+{
+	(void)now_usec;
+	return ctx;
+}
+
+static int admit_all(void *ctx, const struct sim_job *job, struct mscg_spec *spec, struct mscg_error *error)
+{
+	(void)ctx;
+	if (job->qos && streq(job->qos, "gone"))
+		return mscg_error_set(error, -EINVAL, "no QOS of that name");
+	spec->qos = (char *)job->qos;
+	spec->partition = (char *)job->partition;
+	spec->account = (char *)job->account;
+	return 0;
+}
+
+static struct sim_result run_by(struct sim_workload *w, struct core_policy *policy, struct sim_options o)
+{
+	o.site = &(struct sim_site){same_policy, admit_all, policy};
+	return run(w, o);
+}
+
+static struct sim_job job(double submit, double run, uint32_t cpus, const char *qos)
+{
+	return (struct sim_job){
+		.submit_usec = (int64_t)(submit * 1e6), .run_seconds = run, .cpus = cpus, .min_cpus = cpus, .max_cpus = cpus, .qos = qos,
+		.requeue = true, .user = 1,
+	};
+}
+
+#define WORKLOAD(...) (struct sim_workload){.jobs = (struct sim_job[]){__VA_ARGS__}, .n = ARRAY_SIZE(((struct sim_job[]){__VA_ARGS__}))}
+
+/* 100 s on all CPUs; at 10 s somebody comes who may preempt it, for 20 s. */
+static void who_is_preempted(void **state)
+{
+	(void)state;
+	static const struct {
+		enum core_preempt mode;
+		double end, ran, lost, wait; /* of the first; wait: mean of both */
+		uint64_t suspended, requeued, cancelled;
+	} cases[] = {
+		{CORE_PREEMPT_SUSPEND, 120, 100, 0, 10, .suspended = 1},
+		{CORE_PREEMPT_REQUEUE, 130, 100, 40, 15, .requeued = 1},
+		{CORE_PREEMPT_CANCEL, 10, 10, 0, 0, .cancelled = 1},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct sim_workload w = WORKLOAD(job(0, 100, 4, "low"), job(10, 20, 4, "high"));
+		struct core_policy p = two_qos(cases[i].mode);
+		struct sim_result r;
+
+		w.jobs[1].priority = 1; /* who is requeued is not to begin again in his place */
+		r = run_by(&w, &p, (struct sim_options){.cpus = 4});
+		expect(&w.jobs[0], 0, cases[i].end);
+		expect(&w.jobs[1], 10, 30);
+		assert_true(fabs(SECONDS(w.jobs[0].run_usec) - cases[i].ran) < 1e-3);
+		assert_true(fabs(r.lost_cpu_s - cases[i].lost) < 1e-3 && fabs(r.wait_mean_s - cases[i].wait) < 1e-3);
+		assert_int_equal(r.suspended, cases[i].suspended);
+		assert_int_equal(r.requeued, cases[i].requeued);
+		assert_int_equal(r.cancelled, cases[i].cancelled);
+		assert_int_equal(r.shrunk + r.resizes + r.refused + r.waiting, 0);
+		assert_true(fabs(r.utilisation - 1) < 1e-6);
+	}
+}
+
+/* It gives 2 of its 4 CPUs at 10 s, and goes on at half its speed. */
+static void who_can_shrink_does(void **state)
+{
+	(void)state;
+	struct sim_workload w = WORKLOAD(job(0, 100, 4, "low"), job(10, 500, 2, "high"));
+	struct core_policy p = two_qos(CORE_PREEMPT_CANCEL);
+	struct sim_result r;
+
+	p.elastic = true;
+	w.jobs[0].min_cpus = 1;
+	w.jobs[0].priority = 5; /* by priority alone it would not yield */
+	r = run_by(&w, &p, (struct sim_options){.cpus = 4});
+	expect(&w.jobs[0], 0, 190);
+	expect(&w.jobs[1], 10, 510);
+	assert_int_equal(r.shrunk, 1);
+	assert_int_equal(r.resizes, 1);
+	assert_int_equal(r.cancelled, 0);
+
+	/* One that may not begin again is left alone. */
+	p = two_qos(CORE_PREEMPT_REQUEUE);
+	w.jobs[0].min_cpus = 4;
+	w.jobs[0].priority = 0;
+	w.jobs[0].requeue = false;
+	r = run_by(&w, &p, (struct sim_options){.cpus = 4});
+	expect(&w.jobs[1], 100, 600);
+	assert_int_equal(r.requeued, 0);
+}
+
+static void what_is_counted(void **state)
+{
+	(void)state;
+	struct sim_workload w = WORKLOAD(job(0, 10, 1, NULL), job(0, 10, 1, NULL), job(0, 10, 1, NULL), job(0, 10, 1, NULL), job(0, 10, 1, NULL));
+	static const char *const asks[] = {"gpu:2", "gpu:a100:1", "license:x:1", "license:x:2", "gpu:4"};
+	struct core_gres gres[CORE_GRES_MAX];
+	struct mscg_error error;
+	struct sim_options o = {.cpus = 8, .gres = gres};
+	struct sim_result r;
+
+	assert_int_equal(sim_gres_parse("gpu:2,gpu:a100:1, license:x:2", gres, &o.gres_n, &error), 0);
+	assert_int_equal(o.gres_n, 3);
+	assert_true(gres[0].units == 3 && gres[1].units == 4 && !gres[2].units);
+	for (uint32_t i = 0; i < w.n; i++)
+		w.jobs[i].gres = asks[i];
+	r = run(&w, o);
+	expect(&w.jobs[0], 0, 10);
+	expect(&w.jobs[1], 0, 10);
+	expect(&w.jobs[2], 0, 10);
+	expect(&w.jobs[3], 10, 20); /* both licences */
+	assert_int_equal(w.jobs[4].start_usec, -1);
+	assert_int_equal(r.refused, 1);
+	assert_int_equal(r.first_refused, 4);
+	assert_int_equal(r.jobs, 4);
+
+	/* Of what there is nothing of at all, nobody may ask. */
+	o.gres_n = 0;
+	r = run(&w, o);
+	assert_int_equal(r.refused, 5);
+	assert_int_equal(r.first_refused, 0);
+	assert_non_null(strstr(r.refusal, "gpu"));
+	assert_int_equal(r.jobs, 0);
+
+	assert_int_equal(sim_gres_parse("gpu:65", gres, &o.gres_n, &error), -EINVAL);
+	assert_non_null(strstr(error.text, "more than 64 GPUs"));
+	assert_int_equal(sim_gres_parse("gpu:0", gres, &o.gres_n, &error), -EINVAL);
+	assert_int_equal(sim_gres_parse("", gres, &o.gres_n, &error), -EINVAL);
+}
+
+/* User 1 has had the machine for an hour when one of his waits before one of user 2's. */
+static void who_had_less_goes_first(void **state)
+{
+	(void)state;
+	struct sim_workload w = WORKLOAD(job(0, 3600, 4, NULL), job(10, 10, 4, NULL), job(20, 10, 4, NULL));
+	struct core_policy p = {
+		.scheduler = CORE_EASY, .max_launch_retries = 1,
+		.priority = {.multifactor = true, .weight_fairshare = 1000, .max_age_s = 86400, .half_life_s = 86400, .calc_period_s = 10},
+	};
+	struct sim_result r;
+
+	w.jobs[2].user = 2;
+	run_by(&w, &p, (struct sim_options){.cpus = 4});
+	expect(&w.jobs[2], 3600, 3610);
+	expect(&w.jobs[1], 3610, 3620);
+
+	/* By age alone it is the other way round; and who is refused is counted. */
+	p.priority.weight_fairshare = 0;
+	p.priority.weight_age = 1000;
+	w.jobs[2].qos = "gone";
+	r = run_by(&w, &p, (struct sim_options){.cpus = 4});
+	expect(&w.jobs[1], 3600, 3610);
+	assert_int_equal(r.refused, 1);
+	assert_int_equal(r.first_refused, 2);
+	assert_string_equal(r.refusal, "no QOS of that name");
+	assert_int_equal(r.jobs, 2);
+}
+
+/* In "small" jobs have 2 CPUs together, in "shut" nothing starts; a user may have 1 job of QOS low at once. */
+static void limits_and_partitions(void **state)
+{
+	(void)state;
+	struct sim_workload w = WORKLOAD(job(0, 10, 2, "high"), job(0, 10, 2, "high"), job(0, 10, 1, "high"), job(0, 10, 1, "low"), job(0, 10, 1, "low"));
+	struct core_policy p = two_qos(CORE_PREEMPT_OFF);
+	struct sim_result r;
+
+	p.qos[LOW].user_running = 1;
+	p.qos[LOW].job_time_s = 60;
+	p.partition_n = 2;
+	p.partition[0] = (struct core_partition){.name = "shut", .key = name_key("shut"), .takes = true};
+	p.partition[1] = (struct core_partition){.name = "small", .key = name_key("small"), .takes = true, .starts = true, .cpus_milli = 2000};
+	for (uint32_t i = 0; i < w.n; i++)
+		w.jobs[i].partition = i == 2 ? "shut" : "small";
+	w.jobs[3].partition = w.jobs[4].partition = NULL;
+	r = run_by(&w, &p, (struct sim_options){.cpus = 16});
+	expect(&w.jobs[0], 0, 10);
+	expect(&w.jobs[1], 10, 20);
+	expect(&w.jobs[3], 0, 10);
+	expect(&w.jobs[4], 10, 20);
+	assert_int_equal(w.jobs[2].start_usec, -1);
+	assert_int_equal(r.waiting, 1);
+
+	w.jobs[4].time_limit_s = 61;
+	r = run_by(&w, &p, (struct sim_options){.cpus = 16});
+	assert_int_equal(r.refused, 1);
+	assert_non_null(strstr(r.refusal, "QOS low"));
+}
+
+/* A CPU-hour a day each: who has spent it goes on at the next. */
+#define DAY INT64_C(86400000000)
+static const struct core_policy *by_day(void *ctx, int64_t now_usec)
+{
+	struct core_policy *p = ctx;
+
+	p->priority.budget.from_usec = now_usec / DAY * DAY;
+	p->priority.budget.until_usec = p->priority.budget.from_usec + DAY;
+	return p;
+}
+
+static void budgets_begin_anew(void **state)
+{
+	(void)state;
+	struct sim_workload w = WORKLOAD(job(0, 3600, 1, NULL), job(10, 60, 1, NULL), job(10, 60, 1, NULL));
+	struct core_policy p = {
+		.scheduler = CORE_EASY, .max_launch_retries = 1,
+		.priority = {.charges = true, .calc_period_s = 10, .budget = {.user = 1, .rates = {.given = true, .cpu_hour = 1}}},
+	};
+	struct mscg_error error = {0};
+	struct sim_result r;
+
+	w.begin_usec = 20000 * DAY + DAY / 2;
+	w.jobs[1].submit_usec = 3700 * INT64_C(1000000);
+	w.jobs[2].submit_usec = 3700 * INT64_C(1000000);
+	w.jobs[2].user = 2;
+	assert_int_equal(sim_run(&w, &(struct sim_options){.cpus = 4, .mem_bytes = 1 << 30, .site = &(struct sim_site){by_day, admit_all, &p}}, &r, &error), 0);
+	expect(&w.jobs[0], 0, 3600);
+	expect(&w.jobs[2], 3700, 3760);
+	assert_true(SECONDS(w.jobs[1].start_usec) >= 43200 && SECONDS(w.jobs[1].start_usec) < 43220);
+	assert_int_equal(r.waiting, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_fits_passes), cmocka_unit_test(grows_and_shrinks), cmocka_unit_test(time_limits_end_jobs),
 		cmocka_unit_test(what_is_no_workload), cmocka_unit_test(generated), cmocka_unit_test(books_balance),
+		cmocka_unit_test(who_is_preempted), cmocka_unit_test(who_can_shrink_does), cmocka_unit_test(what_is_counted),
+		cmocka_unit_test(who_had_less_goes_first), cmocka_unit_test(limits_and_partitions), cmocka_unit_test(budgets_begin_anew),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
