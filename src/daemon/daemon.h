@@ -17,6 +17,7 @@
 #include "devices.h"
 #include "topology.h"
 #include "src/base/base.h"
+#include "src/base/buf.h"
 #include "src/base/clock.h"
 #include "src/base/cost.h"
 #include "src/config/policy.h"
@@ -75,6 +76,7 @@ struct client {
 	bool              hangup;   /* after the output is out */
 	bool              eof;      /* --once: sends nothing any more */
 	struct client    *next, **prev;
+	struct client    *next_kicked, **prev_kicked; /* NULL: not in the list */
 };
 int  server_open(struct daemon *d, struct mscg_error *error);
 void server_close(struct daemon *d);
@@ -82,7 +84,8 @@ void server_close(struct daemon *d);
 void server_pause(struct daemon *d);
 /* A connection that is there already (--once). */
 struct client *server_adopt(struct daemon *d, int fd, struct mscg_error *error);
-/* Output was queued, or the current request has ended: flush and go on. */
+/* Output was queued, or the current request has ended: flush and go on, when the loop comes round, so that nothing frees
+ * the client under its caller. */
 void client_kick(struct client *client);
 
 /* -- access.c: who may do what. Each is asked of the connection, and refusals and what only operators may are logged -- */
@@ -134,6 +137,7 @@ struct request {
 	struct mscg_id id;
 	json_t        *parameters; /* of the call */
 	json_t        *result;     /* what was gathered so far */
+	struct buf     text;       /* the same, as it will be sent */
 	const char    *done;       /* many.c: the list in it of what was done */
 	size_t         listed;     /* many.c: bytes of its lists, about */
 	char         **vain;       /* many.c: ranges of tasks none of which is there, and why not, in turn */
@@ -156,6 +160,7 @@ struct request {
 void requests_handle(struct client *client, json_t *message);
 void request_reply(struct request *r, json_t *parameters);  /* last one; frees r */
 void request_reply_fd(struct request *r, json_t *parameters, int fd); /* the same, with a descriptor, borrowed */
+void request_reply_text(struct request *r);                 /* the same with what is in its text: a whole message */
 void request_stream(struct request *r, json_t *parameters); /* `continues` */
 void request_fail(struct request *r, int code, const struct mscg_error *error); /* last one; frees r */
 __attribute__((format(printf, 3, 4))) void request_failf(struct request *r, int code, const char *format, ...);
@@ -403,6 +408,8 @@ struct daemon {
 	sd_event_source  *listen_source;
 	struct client    *clients;
 	uint32_t          clients_n;
+	struct client    *kicked;
+	sd_event_source  *kick_source;
 	struct request   *requests;
 	struct cached    *spec_cache;
 	struct ids       *rates; /* by uid */

@@ -17,6 +17,16 @@ enum {
 	ANSWERS_MAX     = 256 * 1024 /* bytes unread: a client that does not read is not asked what else it wants */
 };
 
+static void not_kicked(struct client *c)
+{
+	if (!c->prev_kicked)
+		return;
+	*c->prev_kicked = c->next_kicked;
+	if (c->next_kicked)
+		c->next_kicked->prev_kicked = c->prev_kicked;
+	c->prev_kicked = NULL;
+}
+
 static void client_free(struct client *c)
 {
 	struct daemon *d = c->d;
@@ -30,6 +40,7 @@ static void client_free(struct client *c)
 	*c->prev = c->next;
 	if (c->next)
 		c->next->prev = c->prev;
+	not_kicked(c);
 	d->clients_n--;
 	sd_event_source_unref(c->io);
 	drop_socket(d, c->stdio_fd, c->peer.uid);
@@ -92,17 +103,45 @@ static bool flush_client(struct client *c, bool more)
 	bool in = !c->eof && !wire_conn_full(c->conn) && !is_deaf(c);
 	sd_event_source_set_io_events(c->io, (in ? EPOLLIN | EPOLLRDHUP : 0) | (out ? EPOLLOUT : 0));
 	sd_event_source_set_enabled(c->io, c->eof && !out ? SD_EVENT_OFF : SD_EVENT_ON);
+	not_kicked(c);
 	if (r == 0 && c->current && c->current->drained)
 		c->current->drained(c->current);
 	return true;
 }
 
+static int on_kicked(sd_event_source *source, void *ctx)
+{
+	struct daemon *d = ctx;
+	struct client *now = steal(&d->kicked); /* and who is kicked meanwhile, the next time */
+
+	(void)source;
+	if (now)
+		now->prev_kicked = &now;
+	while (now) {
+		struct client *c = now;
+
+		not_kicked(c);
+		if (!flush_client(c, take_messages(c)))
+			client_free(c);
+	}
+	return 0;
+}
+
 void client_kick(struct client *c)
 {
-	/* From inside a request: what follows is done when the loop comes round, so that nothing frees the client under
-	 * its caller. */
-	sd_event_source_set_io_events(c->io, (c->eof ? 0 : EPOLLIN | EPOLLRDHUP) | EPOLLOUT);
-	sd_event_source_set_enabled(c->io, SD_EVENT_ON);
+	struct daemon *d = c->d;
+
+	if (c->prev_kicked)
+		return;
+	c->next_kicked = d->kicked;
+	c->prev_kicked = &d->kicked;
+	if (c->next_kicked)
+		c->next_kicked->prev_kicked = &c->next_kicked;
+	d->kicked = c;
+	if (d->kick_source)
+		sd_event_source_set_enabled(d->kick_source, SD_EVENT_ONESHOT);
+	else
+		sd_event_add_defer(d->loop, &d->kick_source, on_kicked, d);
 }
 
 static void refuse_descriptors(struct client *c)
@@ -123,8 +162,8 @@ static bool read_client(struct client *c)
 
 	do
 		r = wire_conn_read(c->conn);
-	while (r > 0);
-	if (r == -EAGAIN)
+	while (wire_conn_has_more(c->conn));
+	if (r > 0 || r == -EAGAIN)
 		return true;
 	if (r == 0 && c->d->config.once) {
 		c->eof = true; /* what came before is carried out (mscgd --once < file) */
@@ -333,6 +372,7 @@ void server_pause(struct daemon *d)
 void server_close(struct daemon *d)
 {
 	d->listen_source = sd_event_source_unref(d->listen_source);
+	d->kick_source   = sd_event_source_unref(d->kick_source);
 	if (d->listen_fd >= 0) {
 		if (d->upgrading) {
 			d->handover.listen_fd = steal_fd(&d->listen_fd);

@@ -218,6 +218,8 @@ int reservation_write(struct store *store, const struct store_reservation *reser
 
 /* row.c */
 int row_write(struct store *store, const struct mscg_row *row, struct mscg_error *error);
+/* Has no row yet, nobody need look for one. */
+void row_is_new(struct store *store, uint32_t job);
 /* From a statement that stands on a row of {job}. -EBADMSG when it is damaged. */
 int row_read(struct store *store, sqlite3_stmt *st, struct mscg_row *ret, struct mscg_error *error);
 

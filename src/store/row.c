@@ -9,6 +9,13 @@ static struct old_row *old_slot(struct store *store, int64_t key)
 	return &store->old[sum_mix((uint64_t)key, 0) % OLD_ROWS];
 }
 
+void row_is_new(struct store *store, uint32_t job)
+{
+	int64_t key = key_first(job);
+
+	*old_slot(store, key) = (struct old_row){.key = key, .sums.state = -1};
+}
+
 static int read_old(struct store *store, int64_t key, struct old_row *ret, struct mscg_error *error)
 {
 	if (old_slot(store, key)->key == key) {

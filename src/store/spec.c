@@ -112,8 +112,10 @@ int spec_write(struct store *store, uint32_t job, const struct mscg_spec *spec, 
 	out_id(&out, texts.script);
 	out_sum(&out);
 	int rc = out.rc == SQLITE_OK ? sql_run(out.stmt) : out.rc;
-	if (rc == SQLITE_OK)
+	if (rc == SQLITE_OK) {
+		row_is_new(store, job);
 		return 0;
+	}
 	char text[64];
 	snprintf(text, sizeof(text), "cannot write what job %u asked for", job);
 	return sql_error(store, rc, error, text);

@@ -246,10 +246,16 @@ bool wire_conn_is_between(const struct wire_conn *conn)
 	return conn->is_socket && !conn->broken && conn->in_start == conn->in_end && conn->received_n <= conn->due;
 }
 
+bool wire_conn_has_more(const struct wire_conn *conn)
+{
+	return conn->has_more;
+}
+
 int wire_conn_read(struct wire_conn *conn)
 {
 	ssize_t n;
 
+	conn->has_more = false;
 	if (wire_conn_full(conn))
 		return -EAGAIN;
 	make_room(conn);
@@ -260,6 +266,7 @@ int wire_conn_read(struct wire_conn *conn)
 		return errno == EWOULDBLOCK ? -EAGAIN : -errno;
 	conn->in_end += (size_t)n;
 	conn->in_total += (uint64_t)n;
+	conn->has_more = n > 0 && conn->in_end == conn->in_cap;
 	return n > 0;
 }
 

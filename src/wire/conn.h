@@ -14,7 +14,7 @@ struct wire_passing {
 
 struct wire_conn {
 	int  fd, out_fd; /* the same but for pipes */
-	bool is_socket, expects_fds;
+	bool is_socket, expects_fds, has_more;
 	int  peer_error; /* -errno when `peer` is not known */
 	struct wire_peer peer;
 

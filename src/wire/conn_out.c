@@ -78,6 +78,24 @@ int wire_conn_send(struct wire_conn *conn, const json_t *message, const int *fds
 	return 0;
 }
 
+int wire_conn_send_text(struct wire_conn *conn, const char *text, size_t size, struct mscg_error *error)
+{
+	if (size > WIRE_MESSAGE_MAX)
+		return mscg_error_set(error, -EMSGSIZE, "message has more than %d bytes", WIRE_MESSAGE_MAX);
+	buf_add(&conn->out, text, size);
+	buf_addc(&conn->out, '\0');
+	return 0;
+}
+
+void wire_add_string(struct buf *into, const char *text)
+{
+	json_t *json = json_string(text);
+	_cleanup_free_ char *dumped = json ? json_dumps(json, JSON_ENCODE_ANY | WIRE_DUMP_FLAGS) : NULL;
+
+	buf_adds(into, dumped ? dumped : "null");
+	json_decref(json);
+}
+
 size_t wire_conn_queued(const struct wire_conn *conn)
 {
 	return conn->out.size - conn->out_start;

@@ -76,19 +76,14 @@ int wire_check_keys(const json_t *object, const char *const *keys, struct mscg_e
 	return 0;
 }
 
-/* NULL: absent. */
-static const json_t *find(const json_t *object, const char *key)
+static bool is_absent(const json_t *value)
 {
-	const json_t *value = json_object_get(object, key);
-
-	return json_is_null(value) ? NULL : value;
+	return !value || json_is_null(value);
 }
 
-int wire_get_string(const json_t *object, const char *key, const char **ret, struct mscg_error *error)
+int wire_read_string(const json_t *value, const char *key, const char **ret, struct mscg_error *error)
 {
-	const json_t *value = find(object, key);
-
-	if (!value)
+	if (is_absent(value))
 		return 0;
 	if (!json_is_string(value))
 		return wrong(error, key, value, "a string");
@@ -96,11 +91,14 @@ int wire_get_string(const json_t *object, const char *key, const char **ret, str
 	return 1;
 }
 
-int wire_get_bool(const json_t *object, const char *key, bool *ret, struct mscg_error *error)
+int wire_get_string(const json_t *object, const char *key, const char **ret, struct mscg_error *error)
 {
-	const json_t *value = find(object, key);
+	return wire_read_string(json_object_get(object, key), key, ret, error);
+}
 
-	if (!value)
+int wire_read_bool(const json_t *value, const char *key, bool *ret, struct mscg_error *error)
+{
+	if (is_absent(value))
 		return 0;
 	if (!json_is_boolean(value))
 		return wrong(error, key, value, "true or false");
@@ -108,11 +106,14 @@ int wire_get_bool(const json_t *object, const char *key, bool *ret, struct mscg_
 	return 1;
 }
 
-int wire_get_int(const json_t *object, const char *key, int64_t min, int64_t max, int64_t *ret, struct mscg_error *error)
+int wire_get_bool(const json_t *object, const char *key, bool *ret, struct mscg_error *error)
 {
-	const json_t *value = find(object, key);
+	return wire_read_bool(json_object_get(object, key), key, ret, error);
+}
 
-	if (!value)
+int wire_read_int(const json_t *value, const char *key, int64_t min, int64_t max, int64_t *ret, struct mscg_error *error)
+{
+	if (is_absent(value))
 		return 0;
 	if (!json_is_integer(value) || json_integer_value(value) < min || json_integer_value(value) > max)
 		return wrong(error, key, value, "a whole number from %" PRId64 " to %" PRId64, min, max);
@@ -120,13 +121,17 @@ int wire_get_int(const json_t *object, const char *key, int64_t min, int64_t max
 	return 1;
 }
 
-int wire_get_milli(const json_t *object, const char *key, uint32_t *ret, struct mscg_error *error)
+int wire_get_int(const json_t *object, const char *key, int64_t min, int64_t max, int64_t *ret, struct mscg_error *error)
 {
-	const json_t *value = find(object, key);
+	return wire_read_int(json_object_get(object, key), key, min, max, ret, error);
+}
+
+int wire_read_milli(const json_t *value, const char *key, uint32_t *ret, struct mscg_error *error)
+{
 	double milli, rest;
 	uint32_t whole;
 
-	if (!value)
+	if (is_absent(value))
 		return 0;
 	milli = json_number_value(value) * 1000;
 	if (!json_is_number(value) || milli < 0 || milli > MSCG_CPUS_MAX * 1000.0)
@@ -139,13 +144,18 @@ int wire_get_milli(const json_t *object, const char *key, uint32_t *ret, struct 
 	return 1;
 }
 
-int wire_get_strv(const json_t *object, const char *key, char ***ret, struct mscg_error *error)
+int wire_get_milli(const json_t *object, const char *key, uint32_t *ret, struct mscg_error *error)
 {
-	const json_t *value = find(object, key), *item;
+	return wire_read_milli(json_object_get(object, key), key, ret, error);
+}
+
+int wire_read_strv(const json_t *value, const char *key, char ***ret, struct mscg_error *error)
+{
+	const json_t *item;
 	size_t i, n;
 	char **v;
 
-	if (!value)
+	if (is_absent(value))
 		return 0;
 	if (!json_is_array(value))
 		return wrong(error, key, value, "a list of strings");
@@ -165,6 +175,11 @@ int wire_get_strv(const json_t *object, const char *key, char ***ret, struct msc
 	v[n] = NULL;
 	*ret = v;
 	return 1;
+}
+
+int wire_get_strv(const json_t *object, const char *key, char ***ret, struct mscg_error *error)
+{
+	return wire_read_strv(json_object_get(object, key), key, ret, error);
 }
 
 int wire_get_id(const json_t *object, const char *key, struct mscg_id *ret, struct mscg_error *error)
@@ -265,13 +280,16 @@ static bool parse_rfc3339(const char *p, int64_t *ret_usec)
 	return true;
 }
 
-int wire_get_time(const json_t *object, const char *key, int64_t *ret_usec, struct mscg_error *error)
+int wire_read_time(const json_t *value, const char *key, int64_t *ret_usec, struct mscg_error *error)
 {
-	const json_t *value = find(object, key);
-
-	if (!value)
+	if (is_absent(value))
 		return 0;
 	if (!json_is_string(value) || !parse_rfc3339(json_string_value(value), ret_usec))
 		return wrong(error, key, value, "a time such as 2026-01-31T12:00:00.5Z");
 	return 1;
+}
+
+int wire_get_time(const json_t *object, const char *key, int64_t *ret_usec, struct mscg_error *error)
+{
+	return wire_read_time(json_object_get(object, key), key, ret_usec, error);
 }

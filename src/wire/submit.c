@@ -61,24 +61,10 @@ _Static_assert(ARRAY_SIZE(wire_spec_fields) == SPEC_FIELDS_N, "SPEC_FIELDS_N cou
 
 const char *const wire_cpu_modes[] = {[MSCG_CPUS_EXCLUSIVE] = "exclusive", [MSCG_CPUS_QUOTA] = "quota"};
 
-/* The members that need more than a row. */
-static const char *const special[] = {"argv", "env", "script", "array", "cpu_mode"};
-
-/* Keys of a Spec, NULL-ended. */
-static void fill_keys(const char *keys[ARRAY_SIZE(special) + SPEC_FIELDS_N + 1])
-{
-	for (size_t i = 0; i < ARRAY_SIZE(special); i++)
-		*keys++ = special[i];
-	for (size_t i = 0; i < SPEC_FIELDS_N; i++)
-		*keys++ = wire_spec_fields[i].key;
-	*keys = NULL;
-}
-
 /* -- reading ---------------------------------------------------------------------------------------------------- */
 
 /* What all specs of one message share. */
 struct shared {
-	const char   *keys[ARRAY_SIZE(special) + SPEC_FIELDS_N + 1];
 	char       ***envs;
 	size_t       *env_bytes;
 	size_t        envs_n;
@@ -88,7 +74,7 @@ struct shared {
 	uint32_t      with_ranges; /* arrays of more than one range */
 };
 
-static int read_field(const json_t *o, const struct spec_field *f, struct mscg_spec *spec, struct mscg_error *error)
+static int read_field(const json_t *value, const struct spec_field *f, struct mscg_spec *spec, struct mscg_error *error)
 {
 	void *p = spec_member(spec, f);
 	const char *text;
@@ -97,18 +83,18 @@ static int read_field(const json_t *o, const struct spec_field *f, struct mscg_s
 
 	switch (f->kind) {
 	case SPEC_TEXT:
-		r = wire_get_string(o, f->key, &text, error);
+		r = wire_read_string(value, f->key, &text, error);
 		if (r > 0)
 			*(char **)p = xstrdup(text);
 		return r;
 	case SPEC_BOOL:
-		return wire_get_bool(o, f->key, p, error);
+		return wire_read_bool(value, f->key, p, error);
 	case SPEC_MILLI:
-		return wire_get_milli(o, f->key, p, error);
+		return wire_read_milli(value, f->key, p, error);
 	case SPEC_TIME:
-		return wire_get_time(o, f->key, p, error);
+		return wire_read_time(value, f->key, p, error);
 	default:
-		r = wire_get_int(o, f->key, f->min, f->max, &v, error);
+		r = wire_read_int(value, f->key, f->min, f->max, &v, error);
 		if (r <= 0)
 			return r;
 		if (f->kind == SPEC_U64)
@@ -132,10 +118,10 @@ static int count_copy(struct shared *s, size_t bytes, struct mscg_error *error)
 	return 0;
 }
 
-static int read_index(const json_t *o, const char *key, const char *list, size_t n, int64_t *ret, struct mscg_error *error)
+static int read_index(const json_t *value, const char *key, const char *list, size_t n, int64_t *ret, struct mscg_error *error)
 {
 	int64_t i;
-	int r = wire_get_int(o, key, 0, UINT32_MAX, &i, error);
+	int r = wire_read_int(value, key, 0, UINT32_MAX, &i, error);
 
 	if (r <= 0)
 		return r;
@@ -146,10 +132,10 @@ static int read_index(const json_t *o, const char *key, const char *list, size_t
 	return 1;
 }
 
-static int read_env(const json_t *o, struct shared *s, struct mscg_spec *spec, struct mscg_error *error)
+static int read_env(const json_t *value, struct shared *s, struct mscg_spec *spec, struct mscg_error *error)
 {
 	int64_t i;
-	int r = read_index(o, "env", "environments", s->envs_n, &i, error);
+	int r = read_index(value, "env", "environments", s->envs_n, &i, error);
 
 	if (r <= 0)
 		return r;
@@ -159,11 +145,11 @@ static int read_env(const json_t *o, struct shared *s, struct mscg_spec *spec, s
 	return r;
 }
 
-static int read_script(const json_t *o, struct shared *s, struct mscg_spec *spec, struct mscg_error *error)
+static int read_script(const json_t *value, struct shared *s, struct mscg_spec *spec, struct mscg_error *error)
 {
 	const json_t *script;
 	int64_t i;
-	int r = read_index(o, "script", "scripts", json_array_size(s->scripts), &i, error);
+	int r = read_index(value, "script", "scripts", json_array_size(s->scripts), &i, error);
 
 	if (r <= 0)
 		return r;
@@ -174,10 +160,10 @@ static int read_script(const json_t *o, struct shared *s, struct mscg_spec *spec
 	return r;
 }
 
-static int read_array(const json_t *o, struct shared *s, struct mscg_spec *spec, struct mscg_error *error)
+static int read_array(const json_t *value, struct shared *s, struct mscg_spec *spec, struct mscg_error *error)
 {
 	const char *text;
-	int r = wire_get_string(o, "array", &text, error);
+	int r = wire_read_string(value, "array", &text, error);
 
 	if (r <= 0)
 		return r;
@@ -193,11 +179,12 @@ static int read_array(const json_t *o, struct shared *s, struct mscg_spec *spec,
 	return 0;
 }
 
-static int read_cpu_mode(const json_t *o, struct mscg_spec *spec, struct mscg_error *error)
+static int read_cpu_mode(const json_t *value, struct shared *s, struct mscg_spec *spec, struct mscg_error *error)
 {
 	const char *text;
-	int r = wire_get_string(o, "cpu_mode", &text, error);
+	int r = wire_read_string(value, "cpu_mode", &text, error);
 
+	(void)s;
 	if (r <= 0)
 		return r;
 	for (size_t i = 0; i < ARRAY_SIZE(wire_cpu_modes); i++)
@@ -208,25 +195,54 @@ static int read_cpu_mode(const json_t *o, struct mscg_spec *spec, struct mscg_er
 	return mscg_error_set(error, -EINVAL, "cpu_mode is '%.60s': expected exclusive or quota", text);
 }
 
+static int read_argv(const json_t *value, struct shared *s, struct mscg_spec *spec, struct mscg_error *error)
+{
+	(void)s;
+	return wire_read_strv(value, "argv", &spec->argv, error);
+}
+
+/* The members that need more than a row. */
+static const struct {
+	const char *key;
+	int (*read)(const json_t *value, struct shared *s, struct mscg_spec *spec, struct mscg_error *error);
+} special[] = {{"argv", read_argv}, {"env", read_env}, {"script", read_script}, {"array", read_array}, {"cpu_mode", read_cpu_mode}};
+
+static int unknown_key(const json_t *o, struct mscg_error *error)
+{
+	const char *keys[ARRAY_SIZE(special) + SPEC_FIELDS_N + 1], **end = keys;
+
+	for (size_t i = 0; i < ARRAY_SIZE(special); i++)
+		*end++ = special[i].key;
+	for (size_t i = 0; i < SPEC_FIELDS_N; i++)
+		*end++ = wire_spec_fields[i].key;
+	*end = NULL;
+	return wire_check_keys(o, keys, error);
+}
+
+static int read_member(const json_t *o, const char *key, const json_t *value, struct shared *s, struct mscg_spec *spec,
+                       struct mscg_error *error)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(special); i++)
+		if (streq(key, special[i].key))
+			return special[i].read(value, s, spec, error);
+	for (size_t i = 0; i < SPEC_FIELDS_N; i++)
+		if (*key == *wire_spec_fields[i].key && streq(key, wire_spec_fields[i].key))
+			return read_field(value, &wire_spec_fields[i], spec, error);
+	return unknown_key(o, error);
+}
+
 static int read_spec(const json_t *o, struct shared *s, struct mscg_spec *spec, struct mscg_error *error)
 {
-	int r;
+	const char *key;
+	json_t *value;
+	int r = 0;
 
 	if (!json_is_object(o))
 		return mscg_error_set(error, -EINVAL, "a job is no object");
-	r = wire_check_keys(o, s->keys, error);
-	if (r == 0)
-		r = wire_need(wire_get_strv(o, "argv", &spec->argv, error), "argv", error);
-	if (r >= 0)
-		r = read_env(o, s, spec, error);
-	if (r >= 0)
-		r = read_script(o, s, spec, error);
-	if (r >= 0)
-		r = read_array(o, s, spec, error);
-	if (r >= 0)
-		r = read_cpu_mode(o, spec, error);
-	for (size_t i = 0; r >= 0 && i < SPEC_FIELDS_N; i++)
-		r = read_field(o, &wire_spec_fields[i], spec, error);
+	json_object_foreach((json_t *)o, key, value)
+		if ((r = read_member(o, key, value, s, spec, error)) < 0)
+			return r;
+	r = wire_need(spec->argv != NULL, "argv", error);
 	return r < 0 ? r : mscg_spec_check(spec, error);
 }
 
@@ -274,7 +290,6 @@ static int read_shared(const json_t *parameters, struct shared *s, struct mscg_e
 	for (size_t i = 0; i < json_array_size(s->scripts); i++)
 		if (!json_is_string(json_array_get(s->scripts, i)))
 			return mscg_error_set(error, -EINVAL, "scripts[%zu] is no string", i);
-	fill_keys(s->keys);
 	return 0;
 }
 

@@ -48,6 +48,8 @@ void wire_conn_expect_fds(struct wire_conn *conn);
  * not poll for input then. */
 int  wire_conn_read(struct wire_conn *conn);
 bool wire_conn_full(const struct wire_conn *conn);
+/* The last read was given as much as it had room for: there may be more. Otherwise polling says when there is. */
+bool wire_conn_has_more(const struct wire_conn *conn);
 /* Nothing was read that wire_conn_next did not return: the stream could go on elsewhere. */
 bool wire_conn_is_between(const struct wire_conn *conn);
 /* The next whole message, an object: 1 and a new reference; 0: none yet; -EMSGSIZE, -EBADMSG with text: the connection
@@ -62,6 +64,11 @@ int wire_conn_take_fds(struct wire_conn *conn, int fds[WIRE_FDS_MAX]);
 /* Appends a message to the output (and fds to go with its first byte; duplicated, the caller keeps its own).
  * On failure (-EMSGSIZE above 1 MiB) nothing was queued. */
 int wire_conn_send(struct wire_conn *conn, const json_t *message, const int *fds, int nfds, struct mscg_error *error);
+/* The same of a message that is text already: `size` bytes of JSON. */
+int wire_conn_send_text(struct wire_conn *conn, const char *text, size_t size, struct mscg_error *error);
+/* Appends `text` as a string of JSON; what is not UTF-8 as null. */
+struct buf;
+void wire_add_string(struct buf *into, const char *text);
 /* 0: all is out; -EAGAIN: poll for writing; other -errno: the peer is gone. */
 int    wire_conn_flush(struct wire_conn *conn);
 size_t wire_conn_queued(const struct wire_conn *conn); /* bytes not yet out */
@@ -118,6 +125,13 @@ int wire_get_milli(const json_t *object, const char *key, uint32_t *ret, struct 
 int wire_get_strv(const json_t *object, const char *key, char ***ret, struct mscg_error *error);    /* caller frees */
 int wire_get_time(const json_t *object, const char *key, int64_t *ret_usec, struct mscg_error *error); /* RFC 3339 */
 int wire_get_id(const json_t *object, const char *key, struct mscg_id *ret, struct mscg_error *error);
+/* The same of a value that was found already, NULL for none; `key` is for texts. */
+int wire_read_string(const json_t *value, const char *key, const char **ret, struct mscg_error *error);
+int wire_read_bool(const json_t *value, const char *key, bool *ret, struct mscg_error *error);
+int wire_read_int(const json_t *value, const char *key, int64_t min, int64_t max, int64_t *ret, struct mscg_error *error);
+int wire_read_milli(const json_t *value, const char *key, uint32_t *ret, struct mscg_error *error);
+int wire_read_strv(const json_t *value, const char *key, char ***ret, struct mscg_error *error);
+int wire_read_time(const json_t *value, const char *key, int64_t *ret_usec, struct mscg_error *error);
 
 /* -- codecs ----------------------------------------------------------------------------------------------------- */
 /* Submit. Reading: strict, every spec passes mscg_spec_check; all or none, and texts begin with "jobs[3]: " where there
