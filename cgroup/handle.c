@@ -218,14 +218,22 @@ struct walk {
 	struct mscg_error *error;
 };
 
+/* The links of a directory of cgroups are counted as anywhere: its own two, and one of each directory in it. */
+static bool is_leaf(const struct mscg_cgroup *cgroup)
+{
+	struct stat st;
+
+	return fstat(cgroup->fd, &st) == 0 && st.st_nlink == 2;
+}
+
 static int walk_down(void *ctx, const char *name, const struct mscg_cgroup *cgroup)
 {
 	struct walk *w = ctx;
 	int r = w->each(w->ctx, cgroup);
 
 	(void)name;
-	if (r < 0)
-		return r;
+	if (r < 0 || is_leaf(cgroup))
+		return MIN_OF(r, 0);
 	if (w->depth >= CG_DEPTH)
 		return cg_error(cgroup, -ELOOP, w->error, "nested more than %d levels deep", CG_DEPTH);
 	w->depth++;

@@ -58,14 +58,20 @@ int mscg_cgroup_set(const struct mscg_cgroup *cgroup, enum mscg_cgroup_limit lim
 int mscg_cgroup_get(const struct mscg_cgroup *cgroup, enum mscg_cgroup_limit limit, uint64_t *ret,
                     struct mscg_error *error)
 {
-	_cleanup_free_ char *text = NULL;
+	_cleanup_free_ char *lines = NULL;
+	char line[64], *text = line;
 	uint64_t value;
 	int r;
 
 	if (limit >= ARRAY_SIZE(limits))
 		return mscg_error_set(error, -EINVAL, "there is no limit number %d", (int)limit);
 	const struct limit *l = &limits[limit];
-	r = cg_read_all(cgroup, l->file, &text, error);
+	if (l->form == FORM_DEFAULT) {
+		r = cg_read_all(cgroup, l->file, &lines, error);
+		text = lines;
+	} else {
+		r = (int)cg_read(cgroup, l->file, line, sizeof line, error);
+	}
 	if (r < 0)
 		return r;
 	if (l->form == FORM_DEFAULT)

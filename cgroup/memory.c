@@ -39,8 +39,8 @@ int mscg_cgroup_reclaim(const struct mscg_cgroup *cgroup, uint64_t bytes, struct
 	return r < 0 ? mscg_error_set(error, r, "%s", e.text) : 0;
 }
 
-/* Brings memory.current down to the goal, or as far as it goes by the deadline; the caller looks. */
-static int drive_out(const struct mscg_cgroup *cgroup, uint64_t goal, int64_t deadline_usec, struct mscg_error *error)
+/* Brings memory.current down to the goal, or as far as it goes by the deadline: *ret_current is what is left. */
+static int drive_out(const struct mscg_cgroup *cgroup, uint64_t goal, int64_t deadline_usec, uint64_t *ret_current, struct mscg_error *error)
 {
 	uint64_t current = look(cgroup, "memory.current");
 
@@ -50,7 +50,7 @@ static int drive_out(const struct mscg_cgroup *cgroup, uint64_t goal, int64_t de
 		int r = mscg_cgroup_reclaim(cgroup, step, &e);
 
 		if (r == -EOPNOTSUPP)
-			return 0;
+			break;
 		if (r < 0 && r != -EAGAIN)
 			return mscg_error_set(error, r, "%s", e.text);
 		uint64_t before = current;
@@ -60,6 +60,7 @@ static int drive_out(const struct mscg_cgroup *cgroup, uint64_t goal, int64_t de
 			break;
 		idle = current < before ? 0 : idle + 1;
 	}
+	*ret_current = current;
 	return 0;
 }
 
@@ -122,7 +123,7 @@ int mscg_cgroup_resize_memory(const struct mscg_cgroup *cgroup, uint64_t target_
 	uint64_t page   = (uint64_t)sysconf(_SC_PAGESIZE);
 	uint64_t target = target_bytes == MSCG_CGROUP_MAX ? target_bytes : target_bytes - target_bytes % page;
 	struct mscg_cgroup_resized got = { 0 };
-	uint64_t limit = 0;
+	uint64_t limit = 0, current = 0;
 	bool held = true;
 	int r = mscg_cgroup_get(cgroup, MSCG_CGROUP_MEMORY_MAX, &limit, error);
 
@@ -135,22 +136,24 @@ int mscg_cgroup_resize_memory(const struct mscg_cgroup *cgroup, uint64_t target_
 		got.done = true;
 	} else {
 		struct moment m = { .held = true };
-		r = drive_out(cgroup, target - spare(target), deadline_usec, error);
+		r = drive_out(cgroup, target - spare(target), deadline_usec, &current, error);
 		if (r < 0)
 			return r;
-		if (look(cgroup, "memory.current") <= target)
+		if (current <= target)
 			try_at_rest(cgroup, target, &m);
 		if (m.code < 0)
 			return mscg_error_set(error, m.code, "%s", m.error.text);
-		got.done = m.fits;
-		held     = m.held;
+		got.done          = m.fits;
+		got.current_bytes = m.current;
+		held              = m.held;
 	}
 	if (r < 0)
 		return r;
-	got.current_bytes = look(cgroup, "memory.current");
-	got.anon_bytes    = anonymous(cgroup);
-	if (!got.done)
+	if (!got.done) {
+		got.current_bytes = look(cgroup, "memory.current");
+		got.anon_bytes    = anonymous(cgroup);
 		say_why(&got, target, held, clock_boot_usec() >= deadline_usec);
+	}
 	*ret = got;
 	return 0;
 }

@@ -161,10 +161,10 @@ static bool some_thread_takes(int proc, uint64_t bit)
 
 struct notification {
 	int sig;
-	bool look; /* count only */
 	struct mscg_cgroup_notified count;
 };
 
+/* pidfd -1: counts only. */
 static int notify_one(void *ctx, pid_t pid, int pidfd)
 {
 	struct notification *n = ctx;
@@ -181,22 +181,34 @@ static int notify_one(void *ctx, pid_t pid, int pidfd)
 		n->count.without_handler++;
 	else if ((m.blocked & bit) && !some_thread_takes(proc, bit))
 		n->count.blocking++;
-	else if (n->look || syscall(SYS_pidfd_send_signal, pidfd, n->sig, NULL, 0) == 0)
+	else if (pidfd < 0 || syscall(SYS_pidfd_send_signal, pidfd, n->sig, NULL, 0) == 0)
 		n->count.signalled++;
 	return 0;
+}
+
+/* Nothing is done to anybody here: whether a number is still whose it was is asked of those that a signal goes to. */
+static int look_at_all(const struct mscg_cgroup *cgroup, struct notification *n, struct mscg_error *error)
+{
+	_cleanup_free_ pid_t *pids = NULL;
+	size_t count = 0;
+	int r = mscg_cgroup_processes(cgroup, &pids, &count, error);
+
+	for (size_t i = 0; r >= 0 && i < count; i++)
+		notify_one(n, pids[i], -1);
+	return r;
 }
 
 int mscg_cgroup_notify(const struct mscg_cgroup *cgroup, int sig, int64_t deadline_usec,
                        struct mscg_cgroup_notified *ret, struct mscg_error *error)
 {
-	struct notification n = { .sig = sig, .look = true };
+	struct notification n = { .sig = sig };
 	int64_t now = clock_boot_usec(), hold = deadline_usec - now;
 	int r;
 
 	if (sig < 1 || sig > 64)
 		return mscg_error_set(error, -EINVAL, "%d is no signal", sig);
 	/* Most programs have no handler: nobody is made to stand still for them. */
-	r = cg_each_pidfd(cgroup, -1, notify_one, &n, error);
+	r = look_at_all(cgroup, &n, error);
 	if (r >= 0 && n.count.signalled) {
 		n = (struct notification){ .sig = sig };
 		r = cg_each_pidfd(cgroup, MAX_OF(hold, INT64_C(0)), notify_one, &n, error);

@@ -408,8 +408,8 @@ MSCG_PUBLIC int mscg_cgroup_pinned(const struct mscg_cgroup *cgroup, const struc
 
 struct mscg_cgroup_resized {
 	bool     done;          /* memory.max is the target now; false: deferred, nothing has changed */
-	uint64_t current_bytes; /* memory.current at the last look */
-	uint64_t anon_bytes;    /* of which anonymous and shared memory: what cannot be reclaimed without swap */
+	uint64_t current_bytes; /* memory.current at the last look; 0: there was none, it was raised */
+	uint64_t anon_bytes;    /* deferred: of which anonymous and shared memory: what cannot be reclaimed without swap */
 	char     why[160];      /* deferred: the reason, with the figures; "" when done */
 };
 /* Sets memory.max without killing. Upwards it is one write. Downwards: memory.reclaim in steps of at most 32 MiB, then, at or

@@ -167,8 +167,9 @@ void control_remove(struct local *l, const struct task *t);
 char *control_path(const struct local *l, struct mscg_id id);
 
 /* limits.c: a grant as the kernel's files say it. `controllers`: those that are enforced here */
-/* cpuset.cpus, cpuset.mems and cpu.max; of a running one that may take milliseconds. fresh: nothing was written yet. */
-int  limits_cpus(uint32_t controllers, const struct mscg_cgroup *cgroup, const struct mscg_grant *grant, bool fresh,
+/* cpuset.cpus, cpuset.mems and cpu.max; of a running one that may take milliseconds. `before`: what it has; NULL:
+ * nothing was written yet. */
+int  limits_cpus(uint32_t controllers, const struct mscg_cgroup *cgroup, const struct mscg_grant *grant, const struct mscg_grant *before,
                  struct mscg_error *error);
 /* Memory and processes. */
 int  limits_rest(uint32_t controllers, const struct mscg_cgroup *cgroup, const struct mscg_grant *grant, uint64_t max_mem,

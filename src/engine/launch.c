@@ -150,7 +150,7 @@ static bool prepare(struct local *l, struct task *t, const struct mscg_spec *spe
 static void launch(struct local *l, struct task *t, const struct mscg_spec *spec)
 {
 	struct mscg_error error = { .text = "" };
-	int r = limits_cpus(l->controllers, &t->cgroup, t->grant, true, &error);
+	int r = limits_cpus(l->controllers, &t->cgroup, t->grant, NULL, &error);
 
 	if (r >= 0) {
 		task_set_deadline(l, t, clock_boot_usec() + launch_deadline_usec);

@@ -12,21 +12,32 @@ static int set_burst(const struct mscg_cgroup *cgroup, uint64_t usec, struct msc
 	return r == -EOPNOTSUPP ? 0 : r;
 }
 
-static int set_quota(const struct mscg_cgroup *cgroup, const struct mscg_grant *grant, bool fresh, struct mscg_error *error)
+/* The kernel refuses a quota below the burst: what becomes less goes first. */
+static int set_both(const struct mscg_cgroup *cgroup, uint32_t milli, bool burst_first, struct mscg_error *error)
 {
-	bool exclusive = grant->cpu_mode == MSCG_CPUS_EXCLUSIVE;
-	uint32_t milli = grant->share[0].cpu_milli;
-	/* The kernel refuses a quota below the burst: it goes first and comes back last. */
-	int r = exclusive && !fresh ? set_burst(cgroup, 0, error) : 0;
+	uint64_t burst = (uint64_t)milli * PERIOD_USEC / 1000;
+	int r = burst_first ? set_burst(cgroup, burst, error) : 0;
 
 	if (r >= 0)
 		r = mscg_cgroup_set_cpu_milli(cgroup, milli, error);
-	if (r >= 0 && exclusive)
-		r = set_burst(cgroup, (uint64_t)milli * PERIOD_USEC / 1000, error);
+	return r >= 0 && !burst_first ? set_burst(cgroup, burst, error) : r;
+}
+
+static int set_quota(const struct mscg_cgroup *cgroup, const struct mscg_grant *grant, const struct mscg_grant *before, struct mscg_error *error)
+{
+	uint32_t milli = grant->share[0].cpu_milli;
+	int r;
+
+	if (grant->cpu_mode != MSCG_CPUS_EXCLUSIVE)
+		return mscg_cgroup_set_cpu_milli(cgroup, milli, error);
+	r = set_both(cgroup, milli, before && before->share[0].cpu_milli > milli, error);
+	/* It has something else than was thought: a resize was broken off. */
+	if (r == -EINVAL && before && (r = set_burst(cgroup, 0, error)) >= 0)
+		r = set_both(cgroup, milli, false, error);
 	return r;
 }
 
-int limits_cpus(uint32_t controllers, const struct mscg_cgroup *cgroup, const struct mscg_grant *grant, bool fresh,
+int limits_cpus(uint32_t controllers, const struct mscg_cgroup *cgroup, const struct mscg_grant *grant, const struct mscg_grant *before,
                 struct mscg_error *error)
 {
 	const struct mscg_share *s = &grant->share[0];
@@ -38,7 +49,7 @@ int limits_cpus(uint32_t controllers, const struct mscg_cgroup *cgroup, const st
 			r = mscg_cgroup_set_mems(cgroup, &s->mems, NULL, error);
 	}
 	if (r >= 0 && controllers & MSCG_CGROUP_BIT(CPU))
-		r = set_quota(cgroup, grant, fresh, error);
+		r = set_quota(cgroup, grant, before, error);
 	return r;
 }
 

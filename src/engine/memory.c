@@ -41,8 +41,11 @@ int memory_resize(const struct mscg_cgroup *cgroup, uint64_t bytes, uint64_t max
                   struct mscg_error *error)
 {
 	uint64_t high = memory_high(bytes, max_mem), limit = 0;
-	int r = mscg_cgroup_get(cgroup, MSCG_CGROUP_MEMORY_MAX, &limit, error);
+	int r;
 
+	if (high == MSCG_CGROUP_MAX && !max_mem)
+		return lower(cgroup, bytes, high, deadline_usec, ret_used, error); /* or raised, if that is what it is */
+	r = mscg_cgroup_get(cgroup, MSCG_CGROUP_MEMORY_MAX, &limit, error);
 	if (r >= 0)
 		r = bytes < limit ? lower(cgroup, bytes, high, deadline_usec, ret_used, error) :
 		                    mscg_cgroup_set(cgroup, MSCG_CGROUP_MEMORY_MAX, bytes, error);

@@ -50,7 +50,7 @@ struct queue {
 
 struct resizer {
 	pthread_mutex_t lock;
-	pthread_cond_t  wake;
+	pthread_cond_t  wake[LANES];
 	pthread_t       thread[LANES];
 	bool            started[LANES];
 	struct queue    todo[LANES], done; /* under lock */
@@ -116,8 +116,8 @@ static void carry_out(struct order *o)
 	}
 	/* Memory first: it is the one that may not come, and then nothing has changed. */
 	o->result = set_memory(o, to->mem_bytes, &error);
-	if (o->result >= 0 && (o->result = limits_cpus(o->controllers, &o->cgroup, o->target, false, &error)) < 0) {
-		limits_cpus(o->controllers, &o->cgroup, o->before, false, NULL);
+	if (o->result >= 0 && (o->result = limits_cpus(o->controllers, &o->cgroup, o->target, o->before, &error)) < 0) {
+		limits_cpus(o->controllers, &o->cgroup, o->before, o->target, NULL);
 		set_memory(o, from->mem_bytes, NULL);
 	}
 	if (o->result >= 0 && o->thaw)
@@ -157,7 +157,7 @@ static void *lane_main(void *arg)
 		} else if (z->stop) {
 			break;
 		} else {
-			pthread_cond_wait(&z->wake, &z->lock);
+			pthread_cond_wait(&z->wake[a.lane], &z->lock);
 		}
 	}
 	pthread_mutex_unlock(&z->lock);
@@ -182,9 +182,10 @@ static struct resizer *resizer_of(struct local *l)
 	struct resizer *z = xcalloc(1, sizeof *z);
 
 	pthread_mutex_init(&z->lock, NULL);
-	pthread_cond_init(&z->wake, NULL);
-	for (int i = 0; i < LANES; i++)
+	for (int i = 0; i < LANES; i++) {
+		pthread_cond_init(&z->wake[i], NULL);
 		z->todo[i].last = &z->todo[i].first;
+	}
 	z->done.last = &z->done.first;
 	z->event_fd  = l->event_fd;
 	return l->resizer = z;
@@ -215,7 +216,7 @@ static void submit(struct resizer *z, struct task *t, struct order *o)
 	t->orders++;
 	pthread_mutex_lock(&z->lock);
 	put(&z->todo[o->lane], o);
-	pthread_cond_broadcast(&z->wake);
+	pthread_cond_signal(&z->wake[o->lane]);
 	pthread_mutex_unlock(&z->lock);
 }
 
@@ -471,7 +472,8 @@ void resizer_close(struct local *l)
 		return;
 	pthread_mutex_lock(&z->lock);
 	z->stop = true;
-	pthread_cond_broadcast(&z->wake);
+	for (int i = 0; i < LANES; i++)
+		pthread_cond_signal(&z->wake[i]);
 	pthread_mutex_unlock(&z->lock);
 	for (int i = 0; i < LANES; i++)
 		if (z->started[i])
@@ -483,7 +485,8 @@ void resizer_close(struct local *l)
 		order_free(o);
 	}
 	pthread_mutex_destroy(&z->lock);
-	pthread_cond_destroy(&z->wake);
+	for (int i = 0; i < LANES; i++)
+		pthread_cond_destroy(&z->wake[i]);
 	free(z);
 	l->resizer = NULL;
 }
