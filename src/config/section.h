@@ -2,8 +2,8 @@
  * which settings they have and where each goes, the rest is here. An entry is a structure of their own whose first member is
  * `char *name`; entries lie in an array.
  */
-#ifndef DAEMON_SECTION_H
-#define DAEMON_SECTION_H
+#ifndef CONFIG_SECTION_H
+#define CONFIG_SECTION_H
 
 #include <mscg/error.h>
 

@@ -53,7 +53,7 @@ bool batch_is_empty(const struct batch *b)
 	return !b->events_n && !b->usages_n && !b->reservations_n && !b->rows_n && !b->specs_n && !b->actions_n && !b->answers_n && b->drained < 0 && !b->stamp_boot;
 }
 
-/* -- commit: in the committer's thread --------------------------------------------------------------------------- */
+/* -- commit: in the committer's thread, or where it has nothing to do --------------------------------------------- */
 
 static int write_batch(struct batch *b, struct store *store)
 {
@@ -117,9 +117,12 @@ void batch_run(struct work *work, struct store *store)
 {
 	struct batch *b = container_of(work, struct batch, work);
 
+	int64_t begin = clock_boot_usec();
+
 	b->result = 0;
 	if (b->events_n || b->usages_n || b->reservations_n || b->rows_n || b->specs_n || b->drained >= 0 || b->stamp_boot)
 		b->result = write_with_ballast(b, store);
 	if (b->result == 0)
 		b->result = read_specs(b, store);
+	b->took_usec = clock_boot_usec() - begin;
 }

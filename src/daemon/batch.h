@@ -17,6 +17,7 @@ struct batch {
 	struct core_usage *usages; uint32_t usages_n, usages_cap;
 	struct core_reservation *reservations; uint32_t reservations_n, reservations_cap;
 	uint32_t next_job_id;
+	int64_t  took_usec; /* to write it */
 	int8_t   drained;
 	bool     stamp_boot;
 	bool     ballast_dropped; /* what was in the way is in `error` */
@@ -27,7 +28,7 @@ struct batch {
 struct batch *batch_new(struct daemon *d);
 void batch_free(struct batch *b); /* what is `behind` it has been submitted before */
 bool batch_is_empty(const struct batch *b);
-/* In the committer's thread: writes it, with the ballast's room where there is no other, and reads what its STARTs need. */
+/* With the store: writes it, with the ballast's room where there is no other, and reads what its STARTs need. */
 void batch_run(struct work *work, struct store *store);
 void batch_submit_behind(struct batch *b);
 

@@ -107,6 +107,13 @@ void committer_submit(struct committer *c, struct work *work)
 	pthread_mutex_unlock(&c->lock);
 }
 
+void committer_run(struct committer *c, struct work *work)
+{
+	/* The lock that gave back the last of what was pending gave the store back too. */
+	work->run(work, c->store);
+	work->done(work, c->ctx);
+}
+
 int committer_fd(const struct committer *c)
 {
 	return c->event_fd;

@@ -1,5 +1,6 @@
 /* committer.h: the one thread that touches the database. Work goes in on one side in order and comes out on the other
- * in the same order; between, nobody else holds the store. The deciding thread never waits for it.
+ * in the same order; between, nobody else holds the store. The deciding thread never waits for it, and while nothing is
+ * between may take the store itself.
  */
 #ifndef DAEMON_COMMITTER_H
 #define DAEMON_COMMITTER_H
@@ -22,6 +23,8 @@ int  committer_start(struct committer **ret, struct store *store, void *ctx, str
 /* Carries out what is queued, delivers it, ends the thread and closes the store. */
 void committer_stop(struct committer *c);
 void committer_submit(struct committer *c, struct work *work);
+/* The same, in the caller's own thread, and done when it returns. Only while nothing is pending. */
+void committer_run(struct committer *c, struct work *work);
 int  committer_fd(const struct committer *c); /* readable when something is done */
 void committer_dispatch(struct committer *c); /* calls done */
 /* Something was submitted whose `done` was not called yet. */

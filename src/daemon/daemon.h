@@ -360,6 +360,7 @@ void handover_return(struct daemon *d, const struct mscg_error *why);
 /* Leaves the loop: at once, or (when_idle) when no job is left. */
 void daemon_shutdown(struct daemon *d, bool when_idle);
 bool daemon_is_idle(const struct daemon *d);
+void daemon_leave_if_idle(const struct daemon *d); /* where it was told to */
 /* By the configuration and the time that there are now, and tells the core. */
 void daemon_set_policy(struct daemon *d);
 /* Reads the machine again, by this configuration, and tells the core. */
@@ -388,6 +389,7 @@ struct daemon {
 	struct inbox     *inbox;
 	struct batch     *open, *flying;
 	sd_event_source  *turn_source, *timer_source;
+	uint32_t          quick_commits; /* in a row */
 	bool              failing; /* the last commit failed and nothing was recovered yet */
 	struct mscg_error failure;
 	sd_event_source  *retry_source;

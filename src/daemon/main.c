@@ -88,8 +88,7 @@ static int on_committer(sd_event_source *source, int fd, uint32_t events, void *
 	(void)fd;
 	(void)events;
 	committer_dispatch(d->committer);
-	if (d->shutting_down && daemon_is_idle(d))
-		sd_event_exit(d->loop, 0);
+	daemon_leave_if_idle(d);
 	return 0;
 }
 
@@ -101,6 +100,12 @@ bool daemon_is_idle(const struct daemon *d)
 
 	core_get_stats(d->core, &s);
 	return !s.pending && !s.running && !s.suspended && !s.completing && !d->flying && !d->open;
+}
+
+void daemon_leave_if_idle(const struct daemon *d)
+{
+	if (d->shutting_down && daemon_is_idle(d))
+		sd_event_exit(d->loop, 0);
 }
 
 static int on_leave(sd_event_source *source, void *ctx)

@@ -1,10 +1,13 @@
 /* One turn: what came in is stepped at once; what was decided is committed in one transaction, and only then carried
  * out and answered. While a commit is under way further steps add to the next batch, so that everybody who comes
- * meanwhile shares one fsync. */
+ * meanwhile shares one fsync. Where nobody comes, it is not worth waking another thread for, and its waking this one. */
 #include <poll.h>
 #include <syslog.h>
 
 #include "batch.h"
+
+/* A small commit may be this thread's own after so many in a row that took so little that who came meanwhile did not notice. */
+enum { QUICK_COMMITS = 8, QUICK_USEC = 1000, FEW_EVENTS = 16 };
 
 struct inbox_entry {
 	struct core_input  input;
@@ -93,6 +96,8 @@ static void batch_done(struct work *work, void *ctx)
 	struct daemon *d = ctx;
 
 	d->flying = NULL;
+	if (b->events_n)
+		d->quick_commits = b->took_usec <= QUICK_USEC ? d->quick_commits + 1 : 0;
 	if (b->result < 0) {
 		log_line(LOG_ERR, "cannot commit %u events: %s", b->events_n, b->error.text);
 		d->failing = true;
@@ -127,17 +132,35 @@ static void batch_done(struct work *work, void *ctx)
 	prune_if_due(d);
 }
 
-static void fly(struct daemon *d)
+/* What is open is under way from here on; NULL: nothing is, or has to wait. */
+static struct work *take_off(struct daemon *d)
 {
-	if (d->flying || !d->open || d->failing)
-		return;
-	if (batch_is_empty(d->open))
-		return;
+	if (d->flying || !d->open || d->failing || batch_is_empty(d->open))
+		return NULL;
 	d->flying = steal(&d->open);
 	d->flying->work.run  = batch_run;
 	d->flying->work.done = batch_done;
-	committer_submit(d->committer, &d->flying->work);
+	return &d->flying->work;
+}
+
+static void fly(struct daemon *d)
+{
+	struct work *work = take_off(d);
+
+	if (!work)
+		return;
+	committer_submit(d->committer, work);
 	batch_submit_behind(d->flying);
+}
+
+/* Nobody is here who would have to wait for this thread, and a disk that was quick for a while is likely to be so once more. Where
+ * it is not, what comes waits for one commit, and the next ones are the committer's again. */
+static bool may_commit_here(const struct daemon *d)
+{
+	struct pollfd next = { .fd = sd_event_get_fd(d->loop), .events = POLLIN };
+
+	return d->open && d->open->events_n <= FEW_EVENTS && !d->open->behind && d->quick_commits >= QUICK_COMMITS &&
+	       !committer_pending(d->committer) && poll(&next, 1, 0) == 0;
 }
 
 /* -- step --------------------------------------------------------------------------------------------------------- */
@@ -225,15 +248,13 @@ static void inbox_clear(struct inbox *inbox)
 	inbox->n = 0;
 }
 
-static int turn_run(sd_event_source *source, void *ctx)
+static void turn_run(struct daemon *d)
 {
-	struct daemon *d = ctx;
 	struct inbox *inbox = d->inbox;
 	struct core_now now = { clock_real_usec(), clock_boot_usec() };
 
-	(void)source;
 	if (d->failing)
-		return 0; /* kept until the store is back */
+		return; /* kept until the store is back */
 	if (inbox->inputs_cap < inbox->n) {
 		inbox->inputs_cap = inbox->n * 2;
 		inbox->inputs     = xreallocarray(inbox->inputs, inbox->inputs_cap, sizeof *inbox->inputs);
@@ -258,7 +279,21 @@ static int turn_run(sd_event_source *source, void *ctx)
 	inbox_clear(inbox);
 	set_timer(d, inbox->out.wake_boot_usec);
 	core_output_clear(&inbox->out);
-	fly(d);
+}
+
+static int on_turn(sd_event_source *source, void *ctx)
+{
+	struct daemon *d = ctx;
+	struct work *work;
+
+	(void)source;
+	turn_run(d);
+	if (may_commit_here(d) && (work = take_off(d))) {
+		committer_run(d->committer, work);
+		daemon_leave_if_idle(d);
+	} else {
+		fly(d);
+	}
 	return 0;
 }
 
@@ -326,7 +361,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *ctx)
 int turn_open(struct daemon *d, struct mscg_error *error)
 {
 	d->inbox = xcalloc(1, sizeof *d->inbox);
-	int r = sd_event_add_defer(d->loop, &d->turn_source, turn_run, d);
+	int r = sd_event_add_defer(d->loop, &d->turn_source, on_turn, d);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(d->turn_source, SD_EVENT_OFF);
 	/* Among equals, what is ready first is served first: after everything that was ready by now and may add inputs of
@@ -359,8 +394,10 @@ bool turn_is_open(const struct daemon *d)
 
 void turn_now(struct daemon *d)
 {
-	if (d->inbox->n)
-		turn_run(NULL, d);
+	if (!d->inbox->n)
+		return;
+	turn_run(d);
+	fly(d);
 }
 
 void turn_after_commit(struct daemon *d, struct work *work)
@@ -390,7 +427,7 @@ int turn_flush(struct daemon *d)
 
 	while (turn_is_open(d)) {
 		if (d->inbox->n)
-			turn_run(NULL, d);
+			turn_run(d);
 		fly(d);
 		if (d->flying && poll(&p, 1, -1) > 0)
 			committer_dispatch(d->committer);

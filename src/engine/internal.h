@@ -82,9 +82,10 @@ struct local {
 	/* Resizes that were refused: what was to wait for one may come behind it, and is told by the next dispatch. */
 	uint64_t *refused; uint32_t refused_n, refused_cap;
 	struct task *timed; /* unordered: few at a time */
-	int64_t  timer_usec; /* what timer_fd is set to; 0: off */
-	struct mscg_report *reports; uint32_t reports_n, reports_cap; /* delivered by dispatch */
+	int64_t  timer_usec; /* what timer_fd is set to, no later than the first deadline; 0: off */
+	struct mscg_report *reports; uint32_t reports_n, reports_cap; /* delivered by dispatch; event_fd asks for one */
 	struct runner_slot_info *slots; uint32_t slots_n, slots_cap;  /* found at start, until adopt_done */
+	bool     dispatching;
 	bool     adopted;
 	struct resizer *resizer;
 	uint32_t isolate; /* enum mscg_part, of jobs that do not say */

@@ -49,6 +49,14 @@ struct task *task_find(struct local *l, struct mscg_id id)
 	return t;
 }
 
+static void set_timer(struct local *l, int64_t boot_usec)
+{
+	struct itimerspec spec = { .it_value = { boot_usec / USEC_PER_SEC, boot_usec % USEC_PER_SEC * 1000 } };
+
+	timerfd_settime(l->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
+	l->timer_usec = boot_usec;
+}
+
 void task_set_deadline(struct local *l, struct task *t, int64_t boot_usec)
 {
 	if (!t->deadline_usec && boot_usec) {
@@ -63,15 +71,9 @@ void task_set_deadline(struct local *l, struct task *t, int64_t boot_usec)
 			t->timed_next->timed_prev = t->timed_prev;
 	}
 	t->deadline_usec = boot_usec;
-	int64_t next = 0;
-	for (const struct task *i = l->timed; i; i = i->timed_next)
-		if (!next || i->deadline_usec < next)
-			next = i->deadline_usec;
-	if (next == l->timer_usec)
-		return;
-	struct itimerspec spec = { .it_value = { next / USEC_PER_SEC, next % USEC_PER_SEC * 1000 } };
-	timerfd_settime(l->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
-	l->timer_usec = next;
+	/* One that comes too early is a look, once. To put it off for each task that is no longer timed costs a call for each. */
+	if (boot_usec && (!l->timer_usec || boot_usec < l->timer_usec))
+		set_timer(l, boot_usec);
 }
 
 void task_forget_paths(struct task *t)
@@ -139,7 +141,7 @@ void local_report(struct local *l, struct mscg_report *report)
 	GROW(l->reports, l->reports_n, l->reports_cap);
 	l->reports[l->reports_n++] = *report;
 	*report = (struct mscg_report){ 0 };
-	if (l->reports_n == 1)
+	if (l->reports_n == 1 && !l->dispatching)
 		eventfd_write(l->event_fd, 1);
 }
 
@@ -177,7 +179,7 @@ static int local_fd(struct engine *e)
 
 static void check_deadlines(struct local *l)
 {
-	int64_t now = clock_boot_usec();
+	int64_t now = clock_boot_usec(), first = 0;
 	uint64_t ticks;
 
 	if (read(l->timer_fd, &ticks, sizeof ticks) < 0)
@@ -188,8 +190,11 @@ static void check_deadlines(struct local *l)
 		if (t->deadline_usec <= now)
 			finish_late(l, t);
 	}
-	if (l->timed)
-		task_set_deadline(l, l->timed, l->timed->deadline_usec);
+	for (const struct task *t = l->timed; t; t = t->timed_next)
+		if (!first || t->deadline_usec < first)
+			first = t->deadline_usec;
+	if (first)
+		set_timer(l, first);
 }
 
 static void local_dispatch(struct engine *e)
@@ -199,6 +204,7 @@ static void local_dispatch(struct engine *e)
 	eventfd_t count;
 	int n = epoll_wait(l->epoll_fd, events, ARRAY_SIZE(events), 0);
 
+	l->dispatching = true;
 	for (int i = 0; i < n; i++) {
 		void *who = events[i].data.ptr;
 
@@ -220,6 +226,7 @@ static void local_dispatch(struct engine *e)
 		launch_resized(l, l->refused[i], false);
 	l->refused_n = 0;
 	deliver(l);
+	l->dispatching = false;
 }
 
 static int add_to_epoll(struct local *l, int fd, void *who)
