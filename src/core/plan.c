@@ -182,12 +182,13 @@ void plan_make(const struct core *core, struct core_now now, const struct mscg_j
 	reserve_block(core, now, p, false);
 }
 
-/* What it keeps when all others are served. */
+/* What it keeps when all others are served; one that is about to go on is elastic again when it does. */
 static uint64_t least_held(const struct core *core, const struct entry *e)
 {
 	uint32_t size = share_of(e)->cpu_milli;
+	bool resumes = e->job.state == MSCG_STATE_SUSPENDED && e->job.flags & MSCG_JOB_ELASTIC && !(e->job.flags & (JOB_ENDING | MSCG_JOB_KILLED));
 
-	if (!e->live->listed)
+	if (!e->live->listed && !resumes)
 		return size;
 	return MIN_OF(size, core->policy.elastic ? e->job.min_cpus_milli : e->job.cpus_milli);
 }
