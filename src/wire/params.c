@@ -184,7 +184,7 @@ int wire_get_strv(const json_t *object, const char *key, char ***ret, struct msc
 
 int wire_get_id(const json_t *object, const char *key, struct mscg_id *ret, struct mscg_error *error)
 {
-	const char *text;
+	const char *text = NULL;
 	int r = wire_get_string(object, key, &text, error);
 
 	if (r <= 0)
