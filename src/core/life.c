@@ -372,11 +372,12 @@ static char *attempt_text(const struct mscg_job *job, const struct ending *endin
 	                 ending->text && *ending->text ? ": " : "", ending->text ? ending->text : "");
 }
 
-/* The first few at once; what fails again and again is given more and more time, a minute at most. */
+/* The first few at once; what fails again and again, or makes room, is given more and more time, a minute at most. */
 static int64_t pause_usec(const struct mscg_job *job)
 {
 	enum { AT_ONCE = 4, LONGEST_S = 60 };
-	uint32_t more = job->flags & MSCG_JOB_REQUEUING || job->restarts < AT_ONCE ? 0 : 1 + MIN_OF(job->restarts - AT_ONCE, 8);
+	bool asked = job->flags & MSCG_JOB_REQUEUING && !(job->flags & MSCG_JOB_PREEMPTING);
+	uint32_t more = asked || job->restarts < AT_ONCE ? 0 : 1 + MIN_OF(job->restarts - AT_ONCE, 8);
 
 	return more ? MIN_OF(INT64_C(1) << (more - 1), LONGEST_S) * USEC_PER_SEC : 0;
 }

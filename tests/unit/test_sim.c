@@ -328,6 +328,63 @@ static void who_can_shrink_does(void **state)
 	assert_int_equal(r.requeued, 0);
 }
 
+/* low has 4 CPUs at once. While its job 1 runs, its job 2 is not in the queue, whose first is job 3 then, for which job 1 makes
+ * room; then job 2 is the first, cannot start (job 0 has the licence), and job 3, not being the first, not with less than 8. */
+static void who_makes_room_in_vain_waits(void **state)
+{
+	(void)state;
+	struct sim_workload w = WORKLOAD(job(0, 1000, 1, NULL), job(0, 100, 4, "low"), job(1, 100, 4, "low"), job(2, 100, 8, "high"));
+	struct core_gres licence = {.name = "license", .type = "x", .n = 1};
+	struct core_policy p = two_qos(CORE_PREEMPT_REQUEUE);
+	struct sim_result r;
+
+	p.elastic = true;
+	p.qos[LOW].cpus_milli = 4000;
+	w.jobs[0].gres = w.jobs[2].gres = "license:x:1";
+	w.jobs[2].priority = 5;
+	w.jobs[3].priority = 1;
+	w.jobs[3].min_cpus = 4;
+	r = run_by(&w, &p, (struct sim_options){.cpus = 8, .gres = &licence, .gres_n = 1});
+	assert_int_equal(r.jobs, 4);
+	assert_in_range(r.requeued, 1, 40);
+	expect(&w.jobs[2], 1000, 1100);
+}
+
+/* What is not lost is what was asked for, whoever is preempted, and how. */
+static void work_is_done_once(void **state)
+{
+	(void)state;
+	static const enum core_preempt modes[] = {CORE_PREEMPT_SUSPEND, CORE_PREEMPT_REQUEUE, CORE_PREEMPT_SHRINK};
+
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+		struct core_policy p = two_qos(modes[i]);
+		struct sim_workload w;
+		struct sim_result r;
+		double work = 0, held = 0;
+
+		sim_generate(&w, 2000, 64, 5, 1.2);
+		sim_make_elastic(&w, 0.3, 0.5, 2, 64, 5);
+		for (uint32_t k = 0; k < w.n; k++) {
+			w.jobs[k].qos = qos_names[k % 3 ? LOW : HIGH];
+			w.jobs[k].priority = k % 3 ? 0 : 1;
+			w.jobs[k].requeue = true;
+			w.jobs[k].time_limit_s = 0;
+		}
+		p.elastic = true;
+		p.elastic_threshold = 100;
+		r = run_by(&w, &p, (struct sim_options){.cpus = 64});
+		for (uint32_t k = 0; k < w.n; k++) {
+			work += w.jobs[k].run_seconds * w.jobs[k].cpus;
+			held += w.jobs[k].cpu_seconds;
+		}
+		assert_int_equal(r.jobs, w.n);
+		assert_true(fabs(held - r.lost_cpu_s - work) < work * 1e-6 && r.utilisation <= 1 + 1e-9);
+		assert_true((r.suspended > 20) == (modes[i] == CORE_PREEMPT_SUSPEND) && (r.requeued > 20) == (modes[i] == CORE_PREEMPT_REQUEUE));
+		assert_true((r.lost_cpu_s > 0) == (modes[i] == CORE_PREEMPT_REQUEUE));
+		sim_workload_free(&w);
+	}
+}
+
 static void what_is_counted(void **state)
 {
 	(void)state;
@@ -463,7 +520,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_fits_passes), cmocka_unit_test(grows_and_shrinks), cmocka_unit_test(time_limits_end_jobs),
 		cmocka_unit_test(what_is_no_workload), cmocka_unit_test(generated), cmocka_unit_test(books_balance),
-		cmocka_unit_test(who_is_preempted), cmocka_unit_test(who_can_shrink_does), cmocka_unit_test(what_is_counted),
+		cmocka_unit_test(who_is_preempted), cmocka_unit_test(who_can_shrink_does),
+		cmocka_unit_test(who_makes_room_in_vain_waits), cmocka_unit_test(work_is_done_once), cmocka_unit_test(what_is_counted),
 		cmocka_unit_test(who_had_less_goes_first), cmocka_unit_test(limits_and_partitions), cmocka_unit_test(budgets_begin_anew),
 	};
 
