@@ -262,7 +262,7 @@ static void print_notes(const struct run *run)
 	if (r->refused)
 		cli_error("simulate: %s: %u jobs are refused; the first, job %u of the workload: %s", run->name, r->refused, r->first_refused + 1, r->refusal);
 	if (r->waiting)
-		cli_error("simulate: %s: %u jobs never start", run->name, r->waiting);
+		cli_error("simulate: %s: %u jobs never start, or never go on", run->name, r->waiting);
 }
 
 /* What the command line says is before the configuration, and that before the workload. */

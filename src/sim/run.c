@@ -34,7 +34,7 @@ struct sim {
 	struct core_output out;
 	struct running *running; /* one a job */
 	uint32_t *job_of;        /* by the core's number: those that it refused have none */
-	uint32_t here;           /* of them that run or stand still */
+	uint32_t moving;         /* of them that have CPUs */
 	int64_t epoch_usec;
 	int64_t period_usec;     /* when the site is asked for its policy again */
 	int64_t patience_usec;   /* until then something may begin, though nothing runs */
@@ -100,6 +100,7 @@ static void set_cpus(struct sim *s, uint32_t job, uint32_t cpus)
 {
 	struct running *r = &s->running[job];
 
+	s->moving += (cpus > 0) - (r->cpus > 0);
 	r->cpus = cpus;
 	r->version++;
 	if (!cpus) {
@@ -146,9 +147,8 @@ static void end(struct sim *s, uint32_t job, int signal)
 	r = report(s, MSCG_REPORT_ENDED, (struct mscg_id){.job = s->running[job].id, .task = MSCG_NO_TASK}, s->running[job].attempt);
 	r->exit_signal = signal;
 	mscg_usage_init(&r->usage);
+	set_cpus(s, job, 0);
 	s->running[job].here = false;
-	s->running[job].version++;
-	s->here--;
 	be_patient(s);
 }
 
@@ -162,7 +162,6 @@ static void start(struct sim *s, uint32_t job, const struct mscg_action *a)
 	j->run_usec = 0;
 	s->result.lost_cpu_s += r->held;
 	*r = (struct running){.left = j->run_seconds, .at_usec = s->now_usec, .version = r->version, .attempt = a->attempt, .id = a->id.job, .here = true};
-	s->here++;
 }
 
 static void carry_out(struct sim *s, const struct mscg_action *a)
@@ -339,7 +338,7 @@ static int64_t next_event(const struct sim *s, uint32_t submitted)
 
 static bool is_over(const struct sim *s, uint32_t submitted)
 {
-	return submitted == s->w->n && !s->here && s->now_usec > s->patience_usec;
+	return submitted == s->w->n && !s->moving && s->now_usec > s->patience_usec;
 }
 
 static void run(struct sim *s)

@@ -97,7 +97,7 @@ struct sim_options {
 
 struct sim_result {
 	uint32_t jobs;             /* that ran */
-	uint32_t refused, waiting; /* when they were submitted; at the end still */
+	uint32_t refused, waiting; /* when they were submitted; in the end still, or suspended */
 	uint32_t first_refused;    /* by place */
 	char     refusal[256];     /* of that one */
 	uint64_t shrunk, suspended, requeued, cancelled; /* how often somebody made room so for who may preempt him */

@@ -76,7 +76,7 @@ END
     [ "$(results max_wait_seconds -- --compare "$room/now.conf,$room/then.conf" "$room/w")" = "11.0 1009.0" ]
     [ "$(names --config "$room/now.conf" --set default-qos=low --set "disable-elastic=yes" "$room/w")" = "now.conf now.conf+set" ]
     [ "$(results max_wait_seconds -- --config "$room/now.conf" --set user-max-cpus=3 "$room/w" 2>"$room/said")" = "11.0 0.0" ]
-    grep -q "now.conf+set: 3 jobs never start" "$room/said"
+    grep -q "now.conf+set: 3 jobs never start, or never go on" "$room/said"
     # Drop-ins are read, as mscgd does.
     mkdir "$room/now.conf.d" && printf '[qos high]\npriority = 0\n' >"$room/now.conf.d/1.conf"
     [ "$(results max_wait_seconds -- --config "$room/now.conf" "$room/w")" = 1009.0 ]
