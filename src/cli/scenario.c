@@ -33,6 +33,8 @@ int scenario_load(struct scenario *s, const char *path, const char *settings, st
 	while ((one = strsep(&rest, "\n")))
 		strv_add(&argv, one);
 	r = config_load(&s->config, (int)strv_length(argv), argv, error);
+	if (r < 0 && !strstr(error->text, path))
+		return mscg_error_prefix(error, r, "%s: ", path);
 	if (r < 0)
 		return r;
 	s->gres = gres_of(&s->config);

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 
+#include "outcome.h"
 #include "scenario.h"
 #include "src/base/fd.h"
 #include "src/base/gres.h"
@@ -27,25 +28,23 @@ struct simulate_options {
 /* What --compare may name, each as it differs from the others. */
 static const struct policy {
 	const char *name, *about;
-	enum sim_scheduler scheduler;
-	enum config_scheduler setting;
+	enum config_scheduler scheduler;
 	bool elastic;
 } policies[] = {
-	{"fcfs", "first come first served: nothing passes a job that waits", SIM_FCFS, SCHEDULER_FCFS, false},
-	{"easy", "EASY backfill: nothing makes the first of the queue later", SIM_EASY, SCHEDULER_EASY, false},
-	{"conservative", "conservative backfill: nothing makes anybody later", SIM_CONSERVATIVE, SCHEDULER_CONSERVATIVE, false},
-	{"firstfit", "whatever fits starts, by priority and then first come; elastic jobs stay as they asked", SIM_FIRSTFIT, SCHEDULER_FIRSTFIT, false},
-	{"elastic", "EASY backfill, and elastic jobs grow and shrink", SIM_EASY, SCHEDULER_EASY, true},
-	{"firstfit-elastic", "whatever fits starts, and elastic jobs grow and shrink", SIM_FIRSTFIT, SCHEDULER_FIRSTFIT, true},
+	{"fcfs", "first come first served: nothing passes a job that waits", SCHEDULER_FCFS, false},
+	{"easy", "EASY backfill: nothing makes the first of the queue later", SCHEDULER_EASY, false},
+	{"conservative", "conservative backfill: nothing makes anybody later", SCHEDULER_CONSERVATIVE, false},
+	{"firstfit", "whatever fits starts, by priority and then first come; elastic jobs stay as they asked", SCHEDULER_FIRSTFIT, false},
+	{"elastic", "EASY backfill, and elastic jobs grow and shrink", SCHEDULER_EASY, true},
+	{"firstfit-elastic", "whatever fits starts, and elastic jobs grow and shrink", SCHEDULER_FIRSTFIT, true},
 };
 
 /* One line of the result. */
 struct run {
-	char name[64];
 	const struct policy *policy; /* NULL: as the configuration says */
 	char       *config;   /* a file; NULL: none */
 	const char *settings; /* beside it */
-	struct sim_result result;
+	struct outcome outcome;
 };
 
 static const char *base_name(const char *path)
@@ -58,7 +57,7 @@ static const char *base_name(const char *path)
 static void add_config(struct run *runs, int *n, const char *path, const char *settings, const char *suffix)
 {
 	runs[*n] = (struct run){.config = xstrdup(path), .settings = settings};
-	snprintf(runs[(*n)++].name, sizeof runs->name, "%s%s", base_name(path), suffix);
+	snprintf(runs[(*n)++].outcome.name, sizeof runs->outcome.name, "%s%s", base_name(path), suffix);
 }
 
 /* "--NAME=VALUE", as on mscgd's own command line. */
@@ -139,7 +138,7 @@ static int choose_named(const struct cli *cli, const struct simulate_options *o,
 			continue;
 		}
 		runs[n] = (struct run){.policy = policy, .config = xstrdup(o->config), .settings = o->settings};
-		snprintf(runs[n++].name, sizeof runs->name, "%s", policy->name);
+		snprintf(runs[n++].outcome.name, sizeof runs->outcome.name, "%s", policy->name);
 	}
 	return n ? n : -cli_usage(cli, "simulate: --%s names no policy: expected " COMPARED, option);
 }
@@ -192,8 +191,8 @@ static int get_workload(const struct simulate_options *o, const char *path, stru
 
 static int write_svg(const struct simulate_options *o, const struct run *run, const struct sim_workload *w, const struct sim_options *options)
 {
-	_cleanup_free_ char *path = xasprintf("%s-%s.svg", o->svg, run->name);
-	_cleanup_free_ char *svg = sim_svg(w, options, run->policy ? run->policy->about : run->name, MOST_BARS);
+	_cleanup_free_ char *path = xasprintf("%s-%s.svg", o->svg, run->outcome.name);
+	_cleanup_free_ char *svg = sim_svg(w, options, run->policy ? run->policy->about : run->outcome.name, MOST_BARS);
 	FILE *f = fopen(path, "we");
 
 	if (!f || fputs(svg, f) < 0 || fclose(f) != 0) {
@@ -203,66 +202,6 @@ static int write_svg(const struct simulate_options *o, const struct run *run, co
 	if (w->n > MOST_BARS)
 		cli_error("simulate: %s shows the first %d jobs of %u", path, MOST_BARS, w->n);
 	return 0;
-}
-
-static json_t *result_json(const struct run *run)
-{
-	const struct sim_result *r = &run->result;
-
-	return json_pack("{s:s, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:I}", "policy", run->name, "jobs",
-	                 (json_int_t)r->jobs, "refused", (json_int_t)r->refused, "waiting", (json_int_t)r->waiting, "makespan_seconds", r->makespan_s,
-	                 "utilisation", r->utilisation, "lost_cpu_seconds", r->lost_cpu_s, "mean_wait_seconds", r->wait_mean_s,
-	                 "p95_wait_seconds", r->wait_p95_s, "max_wait_seconds", r->wait_max_s, "mean_bounded_slowdown", r->slowdown_mean,
-	                 "fairness", r->fairness, "resizes", (json_int_t)r->resizes, "shrunk", (json_int_t)r->shrunk, "suspended",
-	                 (json_int_t)r->suspended, "requeued", (json_int_t)r->requeued, "cancelled", (json_int_t)r->cancelled, "steps",
-	                 (json_int_t)r->steps);
-}
-
-static void print_results(const struct run *runs, int n)
-{
-	static const struct table_column columns[] = {
-		{"POLICY", 8, 0, false}, {"JOBS", 7, 0, true}, {"MAKESPAN", 11, 0, true}, {"USED", 6, 0, true}, {"WAIT", 11, 0, true},
-		{"WAIT-95%", 11, 0, true}, {"SLOWDOWN", 8, 0, true}, {"FAIRNESS", 8, 0, true}, {"RESIZES", 8, 0, true},
-		{"SHRUNK", 6, 0, true}, {"SUSPENDED", 6, 0, true}, {"REQUEUED", 6, 0, true}, {"CANCELLED", 6, 0, true}, {0},
-	};
-	struct table_column shown[ARRAY_SIZE(columns)];
-	bool preempts = false;
-	struct table *t;
-	char a[64];
-
-	for (int i = 0; i < n; i++)
-		preempts |= runs[i].config != NULL;
-	memcpy(shown, columns, sizeof shown);
-	if (!preempts)
-		shown[ARRAY_SIZE(shown) - 5] = (struct table_column){0};
-	t = table_new(shown, true);
-	for (int i = 0; i < n; i++) {
-		const struct sim_result *r = &runs[i].result;
-
-		table_text(t, runs[i].name);
-		table_cell(t, "%u", r->jobs);
-		table_text(t, text_elapsed(r->makespan_s, a, sizeof a));
-		table_cell(t, "%.1f%%", r->utilisation * 100);
-		table_text(t, text_elapsed(r->wait_mean_s, a, sizeof a));
-		table_text(t, text_elapsed(r->wait_p95_s, a, sizeof a));
-		table_cell(t, "%.2f", r->slowdown_mean);
-		table_cell(t, "%.3f", r->fairness);
-		table_cell(t, "%llu", (unsigned long long)r->resizes);
-		for (size_t k = 0; preempts && k < 4; k++)
-			table_cell(t, "%llu", (unsigned long long)(const uint64_t[]){r->shrunk, r->suspended, r->requeued, r->cancelled}[k]);
-	}
-	table_end(t);
-}
-
-/* What the table does not say. */
-static void print_notes(const struct run *run)
-{
-	const struct sim_result *r = &run->result;
-
-	if (r->refused)
-		cli_error("simulate: %s: %u jobs are refused; the first, job %u of the workload: %s", run->name, r->refused, r->first_refused + 1, r->refusal);
-	if (r->waiting)
-		cli_error("simulate: %s: %u jobs never start, or never go on", run->name, r->waiting);
 }
 
 /* What the command line says is before the configuration, and that before the workload. */
@@ -279,7 +218,7 @@ static void fill_machine(const struct simulate_options *o, const struct config *
 static void fill_config(const struct simulate_options *o, const struct policy *policy, struct config *c)
 {
 	if (policy) {
-		c->scheduler = policy->setting;
+		c->scheduler = policy->scheduler;
 		c->disable_elastic = !policy->elastic;
 	}
 	c->backfill_depth = o->depth ? o->depth : c->backfill_depth;
@@ -308,13 +247,13 @@ static int simulate_one(const struct simulate_options *o, struct sim_workload *w
 		fill_config(o, run->policy, &scenario.config);
 		scenario_apply(&scenario, w, &options);
 	} else {
-		options.scheduler = run->policy->scheduler;
+		options.scheduler = policy_scheduler(run->policy->scheduler);
 		options.elastic = run->policy->elastic;
 		options.backfill_depth = o->depth;
 		options.starvation_guard_s = o->guard != NOT_SAID ? o->guard : 3600;
 		options.elastic_threshold = o->threshold ? o->threshold : 50;
 	}
-	r = sim_run(w, &options, &run->result, &error);
+	r = sim_run(w, &options, &run->outcome.result, &error);
 out:
 	if (r < 0)
 		cli_error("simulate: %s", error.text);
@@ -326,22 +265,16 @@ out:
 
 static int simulate_all(const struct cli *cli, const struct simulate_options *o, struct sim_workload *w, struct run *runs, int n)
 {
-	json_t *object;
+	struct outcome outcomes[MOST_POLICIES];
+	bool preempts = false;
 
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++) {
 		if (simulate_one(o, w, &runs[i]))
 			return CLI_FAILED;
-	for (int i = 0; i < n; i++)
-		print_notes(&runs[i]);
-	if (!cli->json) {
-		print_results(runs, n);
-		return CLI_OK;
+		preempts |= runs[i].config != NULL;
+		outcomes[i] = runs[i].outcome;
 	}
-	object = json_pack("{s:[]}", "results");
-	for (int i = 0; i < n; i++)
-		json_array_append_new(json_object_get(object, "results"), result_json(&runs[i]));
-	print_json(object);
-	json_decref(object);
+	outcomes_print(outcomes, n, cli->json, preempts);
 	return CLI_OK;
 }
 

@@ -78,16 +78,21 @@ static struct core_priority priority_of(const struct config *c, const struct acc
 	};
 }
 
-void policy_fill(const struct config *c, const struct accounts_view *accounts, uint64_t mem_per_cpu, int64_t now_usec, struct core_policy *ret)
+enum core_scheduler policy_scheduler(enum config_scheduler scheduler)
 {
 	static const enum core_scheduler schedulers[] = {
 		[SCHEDULER_EASY] = CORE_EASY, [SCHEDULER_CONSERVATIVE] = CORE_CONSERVATIVE,
 		[SCHEDULER_FIRSTFIT] = CORE_FIRSTFIT, [SCHEDULER_FCFS] = CORE_FCFS,
 	};
 
+	return schedulers[scheduler];
+}
+
+void policy_fill(const struct config *c, const struct accounts_view *accounts, uint64_t mem_per_cpu, int64_t now_usec, struct core_policy *ret)
+{
 	*ret = (struct core_policy){
 		.priority             = priority_of(c, accounts, now_usec),
-		.scheduler            = schedulers[c->scheduler],
+		.scheduler            = policy_scheduler((enum config_scheduler)c->scheduler),
 		.backfill_depth       = (uint32_t)c->backfill_depth,
 		.starvation_guard_s   = (int64_t)c->starvation_guard,
 		.elastic              = !c->disable_elastic,

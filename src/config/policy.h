@@ -8,6 +8,7 @@
  * the configuration says nothing of it. *ret points into `accounts`, which was made of config->accounts. */
 void policy_fill(const struct config *config, const struct accounts_view *accounts, uint64_t mem_per_cpu, int64_t now_usec, struct core_policy *ret);
 
+enum core_scheduler policy_scheduler(enum config_scheduler scheduler);
 bool budget_is_set(const struct config *config);
 /* What is spent has a price; without, CPU-hours are spent. */
 bool budget_is_priced(const struct config *config);

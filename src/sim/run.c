@@ -303,12 +303,9 @@ static const struct core_policy *ask_policy(struct sim *s)
 
 static void begin(struct sim *s)
 {
-	static const enum core_scheduler schedulers[] = {
-		[SIM_EASY] = CORE_EASY, [SIM_CONSERVATIVE] = CORE_CONSERVATIVE, [SIM_FIRSTFIT] = CORE_FIRSTFIT, [SIM_FCFS] = CORE_FCFS,
-	};
 	const struct sim_options *o = s->o;
 	struct core_policy policy = {
-		.scheduler = schedulers[o->scheduler], .backfill_depth = o->backfill_depth ? o->backfill_depth : 100,
+		.scheduler = o->scheduler, .backfill_depth = o->backfill_depth ? o->backfill_depth : 100,
 		.starvation_guard_s = o->starvation_guard_s, .elastic = o->elastic, .elastic_threshold = o->elastic_threshold,
 		.max_launch_retries = 1,
 	};

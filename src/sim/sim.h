@@ -60,8 +60,6 @@ void sim_generate(struct sim_workload *ret, uint32_t n, uint32_t cpus, uint64_t 
  * most `cpus`. */
 void sim_make_elastic(struct sim_workload *w, double share, double shrink, double grow, uint32_t cpus, uint64_t seed);
 
-enum sim_scheduler { SIM_EASY, SIM_CONSERVATIVE, SIM_FIRSTFIT, SIM_FCFS };
-
 /* Generic resources of a machine, "gpu:a100:4,fpga:2,license:matlab:8": GPUs are devices, all else is counted. -EINVAL with text. */
 int sim_gres_parse(const char *text, struct core_gres ret[CORE_GRES_MAX], uint32_t *ret_n, struct mscg_error *error);
 
@@ -84,7 +82,7 @@ struct sim_site {
 struct sim_options {
 	const struct sim_site *site; /* NULL: there are no QOS, partitions and so on; what jobs say of them means nothing. Else its
 	                              * policy is what counts, and not what follows up to `elastic_threshold` */
-	enum sim_scheduler scheduler;
+	enum core_scheduler scheduler;
 	uint32_t backfill_depth;     /* 0: 100, as mscgd */
 	int64_t  starvation_guard_s; /* 0: none */
 	bool     elastic;           /* false: elastic jobs stay as they asked */

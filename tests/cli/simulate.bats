@@ -76,7 +76,7 @@ END
     [ "$(results max_wait_seconds -- --compare "$room/now.conf,$room/then.conf" "$room/w")" = "11.0 1009.0" ]
     [ "$(names --config "$room/now.conf" --set default-qos=low --set "disable-elastic=yes" "$room/w")" = "now.conf now.conf+set" ]
     [ "$(results max_wait_seconds -- --config "$room/now.conf" --set user-max-cpus=3 "$room/w" 2>"$room/said")" = "11.0 0.0" ]
-    grep -q "now.conf+set: 3 jobs never start, or never go on" "$room/said"
+    grep -q "now.conf+set: 3 of the jobs never start, or never go on" "$room/said"
     # Drop-ins are read, as mscgd does.
     mkdir "$room/now.conf.d" && printf '[qos high]\npriority = 0\n' >"$room/now.conf.d/1.conf"
     [ "$(results max_wait_seconds -- --config "$room/now.conf" "$room/w")" = 1009.0 ]
@@ -105,7 +105,7 @@ END
     printf 'gres = gpu:1\nlicenses = x:2\n' >"$room/g.conf"
     [ "$(results makespan_seconds mean_wait_seconds utilisation -- --config "$room/g.conf" "$room/w")" = "20.0 2.5 0.5" ]
     [ "$(results jobs refused -- --gres gpu:2 --config "$room/g.conf" "$room/w" 2>"$room/said")" = "2 2" ]
-    grep -q "g.conf: 2 jobs are refused; the first, job 3 of the workload: .*license" "$room/said"
+    grep -q "g.conf: 2 of the jobs refused; the first, job 3 of the workload: .*license" "$room/said"
     # ann has 3 shares of 4 and has had as much as bob.
     printf 'priority-type = multifactor\n[account a]\nusers = ann:3 bob\n' >"$room/f.conf"
     printf '%s\n' '0 100 2 normal "user": "ann"' '0 100 2 normal "user": "bob"' '10 10 4 normal "user": "bob"' '20 50 4 normal "user": "ann"' | week >"$room/w"
@@ -126,7 +126,7 @@ END
     printf '[qos high]\n[partition main]\n' >"$room/4.conf"
     refuses "simulate: $room/1.conf:2: scheduler: invalid value 'magic': expected one of easy|conservative|firstfit|fcfs" --config "$room/1.conf" "$room/w"
     refuses "simulate: $room/2.conf:3: unknown setting 'max-cpus' of a QOS" --config "$room/2.conf" "$room/w"
-    refuses "simulate: [qos low]: preempts: no [qos high] in the configuration" --compare "easy,$room/3.conf" "$room/w"
+    refuses "simulate: $room/3.conf: [qos low]: preempts: no [qos high] in the configuration" --compare "easy,$room/3.conf" "$room/w"
     refuses "simulate: cannot read configuration $room/none.conf: No such file or directory" --config "$room/none.conf" "$room/w"
     refuses "--set: 'scheduler': expected NAME=VALUE" --config "$room/4.conf" --set scheduler "$room/w"
     refuses "--set without --config" --set scheduler=easy "$room/w"
@@ -135,9 +135,9 @@ END
     refuses "--compare: there is no policy 'none': expected fcfs, easy, conservative, elastic, firstfit or firstfit-elastic, or a configuration" --compare none "$room/w"
     run mscg simulate --config "$room/4.conf" "$room/w"
     [ "$status" = 0 ]
-    grep -qF "4.conf: 1 jobs are refused; the first, job 1 of the workload: it names no partition, and there is no default-partition" <<<"$output"
+    grep -qF "4.conf: 1 of the jobs refused; the first, job 1 of the workload: it names no partition, and there is no default-partition" <<<"$output"
     run mscg simulate --config "$room/4.conf" --set default-partition=main "$room/w"
-    grep -qF "4.conf+set: 1 jobs are refused; the first, job 1 of the workload: no [qos low] in the configuration" <<<"$output"
+    grep -qF "4.conf+set: 1 of the jobs refused; the first, job 1 of the workload: no [qos low] in the configuration" <<<"$output"
 }
 
 @test "what cannot be simulated" {
