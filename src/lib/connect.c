@@ -67,25 +67,48 @@ static const char *environment(const char *name)
 	return value && *value ? value : NULL;
 }
 
-/* Sockets to try in this order, malloc'ed, NULL-ended. */
-static char **candidates(const char *socket)
+/* NULL: nobody named one. */
+static const char *named(const char *socket)
+{
+	return socket && *socket ? socket : environment("MSCG_SOCKET");
+}
+
+/* malloc'ed, NULL-ended, in this order. */
+static char **usual_sockets(void)
 {
 	const char *runtime = environment("XDG_RUNTIME_DIR");
 	_cleanup_free_ char *own = NULL;
 	char **list = NULL;
 
-	if (!socket || !*socket)
-		socket = environment("MSCG_SOCKET");
-	if (socket) {
-		strv_add(&list, socket);
-		return list;
-	}
 	if (geteuid() != 0 && runtime) {
 		own = xasprintf("%s/mscg/mscg.sock", runtime);
 		strv_add(&list, own);
 	}
 	strv_add(&list, MSCG_SYSTEM_SOCKET);
 	return list;
+}
+
+static char **candidates(const char *socket)
+{
+	char **list = NULL;
+
+	socket = named(socket);
+	if (!socket)
+		return usual_sockets();
+	strv_add(&list, socket);
+	return list;
+}
+
+/* The daemon of another socket has another queue, and which one is not known here. */
+static bool has_usual_queue(const char *socket)
+{
+	_cleanup_strv_ char **usual = usual_sockets();
+
+	socket = named(socket);
+	for (char **u = usual; socket && *u; u++)
+		if (streq(*u, socket))
+			return true;
+	return !socket;
 }
 
 static struct mscg *handle_new(const char *socket)
@@ -130,7 +153,9 @@ int mscg_connect_or_once(struct mscg **ret, const char *socket, const char *stat
 	struct mscg *m;
 	int r = try_all(list, ret, error);
 
-	if (r != -ECONNREFUSED)
+	if (!state_dir || !*state_dir)
+		state_dir = environment("MSCG_STATE_DIR");
+	if (r != -ECONNREFUSED || (!state_dir && !has_usual_queue(socket)))
 		return r;
 	m = handle_new(list[0]);
 	r = mscg_once_prepare(m, state_dir, MSCG_SYSTEM_STATE, &why);

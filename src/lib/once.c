@@ -121,8 +121,6 @@ int mscg_once_prepare(struct mscg *m, const char *state_dir, const char *system_
 	bool asked_for = true;
 	int r;
 
-	if (!state_dir || !*state_dir)
-		state_dir = environment("MSCG_STATE_DIR");
 	if (!state_dir) {
 		asked_for = false;
 		dir = default_state_dir(system_state);

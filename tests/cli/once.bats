@@ -31,6 +31,17 @@ teardown() { stop_daemon; }
     [[ ${lines[0]} == "Job 2: JobHeldUser: held by its user"* ]]
 }
 
+@test "the queue of another socket's daemon is not guessed" {
+    HOME=$room/home
+    mkdir -m 777 "$HOME"
+    run as_user env -u MSCG_STATE_DIR -u XDG_STATE_HOME HOME="$HOME" "$(command -v mscg)" submit true
+    [ "$status" -ne 0 ]
+    [[ $output == "mscg: no daemon answers on $room/sock"* ]]
+    [ -z "$(ls -A "$HOME")" ]
+    [ -e /var/lib/mscg ] || as_user env -u MSCG_STATE_DIR -u MSCG_SOCKET -u XDG_STATE_HOME -u XDG_RUNTIME_DIR HOME="$HOME" "$(command -v mscg)" submit true
+    [ -e /var/lib/mscg ] || [ -d "$HOME/.local/state/mscg" ]
+}
+
 @test "by hand, without anybody to answer, it says it itself" {
     mkdir -m 777 state
     chmod 777 state
