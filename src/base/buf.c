@@ -44,6 +44,19 @@ void buf_addc(struct buf *b, char c)
 	buf_add(b, &c, 1);
 }
 
+void buf_addi(struct buf *b, int64_t value)
+{
+	char digits[24], *p = digits + sizeof digits;
+	uint64_t v = value < 0 ? -(uint64_t)value : (uint64_t)value;
+
+	do
+		*--p = (char)('0' + v % 10);
+	while (v /= 10);
+	if (value < 0)
+		*--p = '-';
+	buf_add(b, p, (size_t)(digits + sizeof digits - p));
+}
+
 void buf_addf(struct buf *b, const char *format, ...)
 {
 	va_list ap, again;

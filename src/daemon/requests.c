@@ -162,16 +162,24 @@ static void submit_say(struct request *r, const struct core_answer *answer)
 {
 	struct spec_ref *spec = spec_cache_find(r->d, answer->id.job);
 	const struct mscg_job *known = core_find(r->d->core, answer->id);
-	char id[MSCG_ID_TEXT], cpus[16];
+	char text[MSCG_ID_TEXT];
 
-	buf_addf(&r->text, "%s{\"id\":\"%s\",\"job_id\":%u", r->text.size ? "," : "{\"parameters\":{\"jobs\":[", mscg_id_format(answer->id, id), answer->id.job);
+	buf_adds(&r->text, r->text.size ? ",{\"id\":\"" : "{\"parameters\":{\"jobs\":[{\"id\":\"");
+	buf_adds(&r->text, mscg_id_format(answer->id, text));
+	buf_adds(&r->text, "\",\"job_id\":");
+	buf_addi(&r->text, answer->id.job);
 	if (answer->reason == MSCG_REASON_INFEASIBLE) {
 		buf_adds(&r->text, ",\"warning\":");
 		wire_add_string(&r->text, answer->text);
 	}
-	if (spec)
-		buf_addf(&r->text, ",\"cpus\":%s,\"mem_bytes\":%" PRIu64 ",\"priority\":%d", format_cpus(spec->spec->cpus_milli, cpus, sizeof cpus),
-		         submit_mem(r->d, spec->spec), known ? known->priority : spec->spec->priority);
+	if (spec) {
+		buf_adds(&r->text, ",\"cpus\":");
+		buf_adds(&r->text, format_cpus(spec->spec->cpus_milli, text, sizeof text));
+		buf_adds(&r->text, ",\"mem_bytes\":");
+		buf_addi(&r->text, (int64_t)submit_mem(r->d, spec->spec));
+		buf_adds(&r->text, ",\"priority\":");
+		buf_addi(&r->text, known ? known->priority : spec->spec->priority);
+	}
 	buf_addc(&r->text, '}');
 	spec_ref_put(spec);
 }

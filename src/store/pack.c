@@ -3,18 +3,6 @@
 
 /* ---- writing ---- */
 
-static void add_int(struct buf *into, int64_t value)
-{
-	char digits[24], *p = digits + sizeof(digits);
-	uint64_t v = value < 0 ? -(uint64_t)value : (uint64_t)value;
-	do
-		*--p = (char)('0' + v % 10);
-	while (v /= 10);
-	if (value < 0)
-		*--p = '-';
-	buf_add(into, p, (size_t)(digits + sizeof(digits) - p));
-}
-
 static void add_text(struct buf *into, const char *text, size_t size)
 {
 	size_t done = 0;
@@ -59,7 +47,7 @@ void pack_name(struct buf *into, const char *name, size_t size)
 void pack_int(struct buf *into, const char *name, int64_t value)
 {
 	pack_name(into, name, strlen(name));
-	add_int(into, value);
+	buf_addi(into, value);
 }
 
 void pack_text(struct buf *into, const char *name, const char *text, size_t size)
@@ -84,7 +72,7 @@ void pack_columns(struct buf *into, const struct columns *columns, const void *b
 			if (value == 0)
 				continue;
 			pack_name(into, c->name, c->name_size);
-			add_int(into, value);
+			buf_addi(into, value);
 		}
 	}
 }
@@ -98,7 +86,7 @@ void pack_list(struct buf *into, const char *name, const struct columns *columns
 		if ((uint64_t)value == MSCG_UNKNOWN)
 			buf_adds(into, "null");
 		else
-			add_int(into, value);
+			buf_addi(into, value);
 	}
 	buf_addc(into, ']');
 }
