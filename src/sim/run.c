@@ -108,7 +108,7 @@ static void set_cpus(struct sim *s, uint32_t job, uint32_t cpus)
 		return;
 	}
 	r->rate = rate_of(s, &s->w->jobs[job], cpus);
-	ends_push(s, (struct end){s->now_usec + (int64_t)ceil(r->left / r->rate * 1e6), job, r->version});
+	ends_push(s, (struct end){s->now_usec + (int64_t)MIN_OF(ceil(r->left / r->rate * 1e6), 1e18), job, r->version});
 }
 
 static struct core_input *input(struct sim *s, enum core_input_kind kind)
