@@ -82,7 +82,7 @@ preempt-mode = requeue
 [account physics]
 END
     start_daemon --config mscg.conf
-    mscg submit -c 4 --mem 64MB --requeue -A physics --priority -5 "sleep 0.2"
+    mscg submit -c 4 --mem 64MB --requeue -A physics --priority -5 "sleep 2"
     mscg submit -c 1 --mem 64MB --qos high --gres gpu:1 --licenses x:2 "sleep 0.1"
     mscg wait 1 2 --timeout 60
     mscg export >w
@@ -93,7 +93,8 @@ END
         "$(all '[l[2][k] for k in ("qos", "partition", "account", "gres", "requeue", "priority", "priority_asked")]' <w)"
     same true "$(mscg export --names | all 'l[1]["user"] == "'"$(id -un)"'"')"
     fails 2 mscg export --names --swf
-    # The real one preempted the first; so does the simulated one, and a third would not if nobody might.
+    # The real one preempted the first; so does the simulated one, and neither would if nobody might.
+    same 1 "$(field 1 restart_count)"
     same '[2, 0, 1]' "$(mscg simulate --json --config mscg.conf w | json '[j["results"][0][k] for k in ("jobs", "refused", "requeued")]')"
     sed /preempts/d mscg.conf >other.conf
     same '[1, 0]' "$(mscg simulate --json --compare mscg.conf,other.conf w | json '[x["requeued"] for x in j["results"]]')"
