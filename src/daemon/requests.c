@@ -223,19 +223,26 @@ static int submit_priority(const struct request *r, const struct mscg_spec *spec
 	return 0;
 }
 
-static int submit_admit(struct request *r, struct mscg_spec *spec, struct mscg_error *error)
+static int submit_may(struct request *r, struct mscg_error *error)
 {
-	spec->uid = r->client->peer.uid;
-	spec->gid = r->client->peer.gid;
-	if (spec->uid == 0 && geteuid() == 0 && !r->d->config.allow_root_jobs) {
+	uint32_t uid = r->client->peer.uid, own = geteuid();
+
+	if (uid == 0 && own == 0 && !r->d->config.allow_root_jobs) {
 		access_refuse(r->client, request_verb(r), error);
 		return mscg_error_set(error, -EPERM,
 		                      "root may not submit jobs here: submit as an ordinary user, or set allow-root-jobs");
 	}
-	if (geteuid() != 0 && spec->uid != geteuid()) {
+	if (own != 0 && uid != own) {
 		access_refuse(r->client, request_verb(r), error);
-		return mscg_error_set(error, -EPERM, "this mscgd runs jobs of its own user (uid %u) only", geteuid());
+		return mscg_error_set(error, -EPERM, "this mscgd runs jobs of its own user (uid %u) only", own);
 	}
+	return 0;
+}
+
+static int submit_admit(struct request *r, struct mscg_spec *spec, struct mscg_error *error)
+{
+	spec->uid = r->client->peer.uid;
+	spec->gid = r->client->peer.gid;
 	const struct partition_config *partition;
 	const struct qos_config *qos;
 	int code = access_isolation(r->client, request_verb(r), spec, error);
@@ -338,6 +345,7 @@ static void submit_start(struct request *r)
 		request_fail(r, code, &error);
 		return;
 	}
+	code = submit_may(r, &error);
 	for (; code >= 0 && admitted < n; admitted++) {
 		code = submit_admit(r, specs[admitted], &error);
 		if (code >= 0 && specs[admitted]->attached)
@@ -351,7 +359,7 @@ static void submit_start(struct request *r)
 		submit_refuse(r, specs, n, code, &error);
 		return;
 	}
-	if (geteuid() == 0 && r->client->peer.uid == 0)
+	if (r->client->peer.uid == 0 && geteuid() == 0)
 		access_used(r->client, request_verb(r));
 	depends_settle(r, specs, n, submit_all);
 }
