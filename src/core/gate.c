@@ -104,6 +104,10 @@ enum mscg_reason gate_why(const struct core *core, const struct entry *e, struct
 	}
 	if (e->live && e->live->retry_at > now.boot_usec) {
 		in = (e->live->retry_at - now.boot_usec + USEC_PER_SEC - 1) / USEC_PER_SEC;
+		if (e->job.reason != MSCG_REASON_LAUNCH_RETRY) {
+			snprintf(text, 160, "begins again in %" PRId64 " s: %.100s", in, e->job.run->fail_text);
+			return (enum mscg_reason)e->job.reason;
+		}
 		snprintf(text, 160, "could not be started%s%.80s (%u of %u attempts): the next in %" PRId64 " s",
 		         *e->job.run->fail_text ? ": " : "", e->job.run->fail_text, e->live->retries, core->policy.max_launch_retries + 1, in);
 		return MSCG_REASON_LAUNCH_RETRY;

@@ -3,7 +3,10 @@
 #include "daemon.h"
 #include "src/base/parse.h"
 
-enum { SLICE = 256 };
+/* Rows of an answer; rows looked at for one: then others have their turn at the store; ids that a request may name. */
+enum { SLICE = 256, SCAN = 4096, IDS_MAX = 16384 };
+/* Of an answer in one piece: what has so many does not fit into a message. */
+enum { REPLY_MAX = WIRE_MESSAGE_MAX / 256 };
 
 struct list_work {
 	struct work work; /* first */
@@ -13,7 +16,7 @@ struct list_work {
 	struct mscg_id *ids;         /* one by one instead of by filter */
 	uint32_t ids_n, ids_at;
 	bool     tasks;              /* of an array that is one of the ids, its tasks as the filter wants them too */
-	bool     live;
+	bool     live, more; /* more: there may be others behind those of the slice */
 	uint64_t left; /* rows still wanted */
 	/* result of one slice */
 	struct store_record *records;
@@ -75,28 +78,34 @@ int list_read_one(struct store *store, struct mscg_id id, struct store_record *r
 	return 0;
 }
 
-/* Tasks of the array that l->ids_at names, behind the record or those that were read before. */
-static int read_tasks(struct list_work *l, struct store *store)
+/* What matches the filter behind filter.after, until there are `room` of them or SCAN rows were seen. */
+static int scan(struct list_work *l, struct store *store, uint32_t room)
 {
-	struct store_record *tasks = NULL;
+	struct store_record *found = NULL;
 	uint32_t n = 0;
 	int r;
 
-	l->filter.job   = l->ids[l->ids_at].job;
-	l->filter.limit = SLICE - l->n;
-	r = store_list(store, &l->filter, &tasks, &n, &l->error);
-	if (r < 0)
-		return r;
+	l->filter.limit    = room - l->n;
+	l->filter.scan_max = SCAN;
+	r = store_list_next(store, &l->filter, &found, &n, &l->filter.after, &l->more, &l->error);
 	for (uint32_t i = 0; i < n; i++)
-		l->records[l->n++] = tasks[i];
-	free(tasks);
-	if (l->n < SLICE) {
+		l->records[l->n++] = found[i];
+	free(found);
+	return r;
+}
+
+/* Tasks of the array that l->ids_at names, behind the record or those that were read before. */
+static int read_tasks(struct list_work *l, struct store *store, uint32_t room)
+{
+	int r;
+
+	l->filter.job = l->ids[l->ids_at].job;
+	r = scan(l, store, room);
+	if (r == 0 && !l->more) {
 		l->ids_at++;
 		l->filter.after = (struct mscg_id){ 0 };
-	} else {
-		l->filter.after = l->records[l->n - 1].row.job.id;
 	}
-	return 0;
+	return r;
 }
 
 static int read_named(struct list_work *l, struct store *store)
@@ -122,14 +131,19 @@ static int read_named(struct list_work *l, struct store *store)
 static void list_run(struct work *work, struct store *store)
 {
 	struct list_work *l = container_of(work, struct list_work, work);
+	uint32_t room = (uint32_t)MIN_OF(l->left, SLICE);
+	bool scanned = false;
 
+	l->records = xcalloc(SLICE, sizeof *l->records);
 	if (!l->ids_n) {
-		l->result = store_list(store, &l->filter, &l->records, &l->n, &l->error);
+		l->result = scan(l, store, room);
 		return;
 	}
-	l->records = xcalloc(SLICE, sizeof *l->records);
-	while (l->ids_at < l->ids_n && l->n < SLICE && l->result >= 0)
-		l->result = l->filter.after.job ? read_tasks(l, store) : read_named(l, store);
+	while (l->ids_at < l->ids_n && l->n < room && !scanned && l->result >= 0) {
+		scanned   = l->filter.after.job;
+		l->result = scanned ? read_tasks(l, store, room) : read_named(l, store);
+	}
+	l->more = l->ids_at < l->ids_n;
 }
 
 /* As much of it as the client may see. */
@@ -193,10 +207,7 @@ static void list_done(struct work *work, void *ctx)
 		return;
 	}
 	l->left -= MIN_OF(l->left, l->n);
-	bool more = l->left > 0 && (l->ids_n ? l->ids_at < l->ids_n : l->n == l->filter.limit);
-	if (l->n && !l->ids_n)
-		l->filter.after = l->records[l->n - 1].row.job.id;
-	l->filter.limit = (uint32_t)MIN_OF(l->left, SLICE);
+	bool more = l->left > 0 && l->more;
 	json_t *jobs = slice_json(l);
 	clear_slice(l);
 	if (request_is(r, "Show")) {
@@ -214,8 +225,16 @@ static void list_done(struct work *work, void *ctx)
 		return;
 	}
 	if (more && r->more) {
-		request_stream(r, json_pack("{s:o}", "jobs", jobs));
+		if (json_array_size(jobs))
+			request_stream(r, json_pack("{s:O}", "jobs", jobs));
+		json_decref(jobs);
 		next_slice(r);
+		return;
+	}
+	if (r->result && json_array_size(r->result) > REPLY_MAX) {
+		json_decref(jobs);
+		list_free(l);
+		request_failf(r, -EMSGSIZE, "more than %d jobs, which no message has room for: expected `more`, or a limit", REPLY_MAX);
 		return;
 	}
 	/* Without `more` everything goes into one reply, as far as a message reaches. */
@@ -242,7 +261,7 @@ static struct list_work *list_new(struct request *r)
 	l->work    = (struct work){ .run = list_run, .done = list_done };
 	l->request = r;
 	l->left    = UINT64_MAX;
-	l->filter  = (struct store_filter){ .uid = UINT32_MAX, .limit = SLICE };
+	l->filter  = (struct store_filter){ .uid = UINT32_MAX };
 	r->list    = l;
 	r->abandon = list_abandon;
 	r->drained = next_slice;
@@ -252,6 +271,8 @@ static struct list_work *list_new(struct request *r)
 static int add_ids(struct list_work *l, char *const *ids, struct mscg_error *error)
 {
 	for (uint32_t cap = 0; ids && *ids; ids++) {
+		if (l->ids_n == IDS_MAX)
+			return mscg_error_set(error, -E2BIG, "%zu jobs in one request: expected at most %d", strv_length(ids) + IDS_MAX, IDS_MAX);
 		if (l->ids_n == cap)
 			l->ids = xreallocarray(l->ids, cap = cap ? cap * 2 : 8, sizeof *l->ids);
 		int r = mscg_id_parse(*ids, &l->ids[l->ids_n], error);
@@ -302,8 +323,7 @@ static int read_filter(struct request *r, struct list_work *l, struct mscg_error
 	l->filter.name = l->name = xstrdup(name);
 	l->filter.account = l->account = xstrdup(account);
 	l->filter.partition = name_key(partition);
-	l->left         = (uint64_t)limit;
-	l->filter.limit = (uint32_t)MIN_OF(l->left, SLICE);
+	l->left = (uint64_t)limit;
 	return 0;
 }
 

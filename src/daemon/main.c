@@ -11,6 +11,7 @@
 #include <systemd/sd-id128.h>
 #include <unistd.h>
 
+#include "batch.h"
 #include "daemon.h"
 #include "src/base/gres.h"
 #include "src/base/fd.h"
@@ -99,7 +100,7 @@ bool daemon_is_idle(const struct daemon *d)
 	struct core_stats s;
 
 	core_get_stats(d->core, &s);
-	return !s.pending && !s.running && !s.suspended && !s.completing && !d->flying && !d->open;
+	return !s.pending && !s.running && !s.suspended && !s.completing && !d->flying && (!d->open || batch_is_empty(d->open));
 }
 
 void daemon_leave_if_idle(const struct daemon *d)

@@ -97,7 +97,7 @@ static void batch_done(struct work *work, void *ctx)
 
 	d->flying = NULL;
 	if (b->events_n)
-		d->quick_commits = b->took_usec <= QUICK_USEC ? d->quick_commits + 1 : 0;
+		d->quick_commits = b->result == 0 && b->took_usec <= QUICK_USEC ? d->quick_commits + 1 : 0;
 	if (b->result < 0) {
 		log_line(LOG_ERR, "cannot commit %u events: %s", b->events_n, b->error.text);
 		d->failing = true;

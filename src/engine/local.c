@@ -71,7 +71,7 @@ void task_set_deadline(struct local *l, struct task *t, int64_t boot_usec)
 			t->timed_next->timed_prev = t->timed_prev;
 	}
 	t->deadline_usec = boot_usec;
-	/* One that comes too early is a look, once. To put it off for each task that is no longer timed costs a call for each. */
+	/* One that comes too early is a look. To put it off for each task that is no longer timed costs a call for each. */
 	if (boot_usec && (!l->timer_usec || boot_usec < l->timer_usec))
 		set_timer(l, boot_usec);
 }
@@ -226,6 +226,8 @@ static void local_dispatch(struct engine *e)
 		launch_resized(l, l->refused[i], false);
 	l->refused_n = 0;
 	deliver(l);
+	if (!l->timed && l->timer_usec) /* who is idle sleeps */
+		set_timer(l, 0);
 	l->dispatching = false;
 }
 

@@ -73,42 +73,41 @@ static const char *named(const char *socket)
 	return socket && *socket ? socket : environment("MSCG_SOCKET");
 }
 
-/* malloc'ed, NULL-ended, in this order. */
-static char **usual_sockets(void)
+/* Of a user's own mscgd; NULL: it has none. */
+static char *own_socket(void)
 {
 	const char *runtime = environment("XDG_RUNTIME_DIR");
-	_cleanup_free_ char *own = NULL;
-	char **list = NULL;
 
-	if (geteuid() != 0 && runtime) {
-		own = xasprintf("%s/mscg/mscg.sock", runtime);
-		strv_add(&list, own);
-	}
-	strv_add(&list, MSCG_SYSTEM_SOCKET);
-	return list;
+	if (geteuid() == 0)
+		return xstrdup(MSCG_SYSTEM_SOCKET);
+	return runtime ? xasprintf("%s/mscg/mscg.sock", runtime) : NULL;
 }
 
+/* Sockets to try in this order, malloc'ed, NULL-ended. */
 static char **candidates(const char *socket)
 {
+	_cleanup_free_ char *own = own_socket();
 	char **list = NULL;
 
 	socket = named(socket);
-	if (!socket)
-		return usual_sockets();
-	strv_add(&list, socket);
+	if (socket) {
+		strv_add(&list, socket);
+		return list;
+	}
+	if (own)
+		strv_add(&list, own);
+	if (geteuid() != 0)
+		strv_add(&list, MSCG_SYSTEM_SOCKET);
 	return list;
 }
 
 /* The daemon of another socket has another queue, and which one is not known here. */
 static bool has_usual_queue(const char *socket)
 {
-	_cleanup_strv_ char **usual = usual_sockets();
+	_cleanup_free_ char *own = own_socket();
 
 	socket = named(socket);
-	for (char **u = usual; socket && *u; u++)
-		if (streq(*u, socket))
-			return true;
-	return !socket;
+	return !socket || (own && streq(own, socket));
 }
 
 static struct mscg *handle_new(const char *socket)
