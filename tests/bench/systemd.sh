@@ -17,10 +17,13 @@ mkdir -p $root/opt/bench
 cp "$MSCG_BUILD"/bench/{floor,launch,nothing} "$MSCG_BUILD"/mscg-supervise $root/opt/bench/
 inside systemctl stop mscgd mscg-jobs 2>/dev/null || true
 
+mkdir $group/client
+# A process is cloned into cgroups of the container from one of them only.
+within_it() { (echo $BASHPID >$group/client/cgroup.procs && exec nsenter -t "$init" -a "$@"); }
 median() { sed -n 's/.*"p50": \([0-9.]*\).*/\1/p'; }
-bare() { inside /opt/bench/floor spawn 200 /opt/bench/nothing | median; }
-mscg() { inside /opt/bench/launch 100 none /opt/bench/nothing /sys/fs/cgroup/bench "/tmp/launch.$1" 65534 | median; }
-scope() { inside /opt/bench/floor command 30 /usr/bin/systemd-run --quiet --scope /opt/bench/nothing | median; }
+bare() { within_it /opt/bench/floor spawn 200 /opt/bench/nothing | median; }
+mscg() { within_it /opt/bench/launch 100 none /opt/bench/nothing /sys/fs/cgroup/bench "/tmp/launch.$1" 65534 | median; }
+scope() { within_it /opt/bench/floor command 30 /usr/bin/systemd-run --quiet --scope /opt/bench/nothing | median; }
 
 for ((i = 1; i <= rounds; i++)); do
 	b=$(bare) m=$(mscg "$i") s=$(scope)
