@@ -37,7 +37,7 @@ static double fairness(const struct sim_workload *w)
 	for (uint32_t i = 0; i < w->n; i++) {
 		const struct sim_job *j = &w->jobs[i];
 
-		if (j->end_usec >= 0) {
+		if (j->end_usec >= 0 && !j->cancelled) {
 			sum[j->user % users] += slowdown(j);
 			count[j->user % users]++;
 		}
@@ -57,28 +57,31 @@ void sim_measure(const struct sim_workload *w, const struct sim_options *o, stru
 {
 	double *waits = xcalloc(w->n + 1, sizeof *waits), wait = 0, slow = 0, held = 0;
 	int64_t first = w->n ? w->jobs[0].submit_usec : 0, last = first;
+	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < w->n; i++) {
 		const struct sim_job *j = &w->jobs[i];
 
 		if (j->end_usec < 0)
 			continue;
-		waits[r->jobs] = wait_of(j);
-		wait += waits[r->jobs];
-		slow += slowdown(j);
 		held += j->cpu_seconds;
 		last = MAX_OF(last, j->end_usec);
 		r->jobs++;
+		if (j->cancelled)
+			continue;
+		waits[n] = wait_of(j);
+		wait += waits[n++];
+		slow += slowdown(j);
 	}
 	r->waiting = w->n - r->jobs - r->refused;
-	qsort(waits, r->jobs, sizeof *waits, by_value);
+	qsort(waits, n, sizeof *waits, by_value);
 	r->makespan_s = (double)(last - first) / 1e6;
 	r->utilisation = r->makespan_s > 0 ? held / (o->cpus * r->makespan_s) : 0;
-	if (r->jobs) {
-		r->wait_mean_s = wait / r->jobs;
-		r->wait_p95_s = waits[(uint32_t)(0.95 * (r->jobs - 1))];
-		r->wait_max_s = waits[r->jobs - 1];
-		r->slowdown_mean = slow / r->jobs;
+	if (n) {
+		r->wait_mean_s = wait / n;
+		r->wait_p95_s = waits[((uint64_t)n * 95 + 99) / 100 - 1]; /* nearest rank */
+		r->wait_max_s = waits[n - 1];
+		r->slowdown_mean = slow / n;
 	}
 	r->fairness = fairness(w);
 	free(waits);

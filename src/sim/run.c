@@ -9,6 +9,8 @@
 
 #define EPOCH_USEC INT64_C(1577836800000000) /* 2020-01-01: rows need a date */
 
+#define FOREVER (INT64_C(1) << 62) /* what would end later ends then */
+
 #define PATIENCE (86400 * USEC_PER_SEC) /* what has not begun so long after the last one ended never does */
 
 /* What runs of a job: how much of its work is left, and how fast it goes. */
@@ -99,6 +101,7 @@ static void account(struct sim *s, uint32_t job)
 static void set_cpus(struct sim *s, uint32_t job, uint32_t cpus)
 {
 	struct running *r = &s->running[job];
+	int64_t left;
 
 	s->moving += (cpus > 0) - (r->cpus > 0);
 	r->cpus = cpus;
@@ -108,7 +111,8 @@ static void set_cpus(struct sim *s, uint32_t job, uint32_t cpus)
 		return;
 	}
 	r->rate = rate_of(s, &s->w->jobs[job], cpus);
-	ends_push(s, (struct end){s->now_usec + (int64_t)MIN_OF(ceil(r->left / r->rate * 1e6), 1e18), job, r->version});
+	left = (int64_t)MIN_OF(ceil(r->left / r->rate * 1e6), 1e18);
+	ends_push(s, (struct end){s->now_usec + MIN_OF(left, MAX_OF(FOREVER - s->now_usec, INT64_C(0))), job, r->version});
 }
 
 static struct core_input *input(struct sim *s, enum core_input_kind kind)
@@ -144,6 +148,7 @@ static void end(struct sim *s, uint32_t job, int signal)
 		return;
 	account(s, job);
 	j->end_usec = s->now_usec;
+	s->result.lost_cpu_s += j->cancelled ? s->running[job].held : 0;
 	r = report(s, MSCG_REPORT_ENDED, (struct mscg_id){.job = s->running[job].id, .task = MSCG_NO_TASK}, s->running[job].attempt);
 	r->exit_signal = signal;
 	mscg_usage_init(&r->usage);
@@ -217,13 +222,14 @@ static void take_answer(struct sim *s, const struct core_answer *a)
 static void count(struct sim *s, const struct mscg_event *e)
 {
 	struct sim_result *r = &s->result;
+	struct sim_job *j = &s->w->jobs[s->job_of[e->id.job]];
 
 	switch (e->kind) {
 	case MSCG_EVENT_RESIZING: r->shrunk += e->reason == MSCG_REASON_PREEMPTED; break;
 	case MSCG_EVENT_SUSPENDED: r->suspended++; break;
-	case MSCG_EVENT_PREEMPTED: r->cancelled++; break;
-	case MSCG_EVENT_REQUEUE: r->requeued++, r->cancelled--; break; /* of one that was preempted just now */
-	case MSCG_EVENT_REQUEUED: s->w->jobs[s->job_of[e->id.job]].end_usec = -1; break;
+	case MSCG_EVENT_PREEMPTED: r->cancelled++, j->cancelled = true; break;
+	case MSCG_EVENT_REQUEUE: r->requeued++, r->cancelled--, j->cancelled = false; break; /* of one that was preempted just now */
+	case MSCG_EVENT_REQUEUED: j->end_usec = -1; break;
 	default: break;
 	}
 }
@@ -249,16 +255,23 @@ static void step(struct sim *s)
 	} while (s->in_n);
 }
 
+/* Above what can be simulated one is as good as another, and is not to wrap. */
+static uint32_t milli(uint32_t cpus)
+{
+	return MIN_OF(cpus, (uint32_t)MSCG_CPUS_MAX + 1) * 1000;
+}
+
 static void submit(struct sim *s, uint32_t job)
 {
 	static char *const argv[] = {(char *)"job", NULL};
 	struct sim_job *j = &s->w->jobs[job];
-	struct mscg_spec spec = {
-		.argv = (char **)argv, .elastic = j->min_cpus != j->max_cpus, .cpus_milli = j->cpus * 1000, .min_cpus_milli = j->min_cpus * 1000,
-		.max_cpus_milli = j->max_cpus * 1000, .mem_bytes = MAX_OF(j->mem_bytes, (uint64_t)4 << 20), .time_limit_s = j->time_limit_s,
-		.uid = sim_uid(j->user), .grace_s = 30, .priority = j->priority, .gres = (char *)j->gres, .requeue = j->requeue,
-	};
 	const struct sim_site *site = s->o->site;
+	struct mscg_spec spec = {
+		.argv = (char **)argv, .elastic = j->min_cpus != j->max_cpus, .cpus_milli = milli(j->cpus), .min_cpus_milli = milli(j->min_cpus),
+		.max_cpus_milli = milli(j->max_cpus), .mem_bytes = site && !j->mem_bytes ? 0 : MAX_OF(j->mem_bytes, (uint64_t)4 << 20),
+		.time_limit_s = j->time_limit_s, .uid = sim_uid(j->user), .grace_s = 30, .priority = j->priority, .gres = (char *)j->gres,
+		.requeue = j->requeue,
+	};
 	struct mscg_error error = {0};
 	struct core_input *in;
 
@@ -317,9 +330,10 @@ static void begin(struct sim *s)
 	s->job_of = xcalloc(s->w->n + 1, sizeof *s->job_of);
 }
 
+/* A site's policy says what becomes of what does not. */
 static bool fits(const struct sim_options *o, const struct sim_job *j)
 {
-	return j->min_cpus <= o->cpus && j->mem_bytes <= o->mem_bytes;
+	return o->site || (j->min_cpus <= o->cpus && j->mem_bytes <= o->mem_bytes);
 }
 
 static int64_t next_event(const struct sim *s, uint32_t submitted)
@@ -380,8 +394,9 @@ int sim_run(struct sim_workload *w, const struct sim_options *o, struct sim_resu
 		j->cpu_seconds = 0;
 		j->run_usec = 0;
 		j->resizes = 0;
+		j->cancelled = false;
 		if (!fits(o, j))
-			return mscg_error_set(error, -EINVAL, "job %u wants %u CPUs and %llu bytes, the machine has %u and %llu: give it more (--cpus, --mem)",
+			return mscg_error_set(error, -EINVAL, "job %u by submission wants %u CPUs and %llu bytes, the machine has %u and %llu: give it more (--cpus, --mem)",
 			                      i + 1, j->min_cpus, (unsigned long long)j->mem_bytes, o->cpus, (unsigned long long)o->mem_bytes);
 	}
 	begin(&s);

@@ -31,6 +31,7 @@ struct sim_job {
 	int64_t  run_usec;    /* of the last attempt, as long as it did not stand still */
 	double   cpu_seconds; /* held */
 	uint32_t resizes;
+	bool     cancelled;   /* for good, for one that may preempt it */
 };
 
 struct sim_workload {
@@ -43,9 +44,11 @@ struct sim_workload {
 	char   **users;     /* their names, by number from 1 on; owned, NULL: they have none */
 };
 void sim_workload_free(struct sim_workload *w);
+/* Puts jobs that are in no order into that of their submission. */
+void sim_workload_sort(struct sim_workload *w);
 
 /* Standard Workload Format: one job a line, 18 fields, ';' begins a comment. Jobs without a run time or processors
- * (cancelled before they started) are left out and counted in *skipped. -EINVAL with line and field. */
+ * (cancelled before they started) are left out and counted in *skipped; no run is longer than 1e11 s. -EINVAL with line and field. */
 int sim_read_swf(const char *text, struct sim_workload *ret, uint32_t *skipped, struct mscg_error *error);
 /* The same format, as text that the caller frees. */
 char *sim_write_swf(const struct sim_workload *w);
@@ -98,9 +101,10 @@ struct sim_result {
 	uint32_t refused, waiting; /* when they were submitted; in the end still, or suspended */
 	uint32_t first_refused;    /* by place */
 	char     refusal[256];     /* of that one */
-	uint64_t shrunk, suspended, requeued, cancelled; /* how often somebody made room so for who may preempt him */
+	uint64_t shrunk, suspended, requeued, cancelled; /* how often a job made room so for one that may preempt it */
 	double   makespan_s, utilisation; /* 0..1: CPU time held by jobs over CPUs * makespan */
-	double   lost_cpu_s; /* of that: by attempts that had to begin again */
+	double   lost_cpu_s; /* of that: by attempts that were cancelled, or had to begin again */
+	/* Of those that were not cancelled so: */
 	double   wait_mean_s, wait_p95_s, wait_max_s; /* from submission to end, but for the last attempt's run */
 	double   slowdown_mean; /* bounded: (wait + run) / max(run, 10 s), at least 1 */
 	double   fairness;      /* Jain's index over the users' mean slowdowns: 1 is even */

@@ -1,5 +1,6 @@
 /* Workloads: the Standard Workload Format, and which jobs are elastic. */
 #include <errno.h>
+#include <math.h>
 
 #include "random.h"
 #include "sim.h"
@@ -26,7 +27,7 @@ static int read_fields(const char *line, uint32_t number, double field[SWF_FIELD
 		char *end;
 
 		field[i] = strtod(line, &end);
-		if (end == line)
+		if (end == line || !isfinite(field[i]))
 			return mscg_error_set(error, -EINVAL, "line %u: field %d (%s) is '%.*s': expected a number, or -1 where it is not known", number,
 			                      i + 1, field_names[i], (int)strcspn(line + strspn(line, " \t"), " \t\r\n"), line + strspn(line, " \t"));
 		line = end;
@@ -45,7 +46,7 @@ static bool job_of(const double *f, struct sim_job *ret)
 	if (f[SWF_RUN] < 0 || cpus < 1 || cpus > UINT32_MAX || f[SWF_SUBMIT] < 0 || f[SWF_SUBMIT] > 1e11)
 		return false;
 	*ret = (struct sim_job){
-		.submit_usec = (int64_t)(f[SWF_SUBMIT] * 1e6), .run_seconds = f[SWF_RUN], .cpus = (uint32_t)cpus,
+		.submit_usec = (int64_t)(f[SWF_SUBMIT] * 1e6), .run_seconds = MIN_OF(f[SWF_RUN], 1e11), .cpus = (uint32_t)cpus,
 		.mem_bytes = mem < 1e18 ? (uint64_t)mem : 0,
 		.time_limit_s = f[SWF_REQ_TIME] > 0 && f[SWF_REQ_TIME] < 1e9 ? (uint32_t)f[SWF_REQ_TIME] : 0,
 		.user = f[SWF_USER] > 0 && f[SWF_USER] < UINT32_MAX ? (uint32_t)f[SWF_USER] : 0,
@@ -61,6 +62,15 @@ static int by_submission(const void *a, const void *b)
 	return x->submit_usec < y->submit_usec ? -1 : x->submit_usec > y->submit_usec;
 }
 
+void sim_workload_sort(struct sim_workload *w)
+{
+	for (uint32_t i = 1; i < w->n; i++)
+		if (w->jobs[i - 1].submit_usec > w->jobs[i].submit_usec) {
+			qsort(w->jobs, w->n, sizeof *w->jobs, by_submission);
+			return;
+		}
+}
+
 static void read_comment(const char *line, struct sim_workload *w)
 {
 	const char *at = line + strspn(line, "; \t");
@@ -73,7 +83,6 @@ int sim_read_swf(const char *text, struct sim_workload *ret, uint32_t *skipped, 
 {
 	struct sim_workload w = {0};
 	uint32_t number = 1;
-	bool sorted = true;
 
 	*skipped = 0;
 	for (const char *line = text; *line; number++) {
@@ -93,15 +102,13 @@ int sim_read_swf(const char *text, struct sim_workload *ret, uint32_t *skipped, 
 			if (!job_of(field, &job))
 				(*skipped)++;
 			else {
-				sorted = sorted && (!w.n || w.jobs[w.n - 1].submit_usec <= job.submit_usec);
 				GROW(w.jobs, w.n, w.cap);
 				w.jobs[w.n++] = job;
 			}
 		}
 		line = next ? next + 1 : line + strlen(line);
 	}
-	if (!sorted)
-		qsort(w.jobs, w.n, sizeof *w.jobs, by_submission);
+	sim_workload_sort(&w);
 	*ret = w;
 	return 0;
 }

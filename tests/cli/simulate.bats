@@ -36,7 +36,7 @@ END
 week() {
     echo '{"mscg_workload": 1, "begin": "2026-01-31T12:00:00Z", "cpus": 4, "mem_bytes": 1073741824, "gres": "gpu:2,license:x:1"}'
     while read -r submit run cpus qos more; do
-        echo "{\"submit\": $submit, \"run\": $run, \"cpus\": $cpus, \"qos\": \"$qos\", \"requeue\": true${more:+, $more}}"
+        echo "{\"submit\": $submit, \"run\": $run, \"cpus\": $cpus, \"qos\": \"$qos\", \"mem_bytes\": 4194304, \"requeue\": true${more:+, $more}}"
     done
 }
 # results KEY... -- ARG...: of each run, one after the other
@@ -60,6 +60,9 @@ cancel 30.0 0 0 1
 shrink 120.0 0 0 0
 END
     [ "$(results lost_cpu_seconds mean_wait_seconds -- --config "$room/requeue.conf" "$room/w")" = "40.0 15.0" ]
+    # What was cancelled did its work in vain, and how long it waited says nothing.
+    printf '%s\n' "0 100 4 low" "1 20 4 low" "10 20 4 high" | week >"$room/w3"
+    [ "$(results jobs cancelled lost_cpu_seconds mean_wait_seconds p95_wait_seconds -- --config "$room/cancel.conf" "$room/w3")" = "3 1 40.0 14.5 29.0" ]
     mscg simulate --config "$room/requeue.conf" "$room/w" | grep -q 'SHRUNK SUSPENDED REQUEUED CANCELLED$'
     # What jobs say of it means nothing where there is no configuration.
     [ "$(results makespan_seconds requeued -- --policy easy "$room/w")" = "120.0 0" ]
@@ -112,6 +115,17 @@ END
     [ "$(results max_wait_seconds -- --config "$room/f.conf" --set priority-type=basic "$room/w")" = "140.0 90.0" ]
 }
 
+@test "a configuration: memory that nobody asked for, and jobs that are too large" {
+    line='{"submit": 0, "run": 10, "cpus": 1}'
+    printf '%s\n' '{"mscg_workload": 1, "cpus": 4, "mem_bytes": 1073741824}' "$line" "$line" "$line" >"$room/w"
+    echo 'default-mem-per-cpu = 512M' >"$room/m.conf"
+    [ "$(results makespan_seconds -- --config "$room/m.conf" --set default-mem-per-cpu=256M "$room/w" | xargs)" = "20.0 10.0" ]
+    printf '%s\n' '{"submit": 0, "run": 10, "cpus": 64}' '{"submit": 0, "run": 10, "cpus": 1, "mem_bytes": 1099511627776}' >>"$room/w"
+    [ "$(results jobs waiting refused -- --config "$room/m.conf" --set infeasible=reject "$room/w" 2>/dev/null | xargs)" = "3 2 0 3 0 2" ]
+    echo "1 0 -1 10 4294968 -1 -1 4294968 -1 -1 1 1 1 -1 -1 -1 -1 -1" >"$room/huge.swf"
+    [ "$(results jobs waiting -- --config "$room/m.conf" --cpus 8192 "$room/huge.swf" 2>/dev/null)" = "0 1" ]
+}
+
 @test "what is wrong with a configuration, and what it has no place for" {
     refuses() { # TEXT ARG…
         local text=$1
@@ -152,11 +166,13 @@ END
     echo "1 0 -1 10 64 -1 -1 64 -1 -1 1 1 1 -1 -1 -1 -1 -1" >"$room/big.swf"
     refuses "bad.swf: line 1: field 4 (run time) is 'x'" "$room/bad.swf"
     refuses "no job that ran" "$room/empty.swf"
-    refuses "job 1 wants 64 CPUs" --cpus 8 "$room/big.swf"
+    refuses "job 1 by submission wants 64 CPUs" --cpus 8 "$room/big.swf"
     refuses "cannot read $room/none.swf: No such file" "$room/none.swf"
     refuses "--compare: there is no policy 'magic'" --compare elastic,magic
     refuses "--policy: there is no policy 'magic': expected fcfs, easy" --policy magic
     refuses "there is no policy ''" --compare ,easy
+    echo "1 0 -1 nan 4 -1 -1 4 -1 -1 1 1 1 -1 -1 -1 -1 -1" >"$room/nan.swf"
+    refuses "nan.swf: line 1: field 4 (run time) is 'nan': expected a number" "$room/nan.swf"
     refuses "--elastic-share: 2 is above 1" --elastic-share 2
     refuses "--load: 'much' is no number" --load much
     refuses "expected 1 to 8192" --cpus 9000

@@ -111,6 +111,22 @@ static void time_limits_end_jobs(void **state)
 	sim_workload_free(&w);
 }
 
+/* One after the other they would end beyond all time. */
+static void ends_are_not_beyond_all_time(void **state)
+{
+	(void)state;
+	struct sim_job jobs[10];
+	struct sim_workload w = {.jobs = jobs, .n = ARRAY_SIZE(jobs)};
+	struct sim_result r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++)
+		jobs[i] = (struct sim_job){.run_seconds = 1e300, .cpus = 4, .min_cpus = 4, .max_cpus = 4};
+	r = run(&w, (struct sim_options){.cpus = 4});
+	assert_int_equal(r.jobs, w.n);
+	for (size_t i = 1; i < ARRAY_SIZE(jobs); i++)
+		assert_true(0 < jobs[i - 1].end_usec && jobs[i - 1].end_usec <= jobs[i].end_usec);
+}
+
 static void what_is_no_workload(void **state)
 {
 	(void)state;
@@ -118,6 +134,8 @@ static void what_is_no_workload(void **state)
 		{"1 0 -1 ten 1 -1 -1 1 20 -1 1 1 1 -1 -1 -1 -1 -1\n", "line 1: field 4 (run time) is 'ten'"},
 		{"; a comment\n\n1 0 -1 10\n", "line 3: field 5 (allocated processors) is ''"},
 		{"1 0 -1 10 1 -1 -1 1 20 -1 1 1 1 -1 -1 -1 -1 -1 7\n", "line 1: more than 18 fields"},
+		{"1 0 -1 nan 1 -1 -1 1 20 -1 1 1 1 -1 -1 -1 -1 -1\n", "line 1: field 4 (run time) is 'nan'"},
+		{"1 0 -1 10 1 -1 -1 inf 20 -1 1 1 1 -1 -1 -1 -1 -1\n", "line 1: field 8 (requested processors) is 'inf'"},
 	};
 	struct sim_workload w;
 	struct mscg_error error;
@@ -138,7 +156,7 @@ static void what_is_no_workload(void **state)
 	assert_true(w.jobs[0].run_seconds == 20);
 	w.jobs[0].cpus = w.jobs[0].min_cpus = w.jobs[0].max_cpus = 9;
 	assert_int_equal(sim_run(&w, &(struct sim_options){.cpus = 8, .mem_bytes = 1 << 20}, &r, &error), -EINVAL);
-	assert_non_null(strstr(error.text, "job 1 wants 9 CPUs"));
+	assert_non_null(strstr(error.text, "job 1 by submission wants 9 CPUs"));
 	assert_int_equal(sim_run(&w, &(struct sim_options){.cpus = 0}, &r, &error), -EINVAL);
 	sim_workload_free(&w);
 }
@@ -273,12 +291,12 @@ static void who_is_preempted(void **state)
 	(void)state;
 	static const struct {
 		enum core_preempt mode;
-		double end, ran, lost, wait; /* of the first; wait: mean of both */
+		double end, ran, lost, wait; /* of the first; wait: mean of both, but for a cancelled one */
 		uint64_t suspended, requeued, cancelled;
 	} cases[] = {
 		{CORE_PREEMPT_SUSPEND, 120, 100, 0, 10, .suspended = 1},
 		{CORE_PREEMPT_REQUEUE, 130, 100, 40, 15, .requeued = 1},
-		{CORE_PREEMPT_CANCEL, 10, 10, 0, 0, .cancelled = 1},
+		{CORE_PREEMPT_CANCEL, 10, 10, 40, 0, .cancelled = 1},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -286,7 +304,7 @@ static void who_is_preempted(void **state)
 		struct core_policy p = two_qos(cases[i].mode);
 		struct sim_result r;
 
-		w.jobs[1].priority = 1; /* who is requeued is not to begin again in his place */
+		w.jobs[1].priority = 1; /* what is requeued is not to begin again in its place */
 		r = run_by(&w, &p, (struct sim_options){.cpus = 4});
 		expect(&w.jobs[0], 0, cases[i].end);
 		expect(&w.jobs[1], 10, 30);
@@ -424,7 +442,7 @@ static void what_is_counted(void **state)
 	assert_int_equal(sim_gres_parse("", gres, &o.gres_n, &error), -EINVAL);
 }
 
-/* User 1 has had the machine for an hour when one of his waits before one of user 2's. */
+/* User 1 has had the machine for an hour when one of theirs waits before one of user 2's. */
 static void who_had_less_goes_first(void **state)
 {
 	(void)state;
@@ -519,7 +537,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_fits_passes), cmocka_unit_test(grows_and_shrinks), cmocka_unit_test(time_limits_end_jobs),
-		cmocka_unit_test(what_is_no_workload), cmocka_unit_test(generated), cmocka_unit_test(books_balance),
+		cmocka_unit_test(ends_are_not_beyond_all_time), cmocka_unit_test(what_is_no_workload), cmocka_unit_test(generated), cmocka_unit_test(books_balance),
 		cmocka_unit_test(who_is_preempted), cmocka_unit_test(who_can_shrink_does),
 		cmocka_unit_test(who_makes_room_in_vain_waits), cmocka_unit_test(work_is_done_once), cmocka_unit_test(what_is_counted),
 		cmocka_unit_test(who_had_less_goes_first), cmocka_unit_test(limits_and_partitions), cmocka_unit_test(budgets_begin_anew),
