@@ -53,7 +53,7 @@ static void print_notes(const struct outcome *o)
 	const struct sim_result *r = &o->result;
 
 	if (r->refused)
-		cli_error("simulate: %s: %u of the jobs refused; the first, job %u of the workload: %s", o->name, r->refused, r->first_refused + 1, r->refusal);
+		cli_error("simulate: %s: %u of the jobs refused; the first, job %u by submission: %s", o->name, r->refused, r->first_refused + 1, r->refusal);
 	if (r->waiting)
 		cli_error("simulate: %s: %u of the jobs never start, or never go on", o->name, r->waiting);
 }

@@ -6,7 +6,7 @@
 #include "src/sim/sim.h"
 
 struct outcome {
-	char name[64]; /* of its policy */
+	const char *name; /* of its policy; borrowed */
 	struct sim_result result;
 };
 

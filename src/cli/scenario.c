@@ -1,22 +1,39 @@
 /* A configuration of mscgd in virtual time. Who may use what is not asked: those of the workload could. */
 #include "scenario.h"
 
+#include "src/base/buf.h"
 #include "src/base/gres.h"
 
-/* "gpu:2,license:matlab:4": what devices_read makes of both settings. */
-static char *gres_of(const struct config *c)
+static bool is_license(const char *item)
 {
-	char *all = xstrdup(c->gres);
-	_cleanup_free_ char *licenses = xstrdup(c->licenses);
-	char *rest = licenses, *item;
+	return strncmp(item, GRES_LICENSE ":", strlen(GRES_LICENSE ":")) == 0;
+}
+
+static bool is_device(const char *item)
+{
+	return !is_license(item);
+}
+
+/* What the configuration says, each with that prefix; else those of the workload that are wanted. */
+static void add_list(struct buf *all, const char *said, const char *prefix, const char *workload, bool (*wanted)(const char *item))
+{
+	_cleanup_free_ char *copy = xstrdup(said ? said : workload);
+	char *rest = copy, *item;
 
 	while ((item = strsep(&rest, ","))) {
-		char *more = xasprintf("%s%s%s:%s", all ? all : "", all ? "," : "", GRES_LICENSE, item + strspn(item, " "));
-
-		free(all);
-		all = more;
+		item += strspn(item, " ");
+		if (said || wanted(item))
+			buf_addf(all, "%s%s%s", all->size ? "," : "", said ? prefix : "", item);
 	}
-	return all;
+}
+
+char *scenario_gres(const struct scenario *s, const char *workload)
+{
+	struct buf all = {0};
+
+	add_list(&all, s->config.gres, "", workload, is_device);
+	add_list(&all, s->config.licenses, GRES_LICENSE ":", workload, is_license);
+	return all.size ? buf_steal(&all) : NULL;
 }
 
 int scenario_load(struct scenario *s, const char *path, const char *settings, struct mscg_error *error)
@@ -33,12 +50,7 @@ int scenario_load(struct scenario *s, const char *path, const char *settings, st
 	while ((one = strsep(&rest, "\n")))
 		strv_add(&argv, one);
 	r = config_load(&s->config, (int)strv_length(argv), argv, error);
-	if (r < 0 && !strstr(error->text, path))
-		return mscg_error_prefix(error, r, "%s: ", path);
-	if (r < 0)
-		return r;
-	s->gres = gres_of(&s->config);
-	return 0;
+	return r < 0 && !strstr(error->text, path) ? mscg_error_prefix(error, r, "%s: ", path) : r;
 }
 
 static bool uid_of(void *ctx, const char *user, const char *account, uint32_t *ret)
@@ -118,7 +130,7 @@ static int admit(void *ctx, const struct sim_job *j, struct mscg_spec *spec, str
 void scenario_apply(struct scenario *s, const struct sim_workload *w, struct sim_options *o)
 {
 	s->w = w;
-	s->mem_per_cpu = o->mem_bytes / o->cpus;
+	s->mem_per_cpu = o->mem_bytes == SIM_MEM_ENDLESS ? 0 : o->mem_bytes / o->cpus; /* 0: as little as a job may have */
 	accounts_view_clear(&s->accounts);
 	accounts_view(&s->config.accounts, &s->accounts, uid_of, s);
 	s->site = (struct sim_site){policy, admit, s};
@@ -129,6 +141,5 @@ void scenario_clear(struct scenario *s)
 {
 	config_clear(&s->config);
 	accounts_view_clear(&s->accounts);
-	free(s->gres);
 	*s = (struct scenario){0};
 }

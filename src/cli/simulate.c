@@ -14,7 +14,7 @@
 #define DEFAULT_POLICIES "fcfs,easy,conservative,elastic"
 #define NOT_SAID UINT32_MAX
 
-enum { MOST_BARS = 5000, MOST_POLICIES = 8, WORKLOAD_MAX = 1 << 30 };
+enum { MOST_BARS = 5000, MOST_POLICIES = 8, MOST_JOBS = 10000000, WORKLOAD_MAX = 1 << 30 };
 
 struct simulate_options {
 	uint32_t jobs, cpus, threshold, depth, guard;
@@ -41,9 +41,11 @@ static const struct policy {
 
 /* One line of the result. */
 struct run {
+	const char *name; /* of the policy, or of the file without its directory */
 	const struct policy *policy; /* NULL: as the configuration says */
 	char       *config;   /* a file; NULL: none */
 	const char *settings; /* beside it */
+	struct scenario scenario; /* of both */
 	struct outcome outcome;
 };
 
@@ -54,10 +56,15 @@ static const char *base_name(const char *path)
 	return slash && slash[1] ? slash + 1 : path;
 }
 
-static void add_config(struct run *runs, int *n, const char *path, const char *settings, const char *suffix)
+/* The whole path where another is called the same without it. */
+static const char *name_of(const struct run *run, const struct run *runs, int n)
 {
-	runs[*n] = (struct run){.config = xstrdup(path), .settings = settings};
-	snprintf(runs[(*n)++].outcome.name, sizeof runs->outcome.name, "%s%s", base_name(path), suffix);
+	const char *name = run->name;
+
+	for (int i = 0; i < n && !run->policy; i++)
+		if (streq(runs[i].name, run->name) && (runs[i].policy || !streq(runs[i].config, run->config)))
+			name = run->config;
+	return run->settings && !run->policy ? cli_keep(xasprintf("%s+set", name)) : name;
 }
 
 /* "--NAME=VALUE", as on mscgd's own command line. */
@@ -68,6 +75,8 @@ static int value_setting(void *target, const char *value, const struct option_sp
 	(void)option;
 	if (!strchr(value, '=') || value[0] == '-' || strchr(value, '\n'))
 		return mscg_error_set(error, -EINVAL, "'%.60s': expected NAME=VALUE, as scheduler=conservative", value);
+	if (strncmp(value, "config=", 7) == 0)
+		return mscg_error_set(error, -EINVAL, "'%.60s': expected a setting within the configuration; --config names its file", value);
 	*list = cli_keep(*list ? xasprintf("%s\n--%s", *list, value) : xasprintf("--%s", value));
 	return 0;
 }
@@ -89,8 +98,9 @@ static int value_double(void *target, const char *value, const struct option_spe
 	char *end;
 	double d = strtod(value, &end);
 
+	(void)option;
 	if (!*value || *end || !(d >= 0) || d > 1e6)
-		return mscg_error_set(error, -EINVAL, "--%s: '%s' is no number: expected one such as 0.5", option->name, value);
+		return mscg_error_set(error, -EINVAL, "'%s' is no number: expected one such as 0.5", value);
 	*(double *)target = d;
 	return 0;
 }
@@ -100,7 +110,7 @@ static int value_share(void *target, const char *value, const struct option_spec
 	if (value_double(target, value, option, error) < 0)
 		return -EINVAL;
 	if (*(double *)target > 1)
-		return mscg_error_set(error, -EINVAL, "--%s: %s is above 1: expected a share, 0 to 1", option->name, value);
+		return mscg_error_set(error, -EINVAL, "%s is above 1: expected a share, 0 to 1", value);
 	return 0;
 }
 
@@ -133,12 +143,11 @@ static int choose_named(const struct cli *cli, const struct simulate_options *o,
 			return -cli_usage(cli, "simulate: --%s names more than %d", option, MOST_POLICIES);
 		if (!policy && !is_config(word))
 			return -cli_usage(cli, "simulate: --%s: there is no policy '%s': expected " COMPARED, option, word);
-		if (!policy) {
-			add_config(runs, &n, word, NULL, "");
-			continue;
-		}
-		runs[n] = (struct run){.policy = policy, .config = xstrdup(o->config), .settings = o->settings};
-		snprintf(runs[n++].outcome.name, sizeof runs->outcome.name, "%s", policy->name);
+		if (!policy && o->config)
+			return -cli_usage(cli, "simulate: --%s: '%s' is a configuration, as is %s of --config: expected policies beside that, or both in --compare",
+			                  option, word, o->config);
+		runs[n++] = policy ? (struct run){.name = policy->name, .policy = policy, .config = xstrdup(o->config), .settings = o->settings}
+		                   : (struct run){.name = cli_keep(xstrdup(base_name(word))), .config = xstrdup(word)};
 	}
 	return n ? n : -cli_usage(cli, "simulate: --%s names no policy: expected " COMPARED, option);
 }
@@ -150,29 +159,79 @@ static int choose(const struct cli *cli, const struct simulate_options *o, struc
 
 	if (o->settings && !o->config)
 		return -cli_usage(cli, "simulate: --set without --config: expected the configuration that it changes");
+	if (o->policy && o->policies)
+		return -cli_usage(cli, "simulate: --policy and --compare: expected one of them");
 	if (o->policy || o->policies)
 		return choose_named(cli, o, o->policy ? "policy" : "compare", o->policy ? o->policy : o->policies, runs);
 	if (!o->config)
 		return choose_named(cli, o, "compare", DEFAULT_POLICIES, runs);
-	add_config(runs, &n, o->config, NULL, "");
+	runs[n++] = (struct run){.name = base_name(o->config), .config = xstrdup(o->config)};
 	if (o->settings)
-		add_config(runs, &n, o->config, o->settings, "+set");
+		runs[n++] = (struct run){.name = base_name(o->config), .config = xstrdup(o->config), .settings = o->settings};
 	return n;
 }
 
+static int load(struct run *runs, int n)
+{
+	struct mscg_error error = {0};
+
+	for (int i = 0; i < n; i++)
+		runs[i].outcome.name = name_of(&runs[i], runs, n);
+	for (int i = 0; i < n; i++)
+		if (runs[i].config && scenario_load(&runs[i].scenario, runs[i].config, runs[i].settings, &error) < 0) {
+			cli_error("simulate: %s", error.text);
+			return CLI_FAILED;
+		}
+	return 0;
+}
+
+/* What the command line says is before the configuration, and that before the workload. */
+static uint32_t machine_cpus(const struct simulate_options *o, const struct config *c, const struct sim_workload *w)
+{
+	uint64_t cpus = o->cpus ? o->cpus : c->total_cpus ? c->total_cpus : w->cpus ? w->cpus : 128;
+
+	return (uint32_t)MIN_OF(cpus, (uint64_t)UINT32_MAX);
+}
+
+static uint64_t machine_mem(const struct simulate_options *o, const struct config *c, const struct sim_workload *w)
+{
+	return o->mem ? o->mem : c->total_mem ? c->total_mem : w->mem_bytes ? w->mem_bytes : SIM_MEM_ENDLESS;
+}
+
+static char *machine_gres(const struct simulate_options *o, const struct run *run, const struct sim_workload *w)
+{
+	return o->gres ? xstrdup(o->gres) : scenario_gres(&run->scenario, w->gres);
+}
+
+/* Whose machine a workload is made for. */
+static const struct config *first_config(const struct run *runs, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (runs[i].config)
+			return &runs[i].scenario.config;
+	return &runs[0].scenario.config;
+}
+
 /* *ret_elastic: it says itself which jobs are. */
-static int get_workload(const struct simulate_options *o, const char *path, struct sim_workload *ret, bool *ret_elastic)
+static int get_workload(const struct simulate_options *o, const char *path, const struct config *c, struct sim_workload *ret, bool *ret_elastic)
 {
 	struct mscg_error error = {0};
 	_cleanup_free_ char *text = NULL;
 	uint32_t skipped = 0;
+	size_t size;
+	int r;
 
 	if (!path) {
-		sim_generate(ret, o->jobs ? o->jobs : 5000, o->cpus ? o->cpus : 128, (uint64_t)o->seed, o->load);
+		sim_generate(ret, o->jobs ? o->jobs : 5000, machine_cpus(o, c, ret), (uint64_t)o->seed, o->load);
 		return 0;
 	}
-	if (fd_read_file_at(AT_FDCWD, path, WORKLOAD_MAX, &text, NULL) < 0) {
-		cli_error("simulate: cannot read %s: %s", path, strerror(errno));
+	r = fd_read_file_at(AT_FDCWD, path, WORKLOAD_MAX, &text, &size);
+	if (r < 0) {
+		cli_error("simulate: cannot read %s: %s", path, strerror(-r));
+		return CLI_FAILED;
+	}
+	if (strlen(text) != size) {
+		cli_error("simulate: %s: contains a NUL byte", path);
 		return CLI_FAILED;
 	}
 	if ((workload_is_json(text) ? workload_read_json(text, ret, &error) : sim_read_swf(text, ret, &skipped, &error)) < 0) {
@@ -193,26 +252,18 @@ static int write_svg(const struct simulate_options *o, const struct run *run, co
 {
 	_cleanup_free_ char *path = xasprintf("%s-%s.svg", o->svg, run->outcome.name);
 	_cleanup_free_ char *svg = sim_svg(w, options, run->policy ? run->policy->about : run->outcome.name, MOST_BARS);
-	FILE *f = fopen(path, "we");
+	_cleanup_fclose_ FILE *f = NULL;
 
-	if (!f || fputs(svg, f) < 0 || fclose(f) != 0) {
+	for (char *c = path + strlen(o->svg); *c; c++)
+		*c = *c == '/' ? '_' : *c;
+	f = fopen(path, "we");
+	if (!f || fputs(svg, f) < 0 || fclose(steal(&f)) != 0) {
 		cli_error("simulate: cannot write %s: %s", path, strerror(errno));
 		return CLI_FAILED;
 	}
 	if (w->n > MOST_BARS)
 		cli_error("simulate: %s shows the first %d jobs of %u", path, MOST_BARS, w->n);
 	return 0;
-}
-
-/* What the command line says is before the configuration, and that before the workload. */
-static void fill_machine(const struct simulate_options *o, const struct config *c, const struct sim_workload *w, struct sim_options *ret)
-{
-	const uint64_t cpus[] = {o->cpus, c ? c->total_cpus : 0, w->cpus, 128}, mem[] = {o->mem, c ? c->total_mem : 0, w->mem_bytes, (uint64_t)1 << 60};
-
-	for (size_t i = 0; !ret->cpus; i++)
-		ret->cpus = (uint32_t)MIN_OF(cpus[i], (uint64_t)UINT32_MAX);
-	for (size_t i = 0; !ret->mem_bytes; i++)
-		ret->mem_bytes = mem[i];
 }
 
 static void fill_config(const struct simulate_options *o, const struct policy *policy, struct config *c)
@@ -228,24 +279,22 @@ static void fill_config(const struct simulate_options *o, const struct policy *p
 
 static int simulate_one(const struct simulate_options *o, struct sim_workload *w, struct run *run)
 {
-	struct sim_options options = {.serial = o->serial};
+	struct config *c = &run->scenario.config;
 	struct core_gres kinds[CORE_GRES_MAX];
-	struct scenario scenario = {0};
+	struct sim_options options = {
+		.serial = o->serial, .cpus = machine_cpus(o, c, w), .mem_bytes = machine_mem(o, c, w), .gres = kinds,
+	};
+	_cleanup_free_ char *gres = machine_gres(o, run, w);
 	struct mscg_error error = {0};
-	const char *gres;
-	int r = run->config ? scenario_load(&scenario, run->config, run->settings, &error) : 0;
+	int r = gres ? sim_gres_parse(gres, kinds, &options.gres_n, &error) : 0;
 
-	if (r < 0)
-		goto out;
-	fill_machine(o, run->config ? &scenario.config : NULL, w, &options);
-	gres = o->gres ? o->gres : scenario.gres ? scenario.gres : w->gres;
-	r = gres ? sim_gres_parse(gres, kinds, &options.gres_n, &error) : 0;
-	options.gres = kinds;
-	if (r < 0)
-		goto out;
+	if (r < 0) {
+		cli_error("simulate: %s: %s", run->config, error.text); /* others' were looked at when they were read */
+		return CLI_FAILED;
+	}
 	if (run->config) {
-		fill_config(o, run->policy, &scenario.config);
-		scenario_apply(&scenario, w, &options);
+		fill_config(o, run->policy, c);
+		scenario_apply(&run->scenario, w, &options);
 	} else {
 		options.scheduler = policy_scheduler(run->policy->scheduler);
 		options.elastic = run->policy->elastic;
@@ -254,12 +303,10 @@ static int simulate_one(const struct simulate_options *o, struct sim_workload *w
 		options.elastic_threshold = o->threshold ? o->threshold : 50;
 	}
 	r = sim_run(w, &options, &run->outcome.result, &error);
-out:
 	if (r < 0)
 		cli_error("simulate: %s", error.text);
 	else if (o->svg)
 		r = write_svg(o, run, w, &options);
-	scenario_clear(&scenario);
 	return r ? CLI_FAILED : 0;
 }
 
@@ -280,16 +327,17 @@ static int simulate_all(const struct cli *cli, const struct simulate_options *o,
 
 static int simulate_workload(const struct cli *cli, const struct simulate_options *o, const char *path, struct run *runs, int n)
 {
+	const struct config *c = first_config(runs, n);
 	struct sim_workload w = {0};
 	bool says_elastic = false;
-	int r = get_workload(o, path, &w, &says_elastic);
+	int r = get_workload(o, path, c, &w, &says_elastic);
 
 	if (r == 0 && o->print) {
 		_cleanup_free_ char *text = sim_write_swf(&w);
 		fputs(text, stdout);
 	} else if (r == 0) {
 		if (o->share >= 0 || !says_elastic)
-			sim_make_elastic(&w, o->share >= 0 ? o->share : 0.5, o->shrink, MAX_OF(o->grow, 1.0), o->cpus ? o->cpus : w.cpus ? w.cpus : 128, (uint64_t)o->seed);
+			sim_make_elastic(&w, o->share >= 0 ? o->share : 0.5, o->shrink, MAX_OF(o->grow, 1.0), machine_cpus(o, c, &w), (uint64_t)o->seed);
 		r = simulate_all(cli, o, &w, runs, n);
 	}
 	sim_workload_free(&w);
@@ -304,21 +352,27 @@ static int simulate_run(struct cli *cli, void *options, char **words)
 
 	if (o->cpus > MSCG_CPUS_MAX)
 		return cli_usage(cli, "simulate: --cpus: %u is more than can be simulated: expected 1 to %u", o->cpus, MSCG_CPUS_MAX);
+	if (o->jobs > MOST_JOBS)
+		return cli_usage(cli, "simulate: --jobs: %u is more than can be generated: expected 1 to %d", o->jobs, MOST_JOBS);
 	if (o->shrink > 1)
 		return cli_usage(cli, "simulate: --shrink: %g is above 1: an elastic job cannot shrink to more than it asked", o->shrink);
 	n = choose(cli, o, runs);
-	r = n < 0 ? -n : simulate_workload(cli, o, words[0], runs, n);
-	for (int i = 0; i < MOST_POLICIES; i++)
+	r = n < 0 ? -n : load(runs, n);
+	if (r == 0)
+		r = simulate_workload(cli, o, words[0], runs, n);
+	for (int i = 0; i < MOST_POLICIES; i++) {
+		scenario_clear(&runs[i].scenario);
 		free(runs[i].config);
+	}
 	return r;
 }
 
 #define AT(field) offsetof(struct simulate_options, field)
 static const struct option_spec simulate_options[] = {
 	{0, "config", "FILE", "decide as mscgd would with this configuration (mscg.conf(5))", value_text, AT(config), .values = VALUES_FILE},
-	{0, "set", "NAME=VALUE", "and, for comparison, with this setting of it changed; may be given several times", value_setting, AT(settings)},
-	{0, "policy", "NAME", POLICIES, value_text, AT(policy)},
-	{0, "compare", "NAMES", "several, with commas (default: " DEFAULT_POLICIES "), or files", value_text, AT(policies)},
+	{0, "set", "NAME=VALUE", "and, for comparison, with this setting of it changed; several times: all in one second run", value_setting, AT(settings)},
+	{0, "policy", "NAME", POLICIES ", or a configuration as below", value_text, AT(policy)},
+	{0, "compare", "NAMES", "several, with commas (default: " DEFAULT_POLICIES "); configurations too: FILE.conf, or with a /", value_text, AT(policies)},
 	{0, "backfill-depth", "N", "conservative: so many waiting jobs have a time to start (default: 100)", value_count, AT(depth)},
 	{0, "cpus", "N", "CPUs of the machine (default: what the workload says, or 128)", value_count, AT(cpus)},
 	{0, "mem", "SIZE", "memory of the machine (default: what the workload says, or never short of it)", value_size, AT(mem)},
@@ -350,9 +404,10 @@ const struct verb verb_simulate = {
 	         "nothing runs. Prints makespan, share of the CPUs used, mean and 95 % wait, mean bounded slowdown\n"
 	         "(bound 10 s), Jain's fairness over users, and how often a job was resized.\n"
 	         "With --config it decides by all that a configuration of mscgd says of scheduling, QOS, partitions, accounts, priorities and\n"
-	         "budgets, and prints too how often somebody made room for who may preempt him, and how. A wait is all the time from\n"
-	         "submission to end in which the job did not run, or ran in vain. The machine is that of the command line, else of the\n"
-	         "configuration (total-cpus, total-mem, gres, licenses), else of the workload.",
+	         "budgets, and prints too how often a job made room for one that may preempt it, and how. A wait is all the time from\n"
+	         "submission to end in which a job did not run, or ran in vain; jobs that were cancelled to make room are in no mean.\n"
+	         "The machine is that of the command line, else of the configuration (total-cpus, total-mem, gres, licenses), else of the\n"
+	         "workload.",
 	.examples = "  mscg simulate --jobs 10000 --cpus 64\n"
 	            "  mscg simulate --policy easy --jobs 10000\n"
 	            "  mscg simulate week.jsonl --config mscg.conf --set scheduler=conservative\n"

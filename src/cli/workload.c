@@ -5,6 +5,7 @@
 #include "src/base/clock.h"
 #include "src/base/gres.h"
 #include "src/base/intern.h"
+#include "src/base/parse.h"
 
 enum kind { KIND_SECONDS, KIND_CPUS, KIND_BYTES, KIND_LIMIT, KIND_USER, KIND_PRIORITY, KIND_BOOL, KIND_TEXT, KIND_GRES };
 
@@ -34,13 +35,14 @@ static const struct key {
 
 static const char *const notes[] = {"id", "name", "state", "wait"}; /* for people */
 
+_Static_assert(MSCG_CPUS_MAX == 8192, "what is said to be expected");
 static const struct range {
 	double min, max;
 	bool   whole;
 	const char *expected;
 } ranges[] = {
 	[KIND_SECONDS] = {0, 1e11, false, "seconds, 0 or more"},
-	[KIND_CPUS] = {1, MSCG_CPUS_MAX, true, "a whole number of CPUs, 1 or more"},
+	[KIND_CPUS] = {1, MSCG_CPUS_MAX, true, "a whole number of CPUs, 1 to 8192"},
 	[KIND_BYTES] = {0, 1e18, true, "a whole number of bytes"},
 	[KIND_LIMIT] = {0, 1e9, true, "whole seconds, or 0 for none"},
 	[KIND_USER] = {0, 1e9, true, "a number for each user, or in all lines a name"},
@@ -180,16 +182,55 @@ static int read_job(struct reader *reader, json_t *line, struct sim_job *ret, st
 	return 0;
 }
 
+/* Absent or null: 0. */
+static int read_total(const json_t *line, const char *name, enum kind kind, uint64_t *ret, struct mscg_error *error)
+{
+	const json_t *value = json_object_get(line, name);
+	json_int_t v = json_integer_value(value);
+
+	if (value && !json_is_null(value) && !(json_is_integer(value) && v >= 0 && (double)v <= ranges[kind].max))
+		return mscg_error_set(error, -EINVAL, "%s: expected %s", name, ranges[kind].expected);
+	*ret = (uint64_t)v;
+	return 0;
+}
+
+/* Absent or null: NULL. */
+static int read_words(const json_t *line, const char *name, const char **ret, struct mscg_error *error)
+{
+	const json_t *value = json_object_get(line, name);
+
+	*ret = json_string_value(value);
+	if (value && !json_is_null(value) && !*ret)
+		return mscg_error_set(error, -EINVAL, "%s: expected a text", name);
+	return 0;
+}
+
 static int read_machine(const json_t *line, struct sim_workload *w, struct mscg_error *error)
 {
 	int64_t version = jint(line, "mscg_workload", 0);
+	struct core_gres kinds[CORE_GRES_MAX];
+	const char *begin, *gres;
+	uint64_t cpus;
+	uint32_t n;
+	int r;
 
 	if (version != 1)
 		return mscg_error_set(error, -EINVAL, "mscg_workload %lld: expected 1, or another version of mscg", (long long)version);
-	w->cpus = (uint32_t)MAX_OF(jint(line, "cpus", 0), INT64_C(0));
-	w->mem_bytes = (uint64_t)MAX_OF(jint(line, "mem_bytes", 0), INT64_C(0));
-	w->begin_usec = jtime(line, "begin");
-	w->gres = intern(jtext(line, "gres", NULL));
+	r = read_total(line, "cpus", KIND_CPUS, &cpus, error);
+	if (r == 0)
+		r = read_total(line, "mem_bytes", KIND_BYTES, &w->mem_bytes, error);
+	if (r == 0)
+		r = read_words(line, "begin", &begin, error);
+	if (r == 0)
+		r = read_words(line, "gres", &gres, error);
+	if (r < 0)
+		return r;
+	if (begin && parse_time_point(begin, 0, &w->begin_usec, error) < 0)
+		return mscg_error_prefix(error, -EINVAL, "begin: ");
+	if (gres && sim_gres_parse(gres, kinds, &n, error) < 0)
+		return mscg_error_prefix(error, -EINVAL, "gres: ");
+	w->cpus = (uint32_t)cpus;
+	w->gres = intern(gres);
 	return 0;
 }
 
@@ -217,13 +258,6 @@ static int read_line(struct reader *reader, const char *text, size_t size, struc
 	return r;
 }
 
-static int by_submission(const void *a, const void *b)
-{
-	const struct sim_job *x = a, *y = b;
-
-	return x->submit_usec < y->submit_usec ? -1 : x->submit_usec > y->submit_usec;
-}
-
 bool workload_is_json(const char *text)
 {
 	return text[strspn(text, " \t\r\n")] == '{';
@@ -244,14 +278,6 @@ static int read_lines(struct reader *r, const char *text, struct mscg_error *err
 	return 0;
 }
 
-static bool is_sorted(const struct sim_workload *w)
-{
-	for (uint32_t i = 1; i < w->n; i++)
-		if (w->jobs[i - 1].submit_usec > w->jobs[i].submit_usec)
-			return false;
-	return true;
-}
-
 int workload_read_json(const char *text, struct sim_workload *ret, struct mscg_error *error)
 {
 	struct reader reader = {0};
@@ -268,8 +294,7 @@ int workload_read_json(const char *text, struct sim_workload *ret, struct mscg_e
 		sim_workload_free(w);
 		return r;
 	}
-	if (!is_sorted(w))
-		qsort(w->jobs, w->n, sizeof *w->jobs, by_submission);
+	sim_workload_sort(w);
 	*ret = *w;
 	return 0;
 }

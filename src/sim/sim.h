@@ -82,6 +82,8 @@ struct sim_site {
 	void *ctx;
 };
 
+#define SIM_MEM_ENDLESS (UINT64_C(1) << 60) /* of a machine that is never short of it */
+
 struct sim_options {
 	const struct sim_site *site; /* NULL: there are no QOS, partitions and so on; what jobs say of them means nothing. Else its
 	                              * policy is what counts, and not what follows up to `elastic_threshold` */

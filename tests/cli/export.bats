@@ -108,7 +108,7 @@ END
     }
     bad '{"submit": 0,' 'column 13: '
     bad '[5]' 'expected an object'
-    bad '{"submit": 0, "run": 1}' 'cpus is missing: expected a whole number of CPUs, 1 or more'
+    bad '{"submit": 0, "run": 1}' 'cpus is missing: expected a whole number of CPUs, 1 to 8192'
     bad '{"submit": 0, "cpus": 1}' 'run is missing: expected seconds, 0 or more'
     bad '{"submit": -1, "run": 1, "cpus": 1}' 'submit: expected seconds, 0 or more'
     bad '{"submit": 0, "run": "1", "cpus": 1}' 'run: expected seconds'

@@ -63,6 +63,10 @@ END
     # What was cancelled did its work in vain, and how long it waited says nothing.
     printf '%s\n' "0 100 4 low" "1 20 4 low" "10 20 4 high" | week >"$room/w3"
     [ "$(results jobs cancelled lost_cpu_seconds mean_wait_seconds p95_wait_seconds -- --config "$room/cancel.conf" "$room/w3")" = "3 1 40.0 14.5 29.0" ]
+    # Where nobody said how much memory there is, there is enough for both; else each has a share with its CPUs.
+    printf '{"submit": %s, "run": 20, "cpus": 4, "qos": "%s"}\n' 0 low 10 high >"$room/w4"
+    [ "$(results suspended mean_wait_seconds -- --config "$room/suspend.conf" --cpus 4 "$room/w4")" = "1 10.0" ]
+    [ "$(results suspended mean_wait_seconds -- --config "$room/suspend.conf" --cpus 4 --mem 1G "$room/w4")" = "0 5.0" ]
     mscg simulate --config "$room/requeue.conf" "$room/w" | grep -q 'SHRUNK SUSPENDED REQUEUED CANCELLED$'
     # What jobs say of it means nothing where there is no configuration.
     [ "$(results makespan_seconds requeued -- --policy easy "$room/w")" = "120.0 0" ]
@@ -108,22 +112,45 @@ END
     printf 'gres = gpu:1\nlicenses = x:2\n' >"$room/g.conf"
     [ "$(results makespan_seconds mean_wait_seconds utilisation -- --config "$room/g.conf" "$room/w")" = "20.0 2.5 0.5" ]
     [ "$(results jobs refused -- --gres gpu:2 --config "$room/g.conf" "$room/w" 2>"$room/said")" = "2 2" ]
-    grep -q "g.conf: 2 of the jobs refused; the first, job 3 of the workload: .*license" "$room/said"
+    grep -q "g.conf: 2 of the jobs refused; the first, job 3 by submission: .*license" "$room/said"
+    # What one setting says leaves what the other does not to the workload.
+    echo 'licenses = x:2' >"$room/g.conf"
+    [ "$(results jobs makespan_seconds mean_wait_seconds -- --config "$room/g.conf" "$room/w")" = "4 10.0 0.0" ]
+    echo 'gres = gpu:1' >"$room/g.conf"
+    [ "$(results jobs makespan_seconds mean_wait_seconds -- --config "$room/g.conf" "$room/w")" = "4 20.0 5.0" ]
     # ann has 3 shares of 4 and has had as much as bob.
     printf 'priority-type = multifactor\n[account a]\nusers = ann:3 bob\n' >"$room/f.conf"
     printf '%s\n' '0 100 2 normal "user": "ann"' '0 100 2 normal "user": "bob"' '10 10 4 normal "user": "bob"' '20 50 4 normal "user": "ann"' | week >"$room/w"
     [ "$(results max_wait_seconds -- --config "$room/f.conf" --set priority-type=basic "$room/w")" = "140.0 90.0" ]
 }
 
-@test "a configuration: memory that nobody asked for, and jobs that are too large" {
+@test "a configuration: memory that nobody asked for, jobs that are too large, and the machine of what is generated" {
     line='{"submit": 0, "run": 10, "cpus": 1}'
     printf '%s\n' '{"mscg_workload": 1, "cpus": 4, "mem_bytes": 1073741824}' "$line" "$line" "$line" >"$room/w"
     echo 'default-mem-per-cpu = 512M' >"$room/m.conf"
     [ "$(results makespan_seconds -- --config "$room/m.conf" --set default-mem-per-cpu=256M "$room/w" | xargs)" = "20.0 10.0" ]
     printf '%s\n' '{"submit": 0, "run": 10, "cpus": 64}' '{"submit": 0, "run": 10, "cpus": 1, "mem_bytes": 1099511627776}' >>"$room/w"
-    [ "$(results jobs waiting refused -- --config "$room/m.conf" --set infeasible=reject "$room/w" 2>/dev/null | xargs)" = "3 2 0 3 0 2" ]
+    [ "$(results jobs waiting refused -- --config "$room/m.conf" --set infeasible=reject "$room/w" 2>"$room/said" | xargs)" = "3 2 0 3 0 2" ]
+    grep -q "m.conf: 2 of the jobs never start" "$room/said"
+    grep -q "m.conf+set: 2 of the jobs refused; the first, job 4 by submission: needs 64 CPUs, this machine has 4" "$room/said"
     echo "1 0 -1 10 4294968 -1 -1 4294968 -1 -1 1 1 1 -1 -1 -1 -1 -1" >"$room/huge.swf"
     [ "$(results jobs waiting -- --config "$room/m.conf" --cpus 8192 "$room/huge.swf" 2>/dev/null)" = "0 1" ]
+    echo 'total-cpus = 8' >"$room/8.conf"
+    mscg simulate --jobs 50 --config "$room/8.conf" --print-workload | grep -q '^; MaxProcs: 8$'
+    mscg simulate --jobs 50 --config "$room/8.conf" --cpus 16 --print-workload | grep -q '^; MaxProcs: 16$'
+    [ "$(mscg simulate --jobs 50 --compare "fcfs,$room/8.conf" 2>&1 | awk 'NR > 1 { print $1, $2 }')" = "fcfs 50"$'\n'"8.conf 50" ]
+}
+
+@test "configurations of the same name in two directories" {
+    echo "0 10 2 low" | week >"$room/w"
+    mkdir "$room/a" "$room/b"
+    long=$(printf 'x%.0s' {1..80}).conf
+    for dir in a b; do echo '[qos low]' | tee "$room/$dir/easy" "$room/$dir/c.conf" >"$room/$dir/$long"; done
+    names() { mscg simulate --svg "$room/p" "$@" | awk 'NR > 1 { print $1 }' | xargs; }
+    [ "$(names --compare "$room/a/c.conf,easy,$room/b/c.conf" "$room/w")" = "$room/a/c.conf easy $room/b/c.conf" ]
+    [ "$(names --compare "$room/a/easy,easy" "$room/w")" = "$room/a/easy easy" ]
+    [ "$(names --config "$room/a/$long" --set scheduler=fcfs "$room/w")" = "$long $long+set" ]
+    for name in "${room//\//_}_"{a,b}_c.conf "${room//\//_}_a_easy" easy "$long" "$long+set"; do [ -s "$room/p-$name.svg" ]; done
 }
 
 @test "what is wrong with a configuration, and what it has no place for" {
@@ -145,13 +172,18 @@ END
     refuses "--set: 'scheduler': expected NAME=VALUE" --config "$room/4.conf" --set scheduler "$room/w"
     refuses "--set without --config" --set scheduler=easy "$room/w"
     refuses "command line: scheduler: invalid value 'magic'" --config "$room/4.conf" --set scheduler=magic "$room/w"
+    refuses "--config names its file" --config "$room/4.conf" --set config=/dev/null "$room/w"
+    refuses "4.conf of --config: expected policies beside that" --config "$room/4.conf" --set scheduler=easy --compare "$room/3.conf" "$room/w"
+    refuses "--policy and --compare: expected one of them" --policy easy --compare fcfs "$room/w"
+    echo 'gres = gpu:none:x' >"$room/5.conf"
+    refuses "simulate: $room/5.conf: invalid resource 'gpu:none:x'" --config "$room/5.conf" "$room/w"
     refuses "--gres: invalid resource 'gpu:none:x'" --gres gpu:none:x "$room/w"
     refuses "--compare: there is no policy 'none': expected fcfs, easy, conservative, elastic, firstfit or firstfit-elastic, or a configuration" --compare none "$room/w"
     run mscg simulate --config "$room/4.conf" "$room/w"
     [ "$status" = 0 ]
-    grep -qF "4.conf: 1 of the jobs refused; the first, job 1 of the workload: it names no partition, and there is no default-partition" <<<"$output"
+    grep -qF "4.conf: 1 of the jobs refused; the first, job 1 by submission: it names no partition, and there is no default-partition" <<<"$output"
     run mscg simulate --config "$room/4.conf" --set default-partition=main "$room/w"
-    grep -qF "4.conf+set: 1 of the jobs refused; the first, job 1 of the workload: no [qos low] in the configuration" <<<"$output"
+    grep -qF "4.conf+set: 1 of the jobs refused; the first, job 1 by submission: no [qos low] in the configuration" <<<"$output"
 }
 
 @test "what cannot be simulated" {
@@ -173,6 +205,21 @@ END
     refuses "there is no policy ''" --compare ,easy
     echo "1 0 -1 nan 4 -1 -1 4 -1 -1 1 1 1 -1 -1 -1 -1 -1" >"$room/nan.swf"
     refuses "nan.swf: line 1: field 4 (run time) is 'nan': expected a number" "$room/nan.swf"
+    printf '; nothing\n\0' >"$room/nul.swf"
+    refuses "nul.swf: contains a NUL byte" "$room/nul.swf"
+    while IFS=: read -r key rest; do
+        echo "{\"mscg_workload\": 1, \"$key\": $rest}" >"$room/bad.jsonl"
+        refuses "bad.jsonl: line 1: $key: " "$room/bad.jsonl"
+    done <<'END'
+cpus:4294967297
+cpus:"4"
+mem_bytes:-1
+begin:"sometime"
+begin:5
+gres:"gpu:none:x"
+gres:4
+END
+    refuses "--jobs: 10000001 is more than can be generated: expected 1 to 10000000" --jobs 10000001
     refuses "--elastic-share: 2 is above 1" --elastic-share 2
     refuses "--load: 'much' is no number" --load much
     refuses "expected 1 to 8192" --cpus 9000

@@ -20,7 +20,7 @@ static void simulate(struct sim_workload *w)
 
 	o.gres = gres;
 	if (w->gres && sim_gres_parse(w->gres, gres, &o.gres_n, &e) < 0)
-		MUST(e.text[0]);
+		__builtin_trap();
 	if (sim_run(w, &o, &r, &e) < 0)
 		__builtin_trap();
 	MUST(r.jobs + r.refused + r.waiting == w->n && r.utilisation < 1 + 1e-6);
