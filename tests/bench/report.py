@@ -1,5 +1,5 @@
 """What was measured becomes a table, JSON, and a picture."""
-import json, math, statistics
+import json, math, os, statistics
 
 
 class Ratio:
@@ -66,6 +66,7 @@ def plot(bars, title):
 
 def write(directory, head, ratios, figures, bars):
     text = table(ratios, figures, head)
+    os.makedirs(directory, exist_ok=True)
     with open(directory + "/table.md", "w") as file:
         file.write(text)
     with open(directory + "/results.json", "w") as file:
