@@ -377,10 +377,10 @@ static inline bool holds(const struct entry *e)
 {
 	return e->job.run && e->job.run->grant;
 }
-/* What it holds is its own already. The others wait for what was another's to come free. */
+/* What it holds is its own already. The others wait for what was another's to come free, and may end before they have it. */
 static inline bool is_firm(const struct entry *e)
 {
-	return e->job.flags & MSCG_JOB_STARTED && !(e->job.state == MSCG_STATE_SUSPENDED && e->job.flags & MSCG_JOB_RESUMING);
+	return e->job.flags & MSCG_JOB_STARTED && !(e->job.flags & MSCG_JOB_RESUMING && e->job.state != MSCG_STATE_RUNNING);
 }
 /* Both have a CPU in their grant, and it is this one's. Who stood still for another and goes on by itself has no flag of that: what it was given is
  * the other's, whom it waits for. */
