@@ -153,6 +153,7 @@ struct store {
 	struct old_row old[OLD_ROWS];
 	struct store_copy *copy; /* borrowed: under way, reads through this connection */
 	int64_t       since_usec, since_key; /* the last answer of list's lower bound; since_usec 0: none */
+	int64_t       log_bytes; /* the write-ahead log's file is so long, at least; 0: not known yet */
 	int64_t       ended_high; /* no job of a higher key has ended; INT64_MAX: not known yet */
 };
 
@@ -184,6 +185,9 @@ void store_disconnect(struct store *store);
 void store_mark(struct store *store);
 int  store_open_schema(struct store **ret, const char *dir, const struct schema *schema, bool on_trial, struct store_info *ret_info,
                        struct mscg_error *error);
+
+/* log.c: looks after the write-ahead log's file from here on, and when it is begun anew */
+void log_watch(struct store *store);
 
 /* schema.c */
 struct schema {

@@ -21,8 +21,7 @@ static const char settings[] =
 	"PRAGMA trusted_schema = OFF;"
 	"PRAGMA foreign_keys = OFF;"
 	"PRAGMA secure_delete = FAST;" /* environments hold secrets; what costs no extra write is wiped */
-	"PRAGMA synchronous = FULL;"
-	"PRAGMA wal_autocheckpoint = 4000;";
+	"PRAGMA synchronous = FULL;";
 
 /* ---- the directory ---- */
 
@@ -255,6 +254,7 @@ static int connect_db(struct store *store, struct mscg_error *error)
 	    (r = total_load(store, error)) < 0)
 		return r;
 	sqlite3_db_config(store->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, &on);
+	log_watch(store);
 	return 0;
 }
 

@@ -56,7 +56,7 @@ class Base:
 def damage(path, rng, start=0, end=None):
     """Says what it did."""
     data = bytearray(open(path, "rb").read())
-    end = min(end or len(data), len(data))
+    end = min(end or len(data.rstrip(b"\0")), len(data)) # the log is kept longer than what is in it
     if rng.random() < 0.2:
         size = rng.randrange(start, end)
         os.truncate(path, size)

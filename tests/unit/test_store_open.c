@@ -154,6 +154,37 @@ static void test_settings(void **state)
 	store_close(store);
 }
 
+/* A commit finds room in the log as a rule, and what was added to it is nothing to whoever reads it. */
+static void test_log_is_longer(void **state)
+{
+	_cleanup_free_ char *wal = below(*state, "mscg.db-wal"), *copy = below(*state, "copy"), *command = NULL;
+	struct store *store = open_store(*state, NULL);
+	struct store_info info;
+	unsigned longer = 0, commits = 300;
+	off_t size = 0;
+
+	for (unsigned i = 1; i <= commits; i++) {
+		struct store_batch batch = {.next_job_id = i + 1, .drained = -1};
+		struct stat st;
+
+		assert_int_equal(store_commit(store, &batch, NULL), 0);
+		assert_int_equal(stat(wal, &st), 0);
+		assert_true(st.st_size >= size);
+		longer += st.st_size > size;
+		size = st.st_size;
+	}
+	assert_true(size > (off_t)commits * 4096);
+	assert_in_range(longer, 2, commits / 30);
+
+	/* As it lies there when the machine stops. */
+	command = xasprintf("mkdir %s && cp %s/mscg.db* %s", copy, (char *)*state, copy);
+	assert_int_equal(system(command), 0);
+	store_close(store);
+	store = open_store(copy, &info);
+	assert_int_equal(info.next_job_id, commits + 1);
+	store_close(store);
+}
+
 /* ---- who else is there ---- */
 
 static void opens_as_second(const char *dir)
@@ -821,6 +852,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_makes_directories),
 		T(test_settings),
+		T(test_log_is_longer),
 		T(test_only_one),
 		T(test_reader_in_the_way),
 		T(test_newer_version),
