@@ -43,12 +43,21 @@ static void refuse_start(struct daemon *d, const struct mscg_action *a)
 	turn_add_report(d, &report);
 }
 
+/* As it is by now: in another partition than it asked for, since an update. */
+static struct mscg_spec spec_now(struct daemon *d, const struct planned *p)
+{
+	const struct mscg_job *job = core_find(d->core, p->action.id);
+	struct mscg_spec spec = *p->spec->spec;
+
+	if (job)
+		spec.partition = (char *)(uintptr_t)partition_name(d, job, &spec);
+	return spec;
+}
+
 static void start(struct daemon *d, struct planned *p)
 {
 	const struct mscg_action *a = &p->action;
-	const struct mscg_job *job = core_find(d->core, a->id);
 	bool attached = p->spec->spec->attached;
-	struct mscg_spec spec;
 	int stdio_fd = attached ? attached_take(d, a->id) : -1;
 
 	if (attached && stdio_fd < 0) {
@@ -56,10 +65,35 @@ static void start(struct daemon *d, struct planned *p)
 		return;
 	}
 	spec_cache_add(d, a->id.job, p->spec);
-	spec = *p->spec->spec;
-	if (job)
-		spec.partition = (char *)(uintptr_t)partition_name(d, job, &spec); /* another than it asked for, since an update */
+	if (p->prepared) {
+		d->engine->ops->let_go(d->engine, a);
+		return;
+	}
+	struct mscg_spec spec = spec_now(d, p);
 	d->engine->ops->start(d->engine, a, &spec, stdio_fd);
+}
+
+/* Its launches take about as long as their commit, and need not wait for it but with their first instruction. What is attached
+ * has descriptors that nobody could give back. */
+static void prepare(struct daemon *d, struct batch *b)
+{
+	if (!d->engine || !d->engine->ops->prepare)
+		return;
+	for (uint32_t i = 0; i < b->actions_n; i++) {
+		struct planned *p = &b->actions[i];
+
+		if (p->action.kind != MSCG_ACTION_START || !p->spec || p->spec->spec->attached)
+			continue;
+		struct mscg_spec spec = spec_now(d, p);
+		p->prepared = d->engine->ops->prepare(d->engine, &p->action, &spec);
+	}
+}
+
+static void withdraw(struct daemon *d, const struct batch *b)
+{
+	for (uint32_t i = 0; i < b->actions_n; i++)
+		if (b->actions[i].prepared)
+			d->engine->ops->withdraw(d->engine, &b->actions[i].action);
 }
 
 static void act(struct daemon *d, struct planned *p)
@@ -88,7 +122,7 @@ static void deliver(const struct core_answer *answer)
 		request_answer(r, answer);
 }
 
-static void fly(struct daemon *d);
+static bool fly(struct daemon *d);
 
 static void batch_done(struct work *work, void *ctx)
 {
@@ -105,6 +139,7 @@ static void batch_done(struct work *work, void *ctx)
 		degraded_begin(d, &b->error);
 		for (uint32_t i = 0; i < b->specs_n; i++)
 			attached_drop(d, (struct mscg_id){ b->specs[i].job, MSCG_NO_TASK });
+		withdraw(d, b);
 		batch_free(b);
 		if (d->open)
 			batch_submit_behind(d->open);
@@ -143,14 +178,21 @@ static struct work *take_off(struct daemon *d)
 	return &d->flying->work;
 }
 
-static void fly(struct daemon *d)
+static bool fly(struct daemon *d)
 {
 	struct work *work = take_off(d);
 
 	if (!work)
-		return;
+		return false;
 	committer_submit(d->committer, work);
 	batch_submit_behind(d->flying);
+	return true;
+}
+
+static void fly_and_prepare(struct daemon *d)
+{
+	if (fly(d))
+		prepare(d, d->flying);
 }
 
 /* Nobody is here who would have to wait for this thread, and a disk that was quick for a while is likely to be so once more. Where
@@ -182,10 +224,7 @@ static void collect(struct daemon *d, struct batch *b, struct core_output *out)
 {
 	for (uint32_t i = 0; i < out->actions_n; i++) {
 		GROW(b->actions, b->actions_n, b->actions_cap);
-		b->actions[b->actions_n++] = (struct planned){
-			.action = out->actions[i],
-			.spec   = out->actions[i].kind == MSCG_ACTION_START ? spec_cache_find(d, out->actions[i].id.job) : NULL,
-		};
+		b->actions[b->actions_n++] = (struct planned){ .action = out->actions[i] };
 	}
 	out->actions_n = 0;
 	MOVE(b, out, events);
@@ -224,6 +263,14 @@ static void keep_specs(struct daemon *d, struct batch *b, uint32_t first_answer,
 		}
 		a++;
 	}
+}
+
+/* Also of what came in this very turn. Those that are not here are read with the commit. */
+static void find_specs(struct daemon *d, struct batch *b, uint32_t first_action)
+{
+	for (uint32_t i = first_action; i < b->actions_n; i++)
+		if (b->actions[i].action.kind == MSCG_ACTION_START)
+			b->actions[i].spec = spec_cache_find(d, b->actions[i].action.id.job);
 }
 
 static void set_timer(struct daemon *d, int64_t wake)
@@ -272,9 +319,10 @@ static void turn_run(struct daemon *d)
 	core_step(d->core, inbox->inputs, inbox->n, now, &inbox->out);
 	if (!d->open)
 		d->open = batch_new(d);
-	uint32_t first_answer = d->open->answers_n;
+	uint32_t first_answer = d->open->answers_n, first_action = d->open->actions_n;
 	collect(d, d->open, &inbox->out);
 	keep_specs(d, d->open, first_answer, inbox);
+	find_specs(d, d->open, first_action);
 	d->open->stamp_boot |= strcmp(d->info.boot_id, d->boot_id) != 0 && !d->flying;
 	inbox_clear(inbox);
 	set_timer(d, inbox->out.wake_boot_usec);
@@ -289,10 +337,11 @@ static int on_turn(sd_event_source *source, void *ctx)
 	(void)source;
 	turn_run(d);
 	if (may_commit_here(d) && (work = take_off(d))) {
+		prepare(d, d->flying);
 		committer_run(d->committer, work);
 		daemon_leave_if_idle(d);
 	} else {
-		fly(d);
+		fly_and_prepare(d);
 	}
 	return 0;
 }
@@ -397,7 +446,7 @@ void turn_now(struct daemon *d)
 	if (!d->inbox->n)
 		return;
 	turn_run(d);
-	fly(d);
+	fly_and_prepare(d);
 }
 
 void turn_after_commit(struct daemon *d, struct work *work)
@@ -428,7 +477,7 @@ int turn_flush(struct daemon *d)
 	while (turn_is_open(d)) {
 		if (d->inbox->n)
 			turn_run(d);
-		fly(d);
+		fly_and_prepare(d);
 		if (d->flying && poll(&p, 1, -1) > 0)
 			committer_dispatch(d->committer);
 	}

@@ -99,10 +99,10 @@ static bool populated(const struct task *t)
 }
 
 /* No slot tells of it. By what the store says it began; or the slots are not whole, and then it may have begun. Running
- * it (again) could be the second time. */
+ * it (again) could be the second time. Of what was granted since we are here we know that we did not start it. */
 static bool may_have_begun(const struct local *l, const struct mscg_job *job)
 {
-	return job->flags & MSCG_JOB_STARTED || job->state != MSCG_STATE_RUNNING || !runner_is_complete(l->runner);
+	return !l->adopted && (job->flags & MSCG_JOB_STARTED || job->state != MSCG_STATE_RUNNING || !runner_is_complete(l->runner));
 }
 
 /* What is left of it is killed, if that is known to be its own. */
@@ -130,6 +130,12 @@ void adopt_job(struct engine *e, const struct mscg_job *job, const struct mscg_s
 	struct local *l = local_of(e);
 	struct task *t = task_find(l, job->id);
 
+	if (t)
+		t->known = true;
+	if (t && t->attempt == job->attempt && t->withdrawn) {
+		t->withdrawn = false; /* its grant is in the store after all: it is put off, when it has ended */
+		return;
+	}
 	if (t && t->attempt == job->attempt) {
 		say_again(l, t);
 		t->has_grace = has_grace(job);
@@ -177,7 +183,9 @@ void adopt_job(struct engine *e, const struct mscg_job *job, const struct mscg_s
 	case RUNNER_CLONING:
 		if (slot->supervised)
 			break; /* its supervisor will say */
-		if (!populated(t))
+		if (!populated(t) && slot->withdrawn)
+			launch_give_up(l, t, EAGAIN, "mscgd was restarted before it began");
+		else if (!populated(t))
 			report_lost(l, t, MSCG_REASON_OUTCOME_UNKNOWN, "it was being started when mscgd and its supervisor died");
 		else
 			finish_event(slot, l);
@@ -215,13 +223,44 @@ static int look_at_child(void *ctx, const char *name, const struct mscg_cgroup *
 	return 0;
 }
 
+/* It was held when mscgd died, and its grant is not in the store: it never began, and leaves without a word. */
+static void adopt_withdrawn(struct local *l, const struct runner_slot_info *s)
+{
+	struct task *t = task_new(l, s->id, s->attempt);
+
+	t->slot      = s->slot;
+	t->has_slot  = t->withdrawn = true;
+	t->phase     = TASK_LAUNCHED;
+	open_cgroup(l, t, s->cgroup_id);
+	if (!s->supervised)
+		finish_orphan(l, t);
+}
+
+/* The store was rebuilt under us, and has ends that could not be said to be in it: what is known here and not there is over. */
+static void forget_unknown(struct local *l)
+{
+	for (size_t i = 0; i < TASK_BUCKETS; i++)
+		for (struct task *t = l->tasks[i], *next; t; t = next) {
+			bool well = t->exit_code == 0 && t->exit_signal == 0;
+			struct mscg_action over = { .id = t->id, .attempt = t->attempt, .state = well ? MSCG_STATE_COMPLETED : MSCG_STATE_FAILED };
+
+			next = t->next;
+			if (!t->known && !t->withdrawn)
+				finish_remove(&l->engine, &over);
+			else
+				t->known = false;
+		}
+}
+
 void adopt_done(struct engine *e)
 {
 	struct local *l = local_of(e);
 	struct mscg_error error;
 
-	if (l->adopted)
+	if (l->adopted) {
+		forget_unknown(l);
 		return;
+	}
 	l->adopted = true;
 	for (uint32_t i = 0; i < l->slots_n; i++) {
 		const struct runner_slot_info *s = &l->slots[i];
@@ -229,6 +268,10 @@ void adopt_done(struct engine *e)
 
 		if (s->state == RUNNER_DAMAGED)
 			local_log(l, LOG_ERR, "slot %u is damaged: it is not used again before the machine is restarted", s->slot);
+		if (!t && s->withdrawn && !s->other_boot && s->state == RUNNER_CLONING) {
+			adopt_withdrawn(l, s);
+			continue;
+		}
 		/* Its end is committed; only the tidying up was cut short. */
 		if (!s->other_boot && s->state != RUNNER_FREE && (!t || t->attempt != s->attempt) && !(s->state == RUNNER_RUNNING && s->supervised))
 			runner_free_slot(l->runner, s->slot);
@@ -237,4 +280,5 @@ void adopt_done(struct engine *e)
 	l->slots_n = l->slots_cap = 0;
 	if (mscg_cgroup_children(&l->root, look_at_child, l, &error) < 0)
 		local_log(l, LOG_WARNING, "cannot look for left-over cgroups: %s", error.text);
+	launch_sweep(l);
 }

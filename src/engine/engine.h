@@ -35,6 +35,12 @@ struct engine_ops {
 	/* `action` and `spec` are borrowed; the engine copies what it needs later. stdio_fd: of an attached job, a
 	 * socket in which its standard input, output and error are, now the engine's; -1: none. */
 	void (*start)(struct engine *e, const struct mscg_action *action, const struct mscg_spec *spec, int stdio_fd);
+	/* A start ahead of its commit: everything but the first instruction of the job's own program. False: not now, and nothing was
+	 * done; it is started when it is committed. Otherwise one of the other two follows: let_go, or withdraw, after which it has never
+	 * begun (and is refused for a moment, until what was made is gone). NULL: there is nothing to gain. */
+	bool (*prepare)(struct engine *e, const struct mscg_action *action, const struct mscg_spec *spec);
+	void (*let_go)(struct engine *e, const struct mscg_action *action);
+	void (*withdraw)(struct engine *e, const struct mscg_action *action);
 	void (*resize)(struct engine *e, const struct mscg_action *action);
 	void (*signal)(struct engine *e, const struct mscg_action *action);
 	void (*kill)(struct engine *e, const struct mscg_action *action);

@@ -233,8 +233,9 @@ static void fake_close(struct engine *e)
 }
 
 static const struct engine_ops fake_ops = {
-	"fake",      fake_start, fake_resize, fake_signal, fake_kill,     fake_remove, fake_adopt,
-	fake_adopt_done, fake_live, fake_paths, NULL, fake_each_stuck, NULL, fake_fd, fake_dispatch, fake_close,
+	.name = "fake", .start = fake_start, .resize = fake_resize, .signal = fake_signal, .kill = fake_kill,
+	.remove = fake_remove, .adopt = fake_adopt, .adopt_done = fake_adopt_done, .live = fake_live, .paths = fake_paths,
+	.each_stuck = fake_each_stuck, .fd = fake_fd, .dispatch = fake_dispatch, .close = fake_close,
 };
 
 int fake_open(struct engine **ret, struct mscg_error *error)

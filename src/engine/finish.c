@@ -103,6 +103,10 @@ static void ended(struct local *l, struct task *t)
 	if (t->stuck)
 		local_log(l, LOG_NOTICE, "job=%s is gone at last", t->name + 4);
 	t->phase = TASK_ENDED;
+	if (t->withdrawn) { /* nobody asks for it to be removed */
+		l->sweep = true;
+		return;
+	}
 	struct mscg_report report = task_report(t, task_end_kind(t));
 	report.time_usec          = t->end_usec;
 	report.usage              = t->usage;
@@ -146,7 +150,8 @@ static void say_exited(struct local *l, const struct task *t)
 	struct mscg_report report = task_report(t, MSCG_REPORT_EXITED);
 
 	report.time_usec = t->end_usec;
-	local_report(l, &report);
+	if (!t->withdrawn)
+		local_report(l, &report);
 }
 
 void finish_emptying(struct local *l, struct task *t)
@@ -235,7 +240,8 @@ static void say_stuck(struct local *l, struct task *t)
 	t->stuck = true;
 	local_log(l, LOG_ERR, "job=%s cannot be killed (%s): its CPUs and memory stay taken until it is gone", t->name + 4, processes);
 	snprintf(report.text, sizeof report.text, "cannot be killed: %s", processes);
-	local_report(l, &report);
+	if (!t->withdrawn)
+		local_report(l, &report);
 }
 
 void finish_late(struct local *l, struct task *t)
@@ -346,7 +352,7 @@ static void failed(struct local *l, struct task *t, const struct runner_slot_inf
 	if (t->phase != TASK_LAUNCHED)
 		return;
 	say_failed(t, info, text, sizeof text);
-	if (may_come_right(info->errno_value)) {
+	if (t->withdrawn || may_come_right(info->errno_value)) {
 		launch_give_up(l, t, info->errno_value, text);
 		return;
 	}
@@ -366,7 +372,8 @@ void finish_orphan(struct local *l, struct task *t)
 {
 	if (t->phase == TASK_EMPTYING || t->phase == TASK_ENDED)
 		return;
-	local_log(l, LOG_ERR, "job=%s its supervisor died: the job is ended", t->name + 4);
+	if (!t->withdrawn)
+		local_log(l, LOG_ERR, "job=%s its supervisor died: the job is ended", t->name + 4);
 	t->reason      = MSCG_REASON_SUPERVISOR_DIED;
 	t->exit_code   = -1;
 	t->exit_signal = 0;

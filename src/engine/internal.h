@@ -29,6 +29,9 @@ struct task {
 	uint32_t slot;
 	bool     has_slot;
 	bool     has_grace;       /* asked to end: what is left after the main process has until KILL, which the core sends */
+	bool     held;            /* LAUNCHED: until its grant is committed */
+	bool     withdrawn;       /* its grant was not: nothing of it is told, and what was made for it goes */
+	bool     known;           /* to the store that was rebuilt, while it is held against what is here */
 	bool     killed;
 	int64_t  killed_usec, kill_pause_usec; /* boot clock; until it is killed again */
 	bool     stuck;
@@ -86,6 +89,7 @@ struct local {
 	struct mscg_report *reports; uint32_t reports_n, reports_cap; /* delivered by dispatch; event_fd asks for one */
 	struct runner_slot_info *slots; uint32_t slots_n, slots_cap;  /* found at start, until adopt_done */
 	bool     dispatching;
+	bool     sweep;   /* there are withdrawn launches of which nothing is left but what was made for them */
 	bool     adopted;
 	struct resizer *resizer;
 	uint32_t isolate; /* enum mscg_part, of jobs that do not say */
@@ -184,9 +188,13 @@ void delegate_end(const struct mscg_cgroup *job); /* before it is removed: nothi
 
 /* launch.c */
 void launch_start(struct engine *e, const struct mscg_action *action, const struct mscg_spec *spec, int stdio_fd);
+bool launch_prepare(struct engine *e, const struct mscg_action *action, const struct mscg_spec *spec);
+void launch_let_go(struct engine *e, const struct mscg_action *action);
+void launch_withdraw(struct engine *e, const struct mscg_action *action);
+void launch_sweep(struct local *l);
 /* Resizes are done or failed: starts that waited for them go on or are given up. */
 void launch_resized(struct local *l, uint64_t seq, bool taken);
-void launch_give_up(struct local *l, struct task *t, int error, const char *text); /* START_DEFERRED */
+void launch_give_up(struct local *l, struct task *t, int error, const char *text); /* START_DEFERRED, if not withdrawn */
 #define NOT_FREED "the CPUs that were to be freed for it were not"
 
 /* finish.c: from the end of the main process to the removed cgroup */

@@ -15,15 +15,16 @@ void launch_give_up(struct local *l, struct task *t, int error, const char *text
 
 	report.errno_value = error;
 	snprintf(report.text, sizeof report.text, "%s", text);
-	if (t->cgroup.fd >= 0) {
+	bool told = !t->withdrawn;
+	if (t->cgroup.fd >= 0)
 		task_remove_cgroup(l, t, NULL);
-	}
 	if (t->has_slot)
 		runner_free_slot(l->runner, t->slot);
 	if (t->elastic)
 		control_remove(l, t);
 	task_free(l, t);
-	local_report(l, &report);
+	if (told)
+		local_report(l, &report);
 }
 
 /* What will never come right: the job fails. Its end is committed before the cgroup goes, as with any other end. */
@@ -106,7 +107,7 @@ static int hand_over(struct local *l, struct task *t, const struct mscg_spec *sp
 		.make_dir = spec->attached && !link ? NULL : dir, .link_optional = true, .link_path = link, .link_target = control,
 		.seccomp_fd = -1, .log_max = log_max(l, spec), .script = spec->script, .stdio_fd = t->stdio_fd,
 		.append = spec->append || (t->restarts && !spec->truncate), .pty = spec->pty, .uid = spec->uid, .gid = spec->gid, .drop = geteuid() == 0,
-		.umask_ = spec->umask, .deadline_usec = t->deadline_usec,
+		.umask_ = spec->umask, .deadline_usec = t->deadline_usec, .held = t->held,
 	};
 	struct mscg_cgroup own = MSCG_CGROUP_NONE;
 	job_environ(l, t, spec, &env);
@@ -167,16 +168,11 @@ static void launch(struct local *l, struct task *t, const struct mscg_spec *spec
 		t->phase = TASK_LAUNCHED;
 }
 
-void launch_start(struct engine *e, const struct mscg_action *a, const struct mscg_spec *spec, int stdio_fd)
+static void begin(struct local *l, const struct mscg_action *a, const struct mscg_spec *spec, int stdio_fd, bool held)
 {
-	struct local *l = local_of(e);
-	struct task *t = task_find(l, a->id);
+	struct task *t = task_new(l, a->id, a->attempt);
 
-	if (t && t->attempt == a->attempt)
-		return; /* once is enough */
-	if (t)
-		task_free(l, t);
-	t            = task_new(l, a->id, a->attempt);
+	t->held      = held;
 	t->restarts  = a->restarts;
 	t->time_limit_s = a->time_limit_s;
 	t->grant     = mscg_grant_copy(a->grant);
@@ -194,6 +190,82 @@ void launch_start(struct engine *e, const struct mscg_action *a, const struct ms
 	t->action         = (struct mscg_action){ .kind = MSCG_ACTION_START, .after_n = a->after_n };
 	t->action.after   = xreallocarray(NULL, a->after_n, sizeof *a->after);
 	memcpy(t->action.after, a->after, a->after_n * sizeof *a->after);
+}
+
+/* What was made for it when it was withdrawn is not gone yet. */
+static void put_off(struct local *l, const struct mscg_action *a, const struct mscg_spec *spec, int stdio_fd)
+{
+	struct mscg_report report = { .kind = MSCG_REPORT_START_DEFERRED, .id = a->id, .attempt = a->attempt, .time_usec = clock_real_usec(),
+	                              .errno_value = EAGAIN, .text = "it was withdrawn a moment ago" };
+
+	mscg_usage_init(&report.usage);
+	if (stdio_fd >= 0 && l->engine.drop)
+		l->engine.drop(l->engine.ctx, steal_fd(&stdio_fd), spec->uid);
+	cleanup_close(&stdio_fd);
+	local_report(l, &report);
+}
+
+void launch_start(struct engine *e, const struct mscg_action *a, const struct mscg_spec *spec, int stdio_fd)
+{
+	struct local *l = local_of(e);
+	struct task *t = task_find(l, a->id);
+
+	if (t && t->withdrawn) {
+		put_off(l, a, spec, stdio_fd);
+		return;
+	}
+	if (t && t->attempt == a->attempt)
+		return; /* once is enough */
+	if (t)
+		task_free(l, t);
+	begin(l, a, spec, stdio_fd, false);
+}
+
+bool launch_prepare(struct engine *e, const struct mscg_action *a, const struct mscg_spec *spec)
+{
+	struct local *l = local_of(e);
+
+	if (a->after_n || task_find(l, a->id))
+		return false;
+	begin(l, a, spec, -1, true);
+	return true;
+}
+
+void launch_let_go(struct engine *e, const struct mscg_action *a)
+{
+	struct local *l = local_of(e);
+	struct task *t = task_find(l, a->id);
+
+	if (!t || t->attempt != a->attempt || !t->held)
+		return;
+	t->held = false;
+	if (t->has_slot)
+		runner_let_go(l->runner, t->slot);
+}
+
+void launch_withdraw(struct engine *e, const struct mscg_action *a)
+{
+	struct local *l = local_of(e);
+	struct task *t = task_find(l, a->id);
+
+	if (!t || t->attempt != a->attempt || !t->held)
+		return;
+	t->withdrawn = true;
+	if (t->phase == TASK_LAUNCHED)
+		runner_withdraw(l->runner, t->slot); /* its supervisor says when it has ended */
+	else if (t->phase == TASK_ENDED)
+		launch_give_up(l, t, ECANCELED, "");
+}
+
+void launch_sweep(struct local *l)
+{
+	l->sweep = false;
+	for (size_t i = 0; i < TASK_BUCKETS; i++)
+		for (struct task *t = l->tasks[i], *next; t; t = next) {
+			next = t->next;
+			if (t->withdrawn && t->phase == TASK_ENDED)
+				launch_give_up(l, t, ECANCELED, "");
+		}
 }
 
 void launch_resized(struct local *l, uint64_t seq, bool taken)

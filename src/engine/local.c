@@ -225,6 +225,8 @@ static void local_dispatch(struct engine *e)
 	for (uint32_t i = 0; i < l->refused_n; i++) /* each may refuse others */
 		launch_resized(l, l->refused[i], false);
 	l->refused_n = 0;
+	if (l->sweep)
+		launch_sweep(l);
 	deliver(l);
 	if (!l->timed && l->timer_usec) /* who is idle sleeps */
 		set_timer(l, 0);
@@ -350,7 +352,8 @@ static void local_close(struct engine *e)
 }
 
 static const struct engine_ops local_ops = {
-	.name = "local", .start = launch_start, .resize = resize_start, .signal = finish_signal, .kill = finish_kill,
+	.name = "local", .start = launch_start, .prepare = launch_prepare, .let_go = launch_let_go,
+	.withdraw = launch_withdraw, .resize = resize_start, .signal = finish_signal, .kill = finish_kill,
 	.remove = finish_remove, .adopt = adopt_job, .adopt_done = adopt_done, .live = local_live, .paths = local_paths,
 	.exec = exec_in, .each_stuck = finish_each_stuck, .check = check_all,
 	.fd = local_fd, .dispatch = local_dispatch, .close = local_close,

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/futex.h>
 #include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <signal.h>
@@ -241,6 +242,20 @@ CHILD_CODE static void load_filter(const struct child_plan *p)
 	must(p, sys(seccomp, SECCOMP_SET_MODE_FILTER, 0, &p->filter));
 }
 
+/* What was made ready while its grant was being recorded: nothing of the user's runs before that is done. */
+CHILD_CODE static void pass_gate(const struct child_plan *p)
+{
+	const struct timespec long_enough = { .tv_sec = 30 };
+	uint32_t gate;
+
+	note(p, RUNNER_STAGE_GATE);
+	while ((gate = atomic_load(&p->slot->gate)) == SLOT_GATE_HELD)
+		if (sys(futex, &p->slot->gate, FUTEX_WAIT, SLOT_GATE_HELD, &long_enough, NULL, 0) == -ETIMEDOUT)
+			atomic_compare_exchange_strong(&p->slot->gate, &gate, SLOT_GATE_SHUT);
+	if (gate != SLOT_GATE_OPEN)
+		fail(p, -EAGAIN);
+}
+
 /* execve, and what shells do with a file that no format is known for. Comes back with -errno. */
 CHILD_CODE static long try_exec(const struct child_plan *p, const char *path)
 {
@@ -348,6 +363,7 @@ CHILD_CODE void child_become(void *plan)
 	set_stdio(p);
 	restore_signals(p);
 	load_filter(p);
+	pass_gate(p);
 	note(p, RUNNER_STAGE_EXEC);
 	fail(p, has_slash(p->exec_path) ? try_exec(p, p->exec_path) : search(p));
 }

@@ -72,7 +72,8 @@ static int try_launch(struct runner *r, const struct runner_launch *launch, uint
 	if (ret_take < 0)
 		return ret_take;
 	struct slot *slot = &r->file.slots[index];
-	uint64_t generation = slot_arm(slot, launch->id, launch->attempt, launch->uid, launch->cgroup_id, launch->log_max > 0);
+	uint64_t generation = slot_arm(slot, launch->id, launch->attempt, launch->uid, launch->cgroup_id, launch->log_max > 0,
+	                               launch->held);
 	r->members[index].told = 0;
 	address_start(&r->pack, index, generation);
 	_cleanup_close_ int log_fd = launch->log_max ? make_log(r, index) : -1;
@@ -109,6 +110,17 @@ int runner_launch(struct runner *r, const struct runner_launch *launch, uint32_t
 	while (ret == -EPIPE);
 	start_pack_clear(&r->pack);
 	return ret;
+}
+
+void runner_let_go(struct runner *r, uint32_t index)
+{
+	if (index < r->file.n)
+		slot_set_gate(&r->file.slots[index], SLOT_GATE_OPEN);
+}
+
+bool runner_withdraw(struct runner *r, uint32_t index)
+{
+	return index < r->file.n && slot_set_gate(&r->file.slots[index], SLOT_GATE_SHUT);
 }
 
 int runner_signal(struct runner *r, uint32_t index, int sig)

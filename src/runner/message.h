@@ -18,7 +18,7 @@
 #include "src/runner/runner.h"
 
 #define MESSAGE_MAGIC   0x6763736du /* "mscg" */
-#define MESSAGE_VERSION 8u
+#define MESSAGE_VERSION 9u
 #define MESSAGE_MAX     65536u            /* one packet */
 #define PAYLOAD_MAX     (16u * 1024 * 1024) /* in a memfd */
 #define START_FDS_MAX   6                 /* cgroup, payload, script, stdio, filter, log */

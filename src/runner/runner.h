@@ -45,7 +45,8 @@ enum runner_slot_state { RUNNER_FREE, RUNNER_ARMED, RUNNER_CLONING, RUNNER_RUNNI
 	X(SERVICES, "sockets that a job with net and mount does not reach") \
 	X(BIND, "source of a bind") X(BIND_TARGET, "target of a bind") \
 	X(ROOT, "root file system") X(ROOT_PLACE, "place in the root file system for the job's own") \
-	X(LANDLOCK, "Landlock") X(IMAGE, "image (root's alone to change, with its whole path)")
+	X(LANDLOCK, "Landlock") X(IMAGE, "image (root's alone to change, with its whole path)") \
+	X(GATE, "waiting for its grant to be recorded")
 enum runner_stage {
 #define X(name, text) RUNNER_STAGE_##name,
 	RUNNER_STAGES(X)
@@ -73,6 +74,7 @@ struct runner_slot_info {
 	int            errno_value;
 	bool           init;                 /* `pid` is the job's init, pid 1 of its own namespace, and not its main process */
 	bool           supervised;           /* a supervisor is there for it */
+	bool           withdrawn;            /* adoption: it was held, and is not going to run */
 	bool           other_boot;           /* adoption: it is of another boot; nothing of it runs any more */
 };
 
@@ -128,6 +130,7 @@ struct runner_launch {
 	uint64_t    log_max;
 	bool        append;    /* output files are added to; otherwise emptied first */
 	bool        pty;       /* stdin is a terminal: it becomes the controlling one */
+	bool        held;      /* it gets as far as exec, and waits there for runner_let_go */
 	uint32_t    uid, gid;
 	const uint32_t *groups;
 	uint32_t    ngroups;
@@ -148,7 +151,7 @@ int  runner_open(struct runner **ret, const struct runner_config *config, struct
 void runner_close(struct runner *runner);
 
 /* Restart: what every slot says. ARMED slots are revoked first (swapped so that they cannot start any more) and are
- * reported as REVOKED; RUNNING and CLONING ones are connected to (supervised says whether that worked). The caller
+ * reported as REVOKED; what is held is withdrawn; RUNNING and CLONING ones are connected to (supervised says whether that worked). The caller
  * decides, and frees what needs no more, there and then or later. FREE slots are not reported. Slots of another boot
  * are reported with other_boot, once, and are gone afterwards: there is nothing to free. Ends by spawning the spare
  * supervisors. -errno when the new slot file cannot be made. */
@@ -169,6 +172,11 @@ void runner_dispatch(struct runner *runner, void (*event)(const struct runner_sl
  * 0 and the slot; -EAGAIN when all slots are taken or its socket is full; -E2BIG, -EINVAL for a launch that cannot be;
  * else -errno with text. Waits for nobody (a spawn takes as long as the exec of mscg-supervise). */
 int runner_launch(struct runner *runner, const struct runner_launch *launch, uint32_t *ret_slot, struct mscg_error *error);
+/* A launch that is held: runs its program. Nothing happens to one that was withdrawn, or has failed. */
+void runner_let_go(struct runner *runner, uint32_t slot);
+/* One that is held: its program is never run, and it is FAILED with EAGAIN soon. False: it was let go, or never held. One that
+ * hears nothing for half a minute withdraws itself. */
+bool runner_withdraw(struct runner *runner, uint32_t slot);
 /* Signal to the main process, by the supervisor's pidfd. -ESRCH when the slot is not RUNNING, -ENOTCONN when its
  * supervisor is gone. */
 int runner_signal(struct runner *runner, uint32_t slot, int sig);

@@ -1,8 +1,12 @@
 #include "src/runner/slot.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "src/base/clock.h"
 #include "src/base/fd.h"
@@ -183,7 +187,7 @@ void slot_file_close(struct slot_file *file)
 	*file = SLOT_FILE_NONE;
 }
 
-uint64_t slot_arm(struct slot *slot, struct mscg_id id, uint32_t attempt, uint32_t uid, uint64_t cgroup_id, bool log)
+uint64_t slot_arm(struct slot *slot, struct mscg_id id, uint32_t attempt, uint32_t uid, uint64_t cgroup_id, bool log, bool held)
 {
 	uint64_t word = slot_load(slot);
 	if (slot_word_state(word) != RUNNER_FREE)
@@ -203,10 +207,21 @@ uint64_t slot_arm(struct slot *slot, struct mscg_id id, uint32_t attempt, uint32
 	slot->wait_code = slot->wait_status = 0;
 	atomic_store_explicit(&slot->stage, RUNNER_STAGE_CLONE, memory_order_relaxed);
 	atomic_store_explicit(&slot->errno_value, 0, memory_order_relaxed);
+	atomic_store_explicit(&slot->gate, held ? SLOT_GATE_HELD : SLOT_GATE_OPEN, memory_order_relaxed);
 	slot->armed_sum = slot_armed_sum(slot, generation);
 	/* No other process changes a free slot. */
 	atomic_store_explicit(&slot->word, slot_word(generation, RUNNER_ARMED), memory_order_release);
 	return generation;
+}
+
+bool slot_set_gate(struct slot *slot, enum slot_gate to)
+{
+	uint32_t held = SLOT_GATE_HELD;
+
+	if (!atomic_compare_exchange_strong(&slot->gate, &held, (uint32_t)to))
+		return false;
+	syscall(SYS_futex, &slot->gate, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+	return true;
 }
 
 void slot_info(const struct slot *slot, uint32_t index, struct runner_slot_info *ret)
@@ -216,7 +231,9 @@ void slot_info(const struct slot *slot, uint32_t index, struct runner_slot_info 
 	enum runner_slot_state state = slot_word_state(word);
 	int32_t stage = atomic_load_explicit(&slot->stage, memory_order_relaxed);
 
-	bool known = slot->log == SLOT_LOG_MAYBE || slot->log == SLOT_LOG_NONE || slot->log == SLOT_LOG_FILE;
+	uint32_t gate = atomic_load_explicit(&slot->gate, memory_order_relaxed);
+	bool known = (slot->log == SLOT_LOG_MAYBE || slot->log == SLOT_LOG_NONE || slot->log == SLOT_LOG_FILE) &&
+	             (gate == SLOT_GATE_NONE || gate == SLOT_GATE_OPEN || gate == SLOT_GATE_HELD || gate == SLOT_GATE_SHUT);
 
 	if (state != RUNNER_FREE && (!known || slot->armed_sum != slot_armed_sum(slot, generation)))
 		state = RUNNER_DAMAGED;

@@ -14,6 +14,11 @@
  *   superv.  ARMED                          CLONING
  *   superv.  CLONING                        RUNNING or FAILED
  *   superv.  RUNNING                        EXITED
+ *
+ * A launch may be held: its child goes as far as exec, and waits there for `gate` to be opened. By compare-and-swap too:
+ *
+ *   mscgd    HELD                           OPEN       it may run its program
+ *   mscgd    HELD                           SHUT       it never will; the child itself, when nobody has said anything for long
  */
 #ifndef RUNNER_SLOT_H
 #define RUNNER_SLOT_H
@@ -44,6 +49,9 @@ struct slot_header {
  * left no file of an earlier launch either. No two are one bit from each other: what is none of them is damaged. */
 enum slot_log { SLOT_LOG_MAYBE = 0, SLOT_LOG_NONE = 0x656e6f6e, SLOT_LOG_FILE = 0x656c6966 };
 
+/* As unlike each other as those above. Zero was left by an mscgd that held nothing. */
+enum slot_gate { SLOT_GATE_NONE = 0, SLOT_GATE_OPEN = 0x6e65706f, SLOT_GATE_HELD = 0x646c6568, SLOT_GATE_SHUT = 0x74756873 };
+
 struct slot {
 	_Atomic uint64_t word;
 	/* Written by mscgd before ARMED. */
@@ -61,7 +69,8 @@ struct slot {
 	uint64_t armed_sum, started_sum, ended_sum; /* of what is written before ARMED, RUNNING, EXITED */
 	uint32_t init; /* written by the supervisor before RUNNING: pid is the job's init */
 	uint32_t log;  /* written by mscgd before ARMED: enum slot_log */
-	uint8_t reserved[SLOT_SIZE - 128];
+	_Atomic uint32_t gate; /* enum slot_gate; a futex */
+	uint8_t reserved[SLOT_SIZE - 132];
 } __attribute__((aligned(64)));
 
 _Static_assert(sizeof(struct slot_header) == SLOT_SIZE, "the header takes the place of one slot");
@@ -127,7 +136,9 @@ static inline bool slot_swap(struct slot *slot, uint64_t generation, enum runner
 }
 
 /* FREE -> ARMED with a new generation, which is returned; 0 when it is not free. */
-uint64_t slot_arm(struct slot *slot, struct mscg_id id, uint32_t attempt, uint32_t uid, uint64_t cgroup_id, bool log);
+uint64_t slot_arm(struct slot *slot, struct mscg_id id, uint32_t attempt, uint32_t uid, uint64_t cgroup_id, bool log, bool held);
+/* HELD -> OPEN or SHUT, and whoever waits is woken (futex(2)). False when it was not (any more) held. */
+bool slot_set_gate(struct slot *slot, enum slot_gate to);
 /* The sums of what the slot holds, of this generation. */
 uint64_t slot_armed_sum(const struct slot *slot, uint64_t generation);
 uint64_t slot_started_sum(const struct slot *slot, uint64_t generation);

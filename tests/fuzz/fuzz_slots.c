@@ -21,7 +21,7 @@ static void look(struct slot_file *file)
 		MUST(info.state == RUNNER_EXITED || info.state == RUNNER_FAILED || (info.wait_code == 0 && info.end_usec == 0));
 		if (info.state == RUNNER_EXITED)
 			MUST(slot->ended_sum == slot_ended_sum(slot, slot_generation(slot)));
-		MUST((slot_arm(slot, (struct mscg_id){7, MSCG_NO_TASK}, 1, 1000, 5, false) != 0) == free_slot);
+		MUST((slot_arm(slot, (struct mscg_id){7, MSCG_NO_TASK}, 1, 1000, 5, false, false) != 0) == free_slot);
 		if (free_slot) {
 			slot_info(slot, i, &info);
 			MUST(info.state == RUNNER_ARMED && info.id.job == 7);

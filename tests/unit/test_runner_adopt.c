@@ -366,6 +366,37 @@ static void both_killed_cloning(void **state)
 	end_daemon(&j);
 }
 
+/* Held, and the daemon that would have let it go is no more: it never runs its program. */
+static void held_daemon_killed(void **state)
+{
+	(void)state;
+	for (int both = 0; both < 2; both++) {
+		_cleanup_free_ char *mark = file_in("mark"), *script = xasprintf("echo > %s", mark);
+		struct daemon d;
+		struct job j;
+
+		job_make(&j);
+		job_shell(&j, script);
+		j.launch.held = true;
+		daemon_start(&d, &j, body_launched);
+		daemon_hear(&d);
+		wait_populated(j.cgroup);
+		daemon_kill(&d);
+		if (both)
+			kill_supervisors();
+		struct runner_slot_info info = adopt_one(&j);
+		assert_true(info.withdrawn);
+		wait_empty(j.cgroup);
+		if (info.supervised) {
+			job_wait(&j);
+			assert_int_equal(j.failed + j.lost, 1);
+			assert_true(j.lost || j.last.errno_value == EAGAIN);
+		}
+		assert_true(access(mark, F_OK) < 0);
+		end_daemon(&j);
+	}
+}
+
 static void both_killed_running(void **state)
 {
 	(void)state;
@@ -721,6 +752,7 @@ int main(void)
 		cmocka_unit_test_teardown(revoke_armed, only_us),
 		cmocka_unit_test_teardown(daemon_killed_cloning, only_us),
 		cmocka_unit_test_teardown(both_killed_cloning, only_us),
+		cmocka_unit_test_teardown(held_daemon_killed, only_us),
 		cmocka_unit_test_teardown(both_killed_running, only_us),
 		cmocka_unit_test_teardown(supervisor_killed, only_us),
 		cmocka_unit_test_teardown(supervisor_killed_otherwise, only_us),

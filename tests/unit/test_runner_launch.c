@@ -1,6 +1,8 @@
 /* What becomes of a launch: exit codes, signals, and every way in which it can fail. */
 #include "test_runner.h"
 
+#include <sched.h>
+
 static int setup(void **state)
 {
 	int r = world_make(state);
@@ -393,6 +395,87 @@ static void killed_on_its_way(void **state)
 	job_free(&j);
 }
 
+/* As far as exec, and no further: the state and the stage say so, and its output is there already. */
+static void launch_held(struct job *j, uint64_t namespaces, const char *script)
+{
+	struct runner_slot_info look;
+
+	job_make(j);
+	job_shell(j, script);
+	j->launch.held       = true;
+	j->launch.workdir    = w.dir; /* is kept, where it has a /tmp of its own */
+	j->launch.namespaces = namespaces;
+	job_launch(j);
+	wait_populated(j->cgroup);
+	do
+		assert_int_equal(runner_look(w.runner, j->slot, &look), 0);
+	while (look.stage != RUNNER_STAGE_GATE);
+	assert_int_equal(look.state, RUNNER_CLONING);
+}
+
+static const uint64_t kinds[] = { 0, CLONE_NEWPID, CLONE_NEWPID | CLONE_NEWNS };
+
+static void held_and_let_go(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		_cleanup_free_ char *mark = file_in("mark"), *script = xasprintf("echo > %s; exit 7", mark);
+		struct pollfd p = { .fd = runner_fd(w.runner), .events = POLLIN };
+		struct job j;
+
+		launch_held(&j, kinds[i], script);
+		while (poll(&p, 1, 100) > 0) /* supervisors that are ready say so */
+			runner_dispatch(w.runner, on_event, NULL);
+		assert_int_equal(j.started + j.failed, 0);
+		assert_true(access(mark, F_OK) < 0);
+		runner_let_go(w.runner, j.slot);
+		job_wait(&j);
+		assert_exit(&j, 7);
+		assert_int_equal(access(mark, F_OK), 0);
+		assert_int_equal(unlink(mark), 0);
+		assert_false(runner_withdraw(w.runner, j.slot)); /* too late */
+		job_free(&j);
+	}
+}
+
+static void held_and_withdrawn(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		_cleanup_free_ char *mark = file_in("mark"), *script = xasprintf("echo > %s", mark);
+		struct job j;
+
+		launch_held(&j, kinds[i], script);
+		assert_true(runner_withdraw(w.runner, j.slot));
+		runner_let_go(w.runner, j.slot); /* too late */
+		job_wait(&j);
+		assert_failed(&j, RUNNER_STAGE_GATE, EAGAIN);
+		wait_empty(j.cgroup);
+		assert_true(access(mark, F_OK) < 0);
+		job_free(&j);
+	}
+}
+
+/* Signals that it does not die from change nothing; one that it dies from is a failed launch. */
+static void held_and_signalled(void **state)
+{
+	(void)state;
+	struct job j;
+	char text[32] = "";
+
+	launch_held(&j, 0, "exit 0");
+	_cleanup_close_ int fd = open_control(j.cgroup, "cgroup.procs", O_RDONLY);
+	assert_true(read(fd, text, sizeof text - 1) > 0);
+	pid_t pid = (pid_t)strtol(text, NULL, 10);
+	assert_int_equal(kill(pid, SIGSTOP) | kill(pid, SIGCONT) | kill(pid, SIGWINCH), 0);
+	assert_int_equal(kill(pid, SIGTERM), 0);
+	job_wait(&j);
+	assert_int_equal(j.last.state, RUNNER_FAILED);
+	assert_int_equal(j.last.wait_status, SIGTERM);
+	runner_let_go(w.runner, j.slot);
+	job_free(&j);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -407,6 +490,9 @@ int main(void)
 		cmocka_unit_test(refused_at_once),
 		cmocka_unit_test(cgroups_refused),
 		cmocka_unit_test(killed_on_its_way),
+		cmocka_unit_test(held_and_let_go),
+		cmocka_unit_test(held_and_withdrawn),
+		cmocka_unit_test(held_and_signalled),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, setup, world_clear);

@@ -23,8 +23,8 @@ static void transitions(void **state)
 	struct runner_slot_info info;
 	struct mscg_id id = { .job = 7, .task = 3 };
 	assert_int_equal(slot_state(&slot), RUNNER_FREE);
-	assert_int_equal(slot_arm(&slot, id, 2, 1000, 99, false), 1);
-	assert_int_equal(slot_arm(&slot, id, 2, 1000, 99, false), 0); /* it is not free */
+	assert_int_equal(slot_arm(&slot, id, 2, 1000, 99, false, false), 1);
+	assert_int_equal(slot_arm(&slot, id, 2, 1000, 99, false, false), 0); /* it is not free */
 	slot_info(&slot, 5, &info);
 	assert_int_equal(info.state, RUNNER_ARMED);
 	assert_int_equal(info.slot, 5);
@@ -55,11 +55,30 @@ static void transitions(void **state)
 
 	/* The next launch of the slot has nothing of this one. */
 	atomic_store(&slot.errno_value, 5);
-	assert_int_equal(slot_arm(&slot, id, 3, 1000, 100, false), 2);
+	assert_int_equal(slot_arm(&slot, id, 3, 1000, 100, false, false), 2);
 	slot_info(&slot, 5, &info);
 	assert_int_equal(info.errno_value, 0);
 	assert_int_equal(slot.pid, 0);
 	assert_int_equal(slot.wait_status, 0);
+}
+
+static void gates(void **state)
+{
+	(void)state;
+	struct slot slot = { 0 };
+	struct mscg_id id = { .job = 7, .task = MSCG_NO_TASK };
+
+	assert_int_equal(slot_arm(&slot, id, 1, 1000, 99, false, false), 1);
+	assert_int_equal(slot.gate, SLOT_GATE_OPEN);
+	assert_false(slot_set_gate(&slot, SLOT_GATE_SHUT)); /* was never held */
+	for (int opened = 0; opened < 2; opened++) {
+		assert_true(slot_swap(&slot, slot_generation(&slot), RUNNER_ARMED, RUNNER_FREE));
+		assert_int_not_equal(slot_arm(&slot, id, 1, 1000, 99, false, true), 0);
+		assert_int_equal(slot.gate, SLOT_GATE_HELD);
+		assert_true(slot_set_gate(&slot, opened ? SLOT_GATE_OPEN : SLOT_GATE_SHUT));
+		assert_false(slot_set_gate(&slot, opened ? SLOT_GATE_SHUT : SLOT_GATE_OPEN)); /* once and for all */
+		assert_int_equal(slot.gate, opened ? SLOT_GATE_OPEN : SLOT_GATE_SHUT);
+	}
 }
 
 /* No bit of a slot in use can change unnoticed, but for what the child notes on its way and what is never read. */
@@ -71,7 +90,7 @@ static void damage(void **state)
 	struct mscg_id id = { .job = 7, .task = MSCG_NO_TASK };
 	unsigned char *bytes = (unsigned char *)&whole;
 
-	slot_arm(&whole, id, 1, 1000, 99, false);
+	slot_arm(&whole, id, 1, 1000, 99, false, false);
 	slot_swap(&whole, 1, RUNNER_ARMED, RUNNER_CLONING);
 	whole.pid         = 123;
 	whole.started_sum = slot_started_sum(&whole, 1);
@@ -117,7 +136,7 @@ static void make_and_open(void **state)
 	assert_int_equal(st.st_mode & 07777, 0600);
 	assert_true(st.st_blocks * 512 >= st.st_size); /* allocated: no SIGBUS later */
 	assert_int_equal((uintptr_t)file.slots % 64, 0);
-	assert_int_equal(slot_arm(&file.slots[99], (struct mscg_id){ 1, 2 }, 1, 0, 3, false), 1);
+	assert_int_equal(slot_arm(&file.slots[99], (struct mscg_id){ 1, 2 }, 1, 0, 3, false, false), 1);
 
 	assert_int_equal(slot_file_open(&again, dir_fd, boot, &error), 0);
 	assert_int_equal(again.n, 100);
@@ -199,7 +218,7 @@ static void other_boot(void **state)
 	_cleanup_close_ int runtime = open(w.runtime, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(slot_file_make(&file, runtime, 8, "01234567-another-boot", NULL), 0);
 	for (uint32_t i = 0; i < 4; i++)
-		assert_int_equal(slot_arm(&file.slots[i], (struct mscg_id){ 10 + i, MSCG_NO_TASK }, 1, 1000, 5, false), 1);
+		assert_int_equal(slot_arm(&file.slots[i], (struct mscg_id){ 10 + i, MSCG_NO_TASK }, 1, 1000, 5, false, false), 1);
 	file.slots[1].started_sum = slot_started_sum(&file.slots[1], 1);
 	slot_swap(&file.slots[1], 1, RUNNER_ARMED, RUNNER_RUNNING);
 	slot_swap(&file.slots[2], 1, RUNNER_ARMED, RUNNER_CLONING);
@@ -451,7 +470,7 @@ static void packets(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(transitions), cmocka_unit_test(damage),
+		cmocka_unit_test(transitions), cmocka_unit_test(gates), cmocka_unit_test(damage),
 		cmocka_unit_test(stage_texts),
 		cmocka_unit_test(make_and_open),
 		cmocka_unit_test(files_refused),
