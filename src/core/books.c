@@ -36,10 +36,39 @@ void book_claim(struct core *core, struct entry *e, const struct mscg_cpuset *se
 			core->claim[c] = e;
 }
 
+void book_enter(struct core *core, struct entry *e)
+{
+	EACH_CPU(&share_of(e)->cpus, c) {
+		struct entry *other = place_has(&core->place, c) ? core->holder[c] : e;
+
+		if (other == e || core->claim[c])
+			continue;
+		if (!other) {
+			core->holder[c] = e;
+			place_set_free(&core->place, core->place.rank[c], false);
+			continue;
+		}
+		core->holder[c] = is_firm_beside(e, other) ? e : other;
+		core->claim[c] = core->holder[c] == e ? other : e;
+		elastic_update(core, core->holder[c]);
+	}
+}
+
+bool book_is_claimed(const struct core *core, const struct entry *e)
+{
+	if (pool_of(&e->job) == POOL_EXCLUSIVE)
+		EACH_CPU(&share_of(e)->cpus, c)
+			if (c < core->cpu_limit && core->claim[c] && core->holder[c] == e)
+				return true;
+	return false;
+}
+
 static void let_go(struct core *core, struct entry *e, unsigned c)
 {
-	if (core->claim[c] == e)
+	if (core->claim[c] == e) {
 		core->claim[c] = NULL;
+		elastic_update(core, core->holder[c]);
+	}
 	if (core->holder[c] != e)
 		return;
 	core->holder[c] = core->claim[c];

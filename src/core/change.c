@@ -139,26 +139,11 @@ static void carry_over(struct core *core, struct entry **holder, struct entry **
 /* A CPU that came back may still be in somebody's grant: then it is that job's, as the kernel will have it. */
 static void take_back(struct core *core, struct entry *e)
 {
-	const struct mscg_cpuset *set;
-
-	if (holds(e))
-		gres_hold(core, share_of(e)->gres);
-	if (!holds(e) || pool_of(&e->job) == POOL_SHARED)
+	if (!holds(e))
 		return;
-	set = &share_of(e)->cpus;
-	for (unsigned c = mscg_cpuset_next(set, 0); c < MSCG_CPUS_MAX; c = mscg_cpuset_next(set, c + 1)) {
-		if (!place_has(&core->place, c) || core->holder[c] == e || core->claim[c])
-			continue;
-		if (!core->holder[c]) {
-			core->holder[c] = e;
-			place_set_free(&core->place, core->place.rank[c], false);
-		} else if (is_firm_beside(e, core->holder[c])) {
-			core->claim[c] = core->holder[c];
-			core->holder[c] = e;
-		} else {
-			core->claim[c] = e;
-		}
-	}
+	gres_hold(core, share_of(e)->gres);
+	if (pool_of(&e->job) == POOL_EXCLUSIVE)
+		book_enter(core, e);
 }
 
 static void each_granted(struct core *core, void (*each)(struct core *core, struct entry *e))

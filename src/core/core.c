@@ -200,25 +200,8 @@ static void take_input(struct core *core, const struct core_input *in)
 
 /* -- what is due -------------------------------------------------------------------------------------------------- */
 
-/* Is somebody still waiting to be started on CPUs that it would not give? The engine's word on that is on its way. */
-static bool is_claimed(const struct core *core, const struct entry *e)
-{
-	const struct mscg_cpuset *set = &share_of(e)->cpus;
-
-	if (pool_of(&e->job) == POOL_SHARED)
-		return false;
-	for (unsigned c = mscg_cpuset_next(set, 0); c < MSCG_CPUS_MAX; c = mscg_cpuset_next(set, c + 1))
-		if (c < core->cpu_limit && core->claim[c] && core->holder[c] == e)
-			return true;
-	return false;
-}
-
 static void backoff_over(struct core *core, struct entry *e)
 {
-	if (is_claimed(core, e)) {
-		timer_set(core, &e->live->backoff, core->now.boot_usec + USEC_PER_SEC);
-		return;
-	}
 	timer_set(core, &e->live->backoff, USEC_NEVER);
 	if (e->live->unsure && (runs(e) || e->job.state == MSCG_STATE_SUSPENDED))
 		resize_settle(core, e);

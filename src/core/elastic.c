@@ -46,14 +46,15 @@ static bool is_elastic(const struct entry *e)
 	       !(e->job.flags & (JOB_ENDING | MSCG_JOB_KILLED));
 }
 
-/* A shrink that this very step decided can still be made larger. */
+/* A shrink that this very step decided can still be made larger. Where others claim CPUs and none is under way, it was refused,
+ * and they have not heard of it or still settle after a restart: nobody else is promised these. */
 static bool can_shrink(const struct core *core, const struct entry *e)
 {
 	const struct flight *f = e->live->flight;
 
 	if (f && f->step == core->step && f->for_others)
 		return true;
-	return resize_possible(e);
+	return resize_possible(e) && !book_is_claimed(core, e);
 }
 
 /* Whoever sets the size by hand finds it so afterwards; who asked to grow by need is not grown without. */

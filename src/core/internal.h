@@ -419,6 +419,8 @@ uint64_t book_total(const struct core *core, enum pool pool);
 uint64_t book_mem_free(const struct core *core);
 void     book_hold(struct core *core, struct entry *e, const struct mscg_cpuset *set);  /* taken from place already */
 void     book_claim(struct core *core, struct entry *e, const struct mscg_cpuset *set); /* others hold it still */
+void     book_enter(struct core *core, struct entry *e); /* what its grant names; of a CPU that another's names too one of them is the claimant */
+bool     book_is_claimed(const struct core *core, const struct entry *e); /* others wait for CPUs that it has */
 void     book_let_go(struct core *core, struct entry *e, const struct mscg_cpuset *set); /* to who claims it, or free */
 void     book_release(struct core *core, struct entry *e); /* everything, at the end of an attempt */
 void     book_list(struct core *core, struct live *live);   /* it holds something */

@@ -48,25 +48,6 @@ static int check_cpus(const struct core *core, const struct entry *e, struct msc
 	return 0;
 }
 
-static void book_cpus(struct core *core, struct entry *e)
-{
-	const struct mscg_cpuset *set = &share_of(e)->cpus;
-
-	for (unsigned c = mscg_cpuset_next(set, 0); c < MSCG_CPUS_MAX; c = mscg_cpuset_next(set, c + 1)) {
-		if (!place_has(&core->place, c))
-			continue;
-		if (!core->holder[c]) {
-			core->holder[c] = e;
-			place_set_free(&core->place, core->place.rank[c], false);
-		} else if (is_firm_beside(e, core->holder[c])) {
-			core->claim[c] = core->holder[c];
-			core->holder[c] = e;
-		} else {
-			core->claim[c] = e;
-		}
-	}
-}
-
 /* A resize was under way when the rows were written: the grant is the larger of both sizes, the job the smaller. */
 static bool is_unsure(const struct core *core, const struct entry *e)
 {
@@ -96,7 +77,7 @@ static int load_granted(struct core *core, struct entry *e, struct mscg_error *e
 	if (r < 0)
 		return r;
 	if (pool_of(&e->job) == POOL_EXCLUSIVE)
-		book_cpus(core, e);
+		book_enter(core, e);
 	else
 		core->shared_free -= share->cpu_milli;
 	core->mem_held += share->mem_bytes;

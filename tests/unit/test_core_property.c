@@ -967,16 +967,29 @@ static void check_together(struct world *w, const struct mscg_event *e)
 	w->together += has.running > 1;
 }
 
+/* Whom it is for: a task is named in the text only, and may be of another QOS than the rest of its array. */
+static const struct mscg_job *job_made_room_for(struct world *w, const struct mscg_event *e)
+{
+	char id[MSCG_ID_TEXT];
+	const char *named = e->text + strlen("makes room for job ");
+	struct mscg_id ret;
+
+	snprintf(id, sizeof id, "%.*s", (int)strcspn(named, " "), named);
+	assert_int_equal(mscg_id_parse(id, &ret, NULL), 0);
+	assert_int_equal(ret.job, e->value);
+	return core_find(w->rig.core, ret);
+}
+
 /* For one that waits, and may; and how its QOS says. */
 static void check_preempted(struct world *w, const struct mscg_event *e)
 {
-	const struct mscg_job *victim = &book_of(w, e->id)->job;
-	const struct mscg_job *job = core_find(w->rig.core, (struct mscg_id){(uint32_t)e->value, MSCG_NO_TASK});
+	const struct mscg_job *job, *victim = &book_of(w, e->id)->job;
 	const struct core_qos *own, *its = qos_of(w, victim);
 	bool ends = e->kind == MSCG_EVENT_PREEMPTED;
 
 	if (e->reason != MSCG_REASON_PREEMPTED || (!ends && e->kind != MSCG_EVENT_SUSPENDED))
 		return;
+	job = job_made_room_for(w, e);
 	assert_non_null(job);
 	assert_non_null(its);
 	own = qos_of(w, job);
