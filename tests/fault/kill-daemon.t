@@ -93,6 +93,12 @@ def control():
     def forget_commits(world, n):
         if n == 3:
             saved.append(world.copy_database())
+        if n == 5: # one that is acknowledged meanwhile, however slow the machine is
+            world.start()
+            client = world.client(world.uid)
+            world.submit(client, 0, "control")
+            client.close()
+            world.crash()
         if n == 6:
             for f in glob.glob(world.state + "/mscg.db*") + [world.state + "/lock"]:
                 os.unlink(f) # with the lock it is a database that lacks events, and refused
