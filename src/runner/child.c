@@ -252,7 +252,7 @@ CHILD_CODE static void pass_gate(const struct child_plan *p)
 	while ((gate = atomic_load(&p->slot->gate)) == SLOT_GATE_HELD)
 		if (sys(futex, &p->slot->gate, FUTEX_WAIT, SLOT_GATE_HELD, &long_enough, NULL, 0) == -ETIMEDOUT)
 			atomic_compare_exchange_strong(&p->slot->gate, &gate, SLOT_GATE_SHUT);
-	if (gate != SLOT_GATE_OPEN)
+	if (gate != SLOT_GATE_OPEN && gate != SLOT_GATE_NONE)
 		fail(p, -EAGAIN);
 }
 

@@ -49,7 +49,7 @@ struct slot_header {
  * left no file of an earlier launch either. No two are one bit from each other: what is none of them is damaged. */
 enum slot_log { SLOT_LOG_MAYBE = 0, SLOT_LOG_NONE = 0x656e6f6e, SLOT_LOG_FILE = 0x656c6966 };
 
-/* As unlike each other as those above. Zero was left by an mscgd that held nothing. */
+/* As unlike each other as those above. Zero was left by an mscgd that held nothing, and is what a command beside the job has. */
 enum slot_gate { SLOT_GATE_NONE = 0, SLOT_GATE_OPEN = 0x6e65706f, SLOT_GATE_HELD = 0x646c6568, SLOT_GATE_SHUT = 0x74756873 };
 
 struct slot {
