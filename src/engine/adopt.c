@@ -134,6 +134,8 @@ void adopt_job(struct engine *e, const struct mscg_job *job, const struct mscg_s
 		t->known = true;
 	if (t && t->attempt == job->attempt && t->withdrawn) {
 		t->withdrawn = false; /* its grant is in the store after all: it is put off, when it has ended */
+		if (t->phase == TASK_ENDED)
+			launch_give_up(l, t, EAGAIN, "its grant could not be recorded at first");
 		return;
 	}
 	if (t && t->attempt == job->attempt) {

@@ -218,10 +218,10 @@ bool slot_set_gate(struct slot *slot, enum slot_gate to)
 {
 	uint32_t held = SLOT_GATE_HELD;
 
-	if (!atomic_compare_exchange_strong(&slot->gate, &held, (uint32_t)to))
-		return false;
+	bool was_held = atomic_compare_exchange_strong(&slot->gate, &held, (uint32_t)to);
+
 	syscall(SYS_futex, &slot->gate, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
-	return true;
+	return was_held;
 }
 
 void slot_info(const struct slot *slot, uint32_t index, struct runner_slot_info *ret)

@@ -137,7 +137,8 @@ static inline bool slot_swap(struct slot *slot, uint64_t generation, enum runner
 
 /* FREE -> ARMED with a new generation, which is returned; 0 when it is not free. */
 uint64_t slot_arm(struct slot *slot, struct mscg_id id, uint32_t attempt, uint32_t uid, uint64_t cgroup_id, bool log, bool held);
-/* HELD -> OPEN or SHUT, and whoever waits is woken (futex(2)). False when it was not (any more) held. */
+/* HELD -> OPEN or SHUT. False when it was not (any more) held. Whoever waits is woken in any case (futex(2)): whoever opened it may have
+ * been killed before it did so. */
 bool slot_set_gate(struct slot *slot, enum slot_gate to);
 /* The sums of what the slot holds, of this generation. */
 uint64_t slot_armed_sum(const struct slot *slot, uint64_t generation);

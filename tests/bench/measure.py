@@ -119,8 +119,8 @@ def floors(bed):
 
 # -- mscg
 
-def throughput(bed, name, isolate):
-    """Submitted 100 in a message, durable, accounted; 8 in flight (shares of a CPU)."""
+def throughput(bed, name, isolate, array=False):
+    """Submitted 100 in a message, or as tasks of an array, durable, accounted; 8 in flight (shares of a CPU)."""
     n = bed.less(8000)
     d = start("--total-cpus", str(os.cpu_count()), "--shared-cpus", "1", "--spare-supervisors", "8", "--total-mem", "4G")
     # Its working directory is what a job with a /tmp of its own still sees below it.
@@ -130,7 +130,9 @@ def throughput(bed, name, isolate):
     def work(n):
         """At most 500 are outstanding. A Wait has one reply, when all have ended: nobody is woken for each of them."""
         groups = []
-        for at in range(0, n, 100):
+        if array:
+            groups.append([d.call("Submit", jobs=[dict(job, array="0-%d" % (n - 1))])["jobs"][0]["id"]])
+        for at in range(0, 0 if array else n, 100):
             groups.append([j["id"] for j in d.call("Submit", jobs=[dict(job, name="job%d" % i) for i in range(at, min(at + 100, n))])["jobs"]])
             if len(groups) > 4:
                 d.call("Wait", ids=groups.pop(0))
@@ -247,6 +249,7 @@ def all_of(bed):
         Measure([3], lambda: launches(bed, "a launch, default sandbox", "default")),
         Measure([1, 2], lambda: throughput(bed, "mscg, --isolate=none", "none")),
         Measure([1], lambda: throughput(bed, "mscg, default sandbox", "default")),
+        Measure([2], lambda: throughput(bed, "mscg, --isolate=none, an array", "none", array=True)),
         Measure([4], lambda: idle_latency(bed)),
         Measure([5], lambda: submissions(bed)),
     ] + [Measure([7], lambda: resizes(bed))] * ("cpuset.cpus" in bed.limits and "memory.max" in bed.limits) + other_starts(bed) + other_rates(bed) + scale.measures(bed)
@@ -287,6 +290,7 @@ def ratios(bed):
 
 
 def bars(bed):
-    colours = [("F_dur", FLOOR), ("mscg, --isolate=none", MSCG), ("mscg, default sandbox", MSCG), ("xargs -P2", OTHERS),
+    colours = [("F_dur", FLOOR), ("mscg, --isolate=none", MSCG), ("mscg, default sandbox", MSCG),
+               ("mscg, --isolate=none, an array", MSCG), ("xargs -P2", OTHERS),
                ("GNU parallel -j8", OTHERS), ("task-spooler", OTHERS), ("Slurm, tuned", OTHERS), ("Slurm, default", OTHERS)]
     return [(name, bed.of(name), colour) for name, colour in colours if bed.of(name)]
