@@ -21,6 +21,14 @@
 #define PATH_SIZE 4096
 #define THROTTLE_SIZE 64
 
+/* One tmpfs has all that the job gets in memory, and what it finds in place of what is masked. It lies where the job's own tree of
+ * cgroups comes over it, and is the working directory while the parts of it are put to their places. */
+#define BOX "/sys/fs/cgroup"
+static const struct {
+	const char *name;
+	int         mode;
+} parts[] = { { "dev", 0755 }, { "dev/pts", 0755 }, { "dev/shm", 0755 }, { "dev/mqueue", 0755 }, { "shm", 01777 }, { "tmp", 01777 }, { "var-tmp", 01777 }, { "empty", 0555 } };
+
 /* Device nodes of the machine that a job sees; the rest of /dev is not there. */
 static const char *const devices[] = { "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty" };
 enum { DEVICE_NULL, DEVICES = sizeof devices / sizeof devices[0] };
@@ -28,8 +36,8 @@ enum { DEVICE_NULL, DEVICES = sizeof devices / sizeof devices[0] };
 static const struct {
 	const char *target, *name;
 } links[] = {
-	{ "/proc/self/fd", "/dev/fd" }, { "/proc/self/fd/0", "/dev/stdin" }, { "/proc/self/fd/1", "/dev/stdout" },
-	{ "/proc/self/fd/2", "/dev/stderr" }, { "pts/ptmx", "/dev/ptmx" },
+	{ "/proc/self/fd", "dev/fd" }, { "/proc/self/fd/0", "dev/stdin" }, { "/proc/self/fd/1", "dev/stdout" },
+	{ "/proc/self/fd/2", "dev/stderr" }, { "pts/ptmx", "dev/ptmx" },
 };
 
 /* Of the job's own /proc: what tells of the machine and its kernel to who should not know, and what changes it. */
@@ -50,10 +58,15 @@ CHILD_CODE void set_capabilities(const struct child_plan *p, bool admin, bool ef
 	must(p, sys(capset, &header, caps));
 }
 
-CHILD_CODE static long set_read_only(long dir, const char *path, unsigned flags)
+CHILD_CODE static long set_attributes(long dir, const char *path, unsigned flags, uint64_t attributes)
 {
-	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
+	struct mount_attr attr = { .attr_set = attributes };
 	return sys(mount_setattr, dir, path, flags, &attr, sizeof attr);
+}
+
+CHILD_CODE static long bind(const char *from, const char *to)
+{
+	return sys(mount, from, to, NULL, MS_BIND, NULL);
 }
 
 CHILD_CODE long hold(const char *path)
@@ -113,14 +126,35 @@ CHILD_CODE static long hold_terminal(const struct child_plan *p)
 	return -1;
 }
 
-CHILD_CODE static void put_device(const struct child_plan *p, long fd, const char *path)
+CHILD_CODE static void make_box(const struct child_plan *p)
 {
-	sys(close, must(p, sys(openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666)));
-	put(p, fd, path);
+	make_tmpfs(p, BOX, p->tmpfs_options, 0);
+	must(p, sys(chdir, BOX));
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+		must(p, sys(mkdirat, AT_FDCWD, parts[i].name, parts[i].mode));
 }
 
-/* Those that were given to this job alone. Below 0: the machine has it no more. */
-CHILD_CODE static void hold_given(const struct child_plan *p, long fd[RUNNER_DEVICES_MAX])
+CHILD_CODE static void make_file(const struct child_plan *p, const char *path)
+{
+	must(p, sys(mknodat, AT_FDCWD, path, S_IFREG | 0666, 0));
+}
+
+/* `path` of the machine, at the same place in the box. -ENOENT: the machine has none. */
+CHILD_CODE static long put_device(const struct child_plan *p, const char *path)
+{
+	make_file(p, path + 1);
+	long r = bind(path, path + 1);
+	if (r == -EACCES || r == -ENOTDIR)
+		r = -ENOENT;
+	if (r == -ENOENT)
+		sys(unlinkat, AT_FDCWD, path + 1, 0);
+	else
+		must(p, r);
+	return r;
+}
+
+/* Those that were given to this job alone, where the machine still has them. */
+CHILD_CODE static void put_given(const struct child_plan *p)
 {
 	char path[CHILD_PATH_SIZE];
 	int n = 0;
@@ -129,73 +163,60 @@ CHILD_CODE static void hold_given(const struct child_plan *p, long fd[RUNNER_DEV
 		at = take_place(p, at, path, 0);
 		if (n == RUNNER_DEVICES_MAX || !below(path, "/dev"))
 			fail(p, -EINVAL);
-		fd[n] = hold(path);
-	}
-}
-
-CHILD_CODE static void put_given(const struct child_plan *p, const long *fd)
-{
-	char path[CHILD_PATH_SIZE];
-	int n = 0;
-
-	for (const char *at = p->devices; at && *at; n++) {
-		at = take_place(p, at, path, 0);
-		if (fd[n] < 0)
-			continue;
 		size_t slash = length(path);
 		while (path[slash] != '/')
 			slash--;
 		path[slash] = 0;
-		make_way(p, path); /* as /dev/dri */
+		make_way(p, path + 1); /* as /dev/dri */
 		path[slash] = '/';
-		put_device(p, fd[n], path);
+		put_device(p, path);
 	}
 }
 
 CHILD_CODE static void make_dev(const struct child_plan *p)
 {
-	long fd[DEVICES], given[RUNNER_DEVICES_MAX], terminal;
 	note(p, RUNNER_STAGE_DEV);
-	terminal = p->pty ? hold_terminal(p) : -1;
+	must(p, bind("dev", "dev")); /* to be moved as a whole */
 	for (int i = 0; i < DEVICES; i++)
-		fd[i] = hold(devices[i]);
-	hold_given(p, given);
-	must(p, fd[DEVICE_NULL]); /* what is masked is covered with it */
-	make_tmpfs(p, "/dev", "mode=0755,size=64k,nr_inodes=256", MS_NOEXEC);
-	for (int i = 0; i < DEVICES; i++)
-		if (fd[i] >= 0) /* otherwise this machine has none */
-			put_device(p, fd[i], devices[i]);
-	put_given(p, given);
-	if (terminal >= 0)
-		put_device(p, terminal, "/dev/console");
-	must(p, sys(mkdirat, AT_FDCWD, "/dev/pts", 0755));
-	must(p, sys(mkdirat, AT_FDCWD, "/dev/shm", 01777));
-	must(p, sys(mkdirat, AT_FDCWD, "/dev/mqueue", 0755));
-	must(p, sys(mount, "devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620"));
+		if (put_device(p, devices[i]) < 0 && i == DEVICE_NULL) /* what is masked is covered with it */
+			fail(p, -ENOENT);
+	put_given(p);
+	long terminal = p->pty ? hold_terminal(p) : -1;
+	if (terminal >= 0) {
+		make_file(p, "dev/console");
+		put(p, terminal, "dev/console");
+	}
+	must(p, sys(mount, "devpts", "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620"));
 	if (p->own_ipc)
-		must(p, sys(mount, "mqueue", "/dev/mqueue", "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
+		must(p, sys(mount, "mqueue", "dev/mqueue", "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
 	for (size_t i = 0; i < sizeof links / sizeof links[0]; i++)
 		must(p, sys(symlinkat, links[i].target, AT_FDCWD, links[i].name));
-	make_tmpfs(p, "/dev/shm", p->tmpfs_options, 0);
-	must(p, set_read_only(AT_FDCWD, "/dev", 0));
+	must(p, bind("shm", "dev/shm"));
+	must(p, set_attributes(AT_FDCWD, "dev", 0, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC));
+	must(p, sys(mount, "dev", "/dev", NULL, MS_MOVE, NULL));
+}
+
+CHILD_CODE static void make_tmp(const struct child_plan *p)
+{
+	must(p, bind("tmp", "/tmp"));
+	long r = bind("var-tmp", "/var/tmp");
+	if (r < 0 && r != -ENOENT) /* small systems have none */
+		fail(p, r);
 }
 
 /* What a kernel has not got needs no cover. */
 CHILD_CODE static void cover_file(const struct child_plan *p, const char *path)
 {
-	long r = sys(mount, "/dev/null", path, NULL, MS_BIND, NULL);
+	long r = bind("/dev/null", path);
 	if (r < 0 && r != -ENOENT)
 		fail(p, r);
 }
 
-/* One cover does for all: `first` is the place that has it, NULL: none has. What was covered now, or was before. */
-CHILD_CODE static const char *cover_dir(const struct child_plan *p, const char *first, const char *path)
+CHILD_CODE static void cover_dir(const struct child_plan *p, const char *path)
 {
-	long r = first ? sys(mount, first, path, NULL, MS_BIND, NULL)
-	               : sys(mount, "tmpfs", path, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=4k,nr_inodes=2,mode=0555");
+	long r = bind("empty", path);
 	if (r < 0 && r != -ENOENT && r != -ENOTDIR && r != -EACCES)
 		fail(p, r);
-	return first || r < 0 ? first : path;
 }
 
 CHILD_CODE static void name_throttling(char path[THROTTLE_SIZE], unsigned cpu)
@@ -208,19 +229,16 @@ CHILD_CODE static void name_throttling(char path[THROTTLE_SIZE], unsigned cpu)
 }
 
 /* How hot each CPU got, which tells what others run. Present CPUs have it, all or none, and are numbered with gaps at most. */
-CHILD_CODE static void cover_throttling(const struct child_plan *p, const char *first)
+CHILD_CODE static void cover_throttling(const struct child_plan *p)
 {
-	char cpu0[THROTTLE_SIZE], path[THROTTLE_SIZE];
+	char path[THROTTLE_SIZE];
 
-	name_throttling(cpu0, 0);
-	if (sys(faccessat, AT_FDCWD, cpu0, F_OK) < 0)
+	name_throttling(path, 0);
+	if (sys(faccessat, AT_FDCWD, path, F_OK) < 0)
 		return;
-	first = cover_dir(p, first, cpu0);
-	if (!first)
-		return;
-	for (unsigned cpu = 1, missing = 0; missing < 64; cpu++) {
+	for (unsigned cpu = 0, missing = 0; missing < 64; cpu++) {
 		name_throttling(path, cpu);
-		long r = sys(mount, first, path, NULL, MS_BIND, NULL);
+		long r = bind("empty", path);
 		missing = r == -ENOENT ? missing + 1 : 0;
 		if (r < 0 && r != -ENOENT)
 			fail(p, r);
@@ -229,24 +247,22 @@ CHILD_CODE static void cover_throttling(const struct child_plan *p, const char *
 
 CHILD_CODE static void make_proc(const struct child_plan *p)
 {
-	const char *first = NULL;
-
 	note(p, RUNNER_STAGE_PROC);
+	must(p, set_attributes(AT_FDCWD, ".", 0, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC)); /* and so is what covers */
 	if (p->own_pid)
 		must(p, sys(mount, "proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
 	for (size_t i = 0; i < sizeof read_only / sizeof read_only[0]; i++) {
-		long fd = hold(read_only[i]);
-		if (fd == -ENOENT)
+		long r = sys(mount, read_only[i], read_only[i], NULL, MS_BIND | MS_REC, NULL);
+		if (r == -ENOENT)
 			continue;
-		must(p, fd);
-		must(p, set_read_only(fd, "", AT_EMPTY_PATH | AT_RECURSIVE_));
-		put(p, fd, read_only[i]);
+		must(p, r);
+		must(p, set_attributes(AT_FDCWD, read_only[i], AT_RECURSIVE_, MOUNT_ATTR_RDONLY));
 	}
 	for (size_t i = 0; i < sizeof masked_files / sizeof masked_files[0]; i++)
 		cover_file(p, masked_files[i]);
 	for (size_t i = 0; i < sizeof masked_dirs / sizeof masked_dirs[0]; i++)
-		first = cover_dir(p, first, masked_dirs[i]);
-	cover_throttling(p, first);
+		cover_dir(p, masked_dirs[i]);
+	cover_throttling(p);
 }
 
 /* The tree of cgroups as the job sees it from its own downwards, in place of the machine's, which stays writable for
@@ -254,12 +270,9 @@ CHILD_CODE static void make_proc(const struct child_plan *p)
 CHILD_CODE static void make_cgroup(const struct child_plan *p)
 {
 	note(p, RUNNER_STAGE_CGROUP);
-	long fs = must(p, sys(fsopen, "cgroup2", 1 /* FSOPEN_CLOEXEC */));
-	must(p, sys(fsconfig, fs, 6 /* FSCONFIG_CMD_CREATE */, NULL, NULL, 0));
-	long fd = must(p, sys(fsmount, fs, 1 /* FSMOUNT_CLOEXEC */,
-	                      (p->cgroup_writable ? 0 : MOUNT_ATTR_RDONLY) | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC));
-	sys(close, fs);
-	put(p, fd, "/sys/fs/cgroup");
+	must(p, sys(mount, "none", BOX, "cgroup2", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
+	if (!p->cgroup_writable) /* this mount, not what others have mounted too */
+		must(p, set_attributes(AT_FDCWD, BOX, 0, MOUNT_ATTR_RDONLY));
 }
 
 CHILD_CODE static void put_back(const struct child_plan *p, long fd, const char *path)
@@ -288,7 +301,7 @@ CHILD_CODE static void change_root(const struct child_plan *p)
 {
 	long fd = must(p, hold("/"));
 
-	must(p, set_read_only(fd, "", AT_EMPTY_PATH | AT_RECURSIVE_));
+	must(p, set_attributes(fd, "", AT_EMPTY_PATH | AT_RECURSIVE_, MOUNT_ATTR_RDONLY));
 	replace_root(p, fd);
 }
 
@@ -314,17 +327,16 @@ CHILD_CODE void enclose(const struct child_plan *p, const char *cwd)
 	note(p, RUNNER_STAGE_MOUNTS);
 	if (p->strict && !p->root)
 		change_root(p);
+	make_box(p);
 	make_dev(p);
+	note(p, RUNNER_STAGE_MOUNTS);
+	if (own_tmp)
+		make_tmp(p);
 	make_proc(p);
 	note(p, RUNNER_STAGE_MOUNTS);
-	must(p, set_read_only(AT_FDCWD, "/sys", AT_RECURSIVE_));
+	must(p, set_attributes(AT_FDCWD, "/sys", AT_RECURSIVE_, MOUNT_ATTR_RDONLY));
 	make_cgroup(p);
 	note(p, RUNNER_STAGE_MOUNTS);
-	if (own_tmp) {
-		make_tmpfs(p, "/tmp", p->tmpfs_options, 0);
-		if (sys(faccessat, AT_FDCWD, "/var/tmp", F_OK) == 0) /* small systems have none */
-			make_tmpfs(p, "/var/tmp", p->tmpfs_options, 0);
-	}
 	if (p->root)
 		enter_root(p, root, own_tmp);
 	else
