@@ -96,6 +96,8 @@ struct local {
 	int      mounts_fd; /* says when mounts changed; -1: not read yet */
 	char    *cover;     /* where else kernel file systems are mounted, as struct runner_launch has it; NULL: nowhere */
 	char    *keep, *services, *binds, *rootfs, *devices, tmpfs_options[64]; /* of the launch under way */
+	char    *dev;       /* which jobs share, as struct runner_launch has it; NULL: none */
+	bool     dev_tried;
 	char    *socket;    /* where clients connect */
 	const char *images; /* as struct local_config has it */
 	char    *more_devices; /* nodes that jobs with mounts of their own have, as struct runner_launch has them; NULL: none */

@@ -201,6 +201,16 @@ static int find_root(struct local *l, const struct mscg_spec *spec, struct runne
 	return 0;
 }
 
+/* Where no node can be made, as in many containers, there is none. */
+static void find_dev(struct local *l)
+{
+	_cleanup_free_ char *path = xasprintf("%s/dev", l->runtime_dir);
+
+	if (!l->dev_tried && geteuid() == 0 && runner_make_dev(path) == 0)
+		l->dev = steal(&path);
+	l->dev_tried = true;
+}
+
 static int set_mounts(struct local *l, const struct task *t, const struct mscg_spec *spec, uint32_t parts, struct runner_launch *launch, struct mscg_error *error)
 {
 	uint64_t mem = t->grant->share[0].mem_bytes;
@@ -232,6 +242,8 @@ static int set_mounts(struct local *l, const struct task *t, const struct mscg_s
 		return r;
 	find_devices(l, t);
 	launch->devices = l->devices;
+	find_dev(l);
+	launch->dev = l->dev;
 	if (t->elastic) {
 		free(l->keep);
 		l->keep = xasprintf("%s/%s", l->jobs_dir, mscg_id_format(t->id, id));
@@ -325,5 +337,6 @@ void isolate_close(struct local *l)
 	free(l->binds);
 	free(l->rootfs);
 	free(l->devices);
+	free(l->dev);
 	free(l->socket);
 }

@@ -39,7 +39,7 @@ struct child_plan {
 	bool         mounts, strict, own_ipc, own_net, root_read_only, cgroup_writable;
 	const char  *root; /* a directory that is to be the root; NULL: the machine's is */
 	int          root_fd; /* it, mounted nowhere yet; -1: to be looked up */
-	const char  *keep, *cover, *services, *binds, *devices, *tmpfs_options;
+	const char  *keep, *cover, *services, *binds, *devices, *dev, *tmpfs_options;
 	/* A pid namespace of its own (init.c) */
 	bool         own_pid;
 	int          report_fd, door_fd; /* what the init says; where it is handed commands (exec.h) */

@@ -12,6 +12,7 @@
 #include "src/runner/bind.h"
 #include "src/runner/child_code.h"
 #include "src/runner/cover.h"
+#include "src/runner/dev.h"
 #include "src/runner/rootfs.h"
 
 #ifndef OPEN_TREE_CLONE
@@ -27,18 +28,7 @@
 static const struct {
 	const char *name;
 	int         mode;
-} parts[] = { { "dev", 0755 }, { "dev/pts", 0755 }, { "dev/shm", 0755 }, { "dev/mqueue", 0755 }, { "shm", 01777 }, { "tmp", 01777 }, { "var-tmp", 01777 }, { "empty", 0555 } };
-
-/* Device nodes of the machine that a job sees; the rest of /dev is not there. */
-static const char *const devices[] = { "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty" };
-enum { DEVICE_NULL, DEVICES = sizeof devices / sizeof devices[0] };
-
-static const struct {
-	const char *target, *name;
-} links[] = {
-	{ "/proc/self/fd", "dev/fd" }, { "/proc/self/fd/0", "dev/stdin" }, { "/proc/self/fd/1", "dev/stdout" },
-	{ "/proc/self/fd/2", "dev/stderr" }, { "pts/ptmx", "dev/ptmx" },
-};
+} parts[] = { { "shm", 01777 }, { "tmp", 01777 }, { "var-tmp", 01777 }, { "empty", 0555 } };
 
 /* Of the job's own /proc: what tells of the machine and its kernel to who should not know, and what changes it. */
 static const char *const masked_files[] = { "/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/sched_debug", "/proc/kallsyms",
@@ -64,7 +54,7 @@ CHILD_CODE static long set_attributes(long dir, const char *path, unsigned flags
 	return sys(mount_setattr, dir, path, flags, &attr, sizeof attr);
 }
 
-CHILD_CODE static long bind(const char *from, const char *to)
+CHILD_CODE long bind_mount(const char *from, const char *to)
 {
 	return sys(mount, from, to, NULL, MS_BIND, NULL);
 }
@@ -74,7 +64,7 @@ CHILD_CODE long hold(const char *path)
 	return sys(open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | O_CLOEXEC | AT_RECURSIVE_);
 }
 
-CHILD_CODE static void put(const struct child_plan *p, long fd, const char *path)
+CHILD_CODE void put(const struct child_plan *p, long fd, const char *path)
 {
 	must(p, sys(move_mount, fd, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH));
 	sys(close, fd);
@@ -102,30 +92,6 @@ CHILD_CODE void make_way(const struct child_plan *p, const char *path)
 	}
 }
 
-/* The terminal that it was given, as its own /dev/console: it has a name then. -1: it is none of this machine's that we see. */
-CHILD_CODE static long hold_terminal(const struct child_plan *p)
-{
-	char path[32] = "/dev/pts/";
-	struct stat given, found;
-	size_t at = length(path);
-
-	long in = must(p, child_peek_stdin(p));
-	must(p, sys(fstat, in, &given));
-	sys(close, in);
-	/* As the kernel writes a device's numbers: 12 bits of major from bit 8 on, the minor around them. */
-	unsigned minor = (unsigned)(given.st_rdev & 0xff) | ((unsigned)(given.st_rdev >> 12) & ~0xffU);
-	at += put_number(path + at, minor);
-	path[at] = 0;
-	long fd = hold(path);
-	if (fd < 0)
-		return -1;
-	must(p, sys(fstat, fd, &found));
-	if (found.st_dev == given.st_dev && found.st_ino == given.st_ino && found.st_rdev == given.st_rdev)
-		return fd;
-	sys(close, fd);
-	return -1;
-}
-
 CHILD_CODE static void make_box(const struct child_plan *p)
 {
 	make_tmpfs(p, BOX, p->tmpfs_options, 0);
@@ -134,87 +100,24 @@ CHILD_CODE static void make_box(const struct child_plan *p)
 		must(p, sys(mkdirat, AT_FDCWD, parts[i].name, parts[i].mode));
 }
 
-CHILD_CODE static void make_file(const struct child_plan *p, const char *path)
-{
-	must(p, sys(mknodat, AT_FDCWD, path, S_IFREG | 0666, 0));
-}
-
-/* `path` of the machine, at the same place in the box. -ENOENT: the machine has none. */
-CHILD_CODE static long put_device(const struct child_plan *p, const char *path)
-{
-	make_file(p, path + 1);
-	long r = bind(path, path + 1);
-	if (r == -EACCES || r == -ENOTDIR)
-		r = -ENOENT;
-	if (r == -ENOENT)
-		sys(unlinkat, AT_FDCWD, path + 1, 0);
-	else
-		must(p, r);
-	return r;
-}
-
-/* Those that were given to this job alone, where the machine still has them. */
-CHILD_CODE static void put_given(const struct child_plan *p)
-{
-	char path[CHILD_PATH_SIZE];
-	int n = 0;
-
-	for (const char *at = p->devices; at && *at; n++) {
-		at = take_place(p, at, path, 0);
-		if (n == RUNNER_DEVICES_MAX || !below(path, "/dev"))
-			fail(p, -EINVAL);
-		size_t slash = length(path);
-		while (path[slash] != '/')
-			slash--;
-		path[slash] = 0;
-		make_way(p, path + 1); /* as /dev/dri */
-		path[slash] = '/';
-		put_device(p, path);
-	}
-}
-
-CHILD_CODE static void make_dev(const struct child_plan *p)
-{
-	note(p, RUNNER_STAGE_DEV);
-	must(p, bind("dev", "dev")); /* to be moved as a whole */
-	for (int i = 0; i < DEVICES; i++)
-		if (put_device(p, devices[i]) < 0 && i == DEVICE_NULL) /* what is masked is covered with it */
-			fail(p, -ENOENT);
-	put_given(p);
-	long terminal = p->pty ? hold_terminal(p) : -1;
-	if (terminal >= 0) {
-		make_file(p, "dev/console");
-		put(p, terminal, "dev/console");
-	}
-	must(p, sys(mount, "devpts", "dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620"));
-	if (p->own_ipc)
-		must(p, sys(mount, "mqueue", "dev/mqueue", "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL));
-	for (size_t i = 0; i < sizeof links / sizeof links[0]; i++)
-		must(p, sys(symlinkat, links[i].target, AT_FDCWD, links[i].name));
-	must(p, bind("shm", "dev/shm"));
-	must(p, set_attributes(AT_FDCWD, "dev", 0, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC));
-	must(p, sys(mount, "dev", "/dev", NULL, MS_MOVE, NULL));
-}
-
 CHILD_CODE static void make_tmp(const struct child_plan *p)
 {
-	must(p, bind("tmp", "/tmp"));
-	long r = bind("var-tmp", "/var/tmp");
-	if (r < 0 && r != -ENOENT) /* small systems have none */
-		fail(p, r);
+	must(p, bind_mount("tmp", "/tmp"));
+	if (sys(faccessat, AT_FDCWD, "/var/tmp", F_OK) == 0) /* small systems have none */
+		must(p, bind_mount("var-tmp", "/var/tmp"));
 }
 
 /* What a kernel has not got needs no cover. */
 CHILD_CODE static void cover_file(const struct child_plan *p, const char *path)
 {
-	long r = bind("/dev/null", path);
+	long r = bind_mount("/dev/null", path);
 	if (r < 0 && r != -ENOENT)
 		fail(p, r);
 }
 
 CHILD_CODE static void cover_dir(const struct child_plan *p, const char *path)
 {
-	long r = bind("empty", path);
+	long r = bind_mount("empty", path);
 	if (r < 0 && r != -ENOENT && r != -ENOTDIR && r != -EACCES)
 		fail(p, r);
 }
@@ -238,7 +141,7 @@ CHILD_CODE static void cover_throttling(const struct child_plan *p)
 		return;
 	for (unsigned cpu = 0, missing = 0; missing < 64; cpu++) {
 		name_throttling(path, cpu);
-		long r = bind("empty", path);
+		long r = bind_mount("empty", path);
 		missing = r == -ENOENT ? missing + 1 : 0;
 		if (r < 0 && r != -ENOENT)
 			fail(p, r);

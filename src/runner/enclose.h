@@ -9,6 +9,10 @@
 void enclose(const struct child_plan *p, const char *cwd);
 /* What is at `path`, and all that is mounted in it, as a copy: a descriptor or -errno. */
 long hold(const char *path);
+/* `fd`, of hold, comes to `path`, and is closed. */
+void put(const struct child_plan *p, long fd, const char *path);
+/* What is at `from` is at `to` too, without what is mounted in it. -errno */
+long bind_mount(const char *from, const char *to);
 void make_tmpfs(const struct child_plan *p, const char *path, const char *options, unsigned long flags);
 /* The directories that lead to `path`, where they can be made. */
 void make_way(const struct child_plan *p, const char *path);

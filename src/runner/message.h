@@ -18,7 +18,7 @@
 #include "src/runner/runner.h"
 
 #define MESSAGE_MAGIC   0x6763736du /* "mscg" */
-#define MESSAGE_VERSION 9u
+#define MESSAGE_VERSION 10u
 #define MESSAGE_MAX     65536u            /* one packet */
 #define PAYLOAD_MAX     (16u * 1024 * 1024) /* in a memfd */
 #define START_FDS_MAX   6                 /* cgroup, payload, script, stdio, filter, log */
@@ -61,7 +61,7 @@ enum start_flag {
 /* Optional strings of a START: bit number in `present`, and place in start_view.text. */
 #define START_STRINGS(X) \
 	X(EXEC) X(PATH) X(WORKDIR) X(STDIN) X(STDOUT) X(STDERR) X(MAKE_DIR) X(LINK) X(LINK_TARGET) X(INTERPRETER_ARG) \
-	X(KEEP) X(COVER) X(SERVICES) X(TMPFS) X(BINDS) X(ROOT) X(DEVICES)
+	X(KEEP) X(COVER) X(SERVICES) X(TMPFS) X(BINDS) X(ROOT) X(DEVICES) X(DEV)
 enum start_string {
 #define X(name) START_STRING_##name,
 	START_STRINGS(X)

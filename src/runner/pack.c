@@ -145,6 +145,7 @@ int start_pack(struct start_pack *pack, const struct runner_launch *launch, uint
 		[START_STRING_BINDS]       = launch->binds,
 		[START_STRING_ROOT]        = launch->root_path,
 		[START_STRING_DEVICES]     = launch->devices,
+		[START_STRING_DEV]         = launch->dev,
 	};
 	if (launch->script &&
 	    (r = read_interpreter(launch->script, line, sizeof line, &text[START_STRING_EXEC],

@@ -122,8 +122,9 @@ struct runner_launch {
 	bool        root_image;    /* root_path is an image: see src/runner/image.h. For a daemon of root */
 	const char *devices;       /* in the same way: device nodes below /dev that it sees too, where the machine has them; NULL: none.
 	                            * RUNNER_DEVICES_MAX at most */
+	const char *dev;           /* a directory of runner_make_dev, for jobs without devices and terminal; NULL: each makes its own /dev */
 	bool        cgroup_writable; /* its tree of cgroups is, as far as the files' owner is its user */
-	const char *tmpfs_options; /* for mount(2), of each of its tmpfs */
+	const char *tmpfs_options; /* for mount(2), of the tmpfs in which it has /tmp, /var/tmp and /dev/shm */
 	int         seccomp_fd; /* memfd, sealed, with a program for seccomp(2) that is loaded just before exec; -1: none */
 	/* Bytes in each output file that is given by path. What is more is dropped and counted by the log writer, a process
 	 * of the job's user beside the supervisors that the output goes through; 0: no limit, straight into the file. */
@@ -168,6 +169,9 @@ int runner_fd(const struct runner *runner);
  * FAILED at stage CLONE with EAGAIN. */
 void runner_dispatch(struct runner *runner, void (*event)(const struct runner_slot_info *info, void *ctx), void *ctx);
 
+/* Makes a directory, or makes it complete, that jobs have a read-only mount of as their /dev (struct runner_launch): nodes, which takes
+ * CAP_MKNOD (mknod(2)), and links. Users have to get to it, and must not get to change it. -errno: jobs do without. */
+int  runner_make_dev(const char *path);
 /* Arms a slot and hands the launch to an idle supervisor, or spawns one (clone3 into supervisors_cgroup_fd, vfork).
  * 0 and the slot; -EAGAIN when all slots are taken or its socket is full; -E2BIG, -EINVAL for a launch that cannot be;
  * else -errno with text. Waits for nobody (a spawn takes as long as the exec of mscg-supervise). */

@@ -209,6 +209,7 @@ static int make_plan(struct supervisor *s, struct brought *b, const struct start
 		.cgroup_writable = start->flags & START_CGROUP_WRITABLE,
 		.root_read_only = start->flags & START_ROOT_READ_ONLY,
 		.devices       = v->text[START_STRING_DEVICES],
+		.dev           = v->text[START_STRING_DEV],
 		.report_fd     = -1,
 		.door_fd       = -1,
 		.execs         = &s->execs,

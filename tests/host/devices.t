@@ -3,7 +3,7 @@
 # also: 6.1
 """Which device nodes a job of root's mscgd opens, wherever they lie and whatever their mode. With mounts of its own: null and the like, what
 was granted to it, and what `devices` names. Without: all but what is given out and not its own. Beside each refusal one for whom it works."""
-import os, shutil, stat, sys, tempfile
+import os, shutil, stat, subprocess, sys, tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../vm"))
 from mscg_client import *
@@ -59,6 +59,54 @@ for isolate, uid in (("default", d.uid), ("strict", d.uid), ("mount", d.uid), ("
     ok(results == ["opened"] + ["EPERM"] * len(can), "uid %d, %s: they are refused, and /dev/zero by another name is not" % (uid, isolate), results)
 same = tries(d, "default", ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/ptmx", "/dev/tty"])
 ok(same == ["opened"] * 6 + ["ENXIO"], "what every job has can be opened", same)
+
+# -- one /dev for all who need no more
+CHANGE = r"""
+import os, sys, errno
+st = os.stat("/dev")
+print("%d:%d" % (st.st_dev, st.st_ino))
+for change in (lambda: os.mkdir("/dev/x"), lambda: os.chmod("/dev/null", 0o600), lambda: os.unlink("/dev/fd"), lambda: os.utime("/dev/zero")):
+    try:
+        change()
+        print("done")
+    except OSError as e:
+        print(errno.errorcode[e.errno])
+"""
+with open(d.out + "/change.py", "w") as f:
+    f.write(CHANGE)
+shared = d.dir + "/run/dev"
+st = os.stat(shared)
+ok(st.st_uid == 0 and stat.S_IMODE(st.st_mode) == 0o755, "it is root's", st)
+known = "%d:%d" % (st.st_dev, st.st_ino)
+
+
+def changes(**spec):
+    return tries(d, "default", [], before="exec %s %s/change.py; " % (sys.executable, d.out), **spec)
+
+
+for uid in (d.uid, 0):
+    said = changes(uid=uid)
+    ok(said == [known] + ["EROFS"] * 4, "uid %d has it, and changes nothing in it" % uid, said)
+subprocess.check_call(["mount", "--bind", shared, shared])
+try:
+    subprocess.check_call(["mount", "-o", "remount,bind,nodev", shared])
+    same = tries(d, "default", ["/dev/null", "/dev/zero", "/dev/tty"])
+    ok(same == ["opened", "opened", "ENXIO"], "its nodes work also where it lies on a file system without devices", same)
+    try:
+        os.close(os.open(shared + "/null", os.O_WRONLY))
+        ok(False, "and only there")
+    except PermissionError:
+        ok(True, "and only there")
+finally:
+    subprocess.check_call(["umount", shared])
+os.rename(shared, shared + ".gone")
+said = changes()
+ok(said[0] != known and said[1] == said[3] == "EROFS", "without it each makes one of its own", said)
+os.mkdir(shared)
+said = changes()
+ok(said[0] == "FAILED", "one without a null, which covers what is masked, is none", said)
+os.rmdir(shared)
+os.rename(shared + ".gone", shared)
 d.stop()
 
 # -- what is given out. What anybody may open stands for GPUs.
