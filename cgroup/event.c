@@ -9,9 +9,10 @@
 
 #define EVENTS "cgroup.events"
 /* The kernel lets 10 ms and more pass between two wake-ups of one cgroup.events. Who waits for something that takes one
- * looks again by itself that often, a few times; after that the wake-up has come or will. */
+ * looks again by itself, soon and then less often, a few times; after that the wake-up has come or will. */
 #define LOOK_USEC  1000
-#define LOOKS      20
+#define FIRST_USEC 50
+#define LOOKS      24
 #define HOLD_USEC  10000
 #define KILL_ROUNDS 16
 
@@ -80,7 +81,7 @@ int cg_wait(const struct mscg_cgroup *cgroup, bool (*wanted)(const struct mscg_c
 			return cg_error(cgroup, -ETIMEDOUT, error, "it is not %s in time", name);
 		if (deadline_usec != USEC_NEVER)
 			left = deadline_usec - now;
-		poll_event(fd, looks < LOOKS ? MIN_OF(left, LOOK_USEC) : left);
+		poll_event(fd, looks < LOOKS ? MIN_OF(left, MIN_OF((int64_t)FIRST_USEC << looks, LOOK_USEC)) : left);
 	}
 }
 
@@ -137,32 +138,29 @@ int mscg_cgroup_thaw(const struct mscg_cgroup *cgroup, struct mscg_error *error)
 	return cg_write(cgroup, "cgroup.freeze", "0", error);
 }
 
-int cg_hold(const struct mscg_cgroup *cgroup, int64_t deadline_usec, bool *ret_thaw, struct mscg_error *error)
+int cg_hold(const struct mscg_cgroup *cgroup, int64_t deadline_usec, struct cg_number *ret, struct mscg_error *error)
 {
-	char text[8];
-	ssize_t n = cg_read(cgroup, "cgroup.freeze", text, sizeof text, error);
-	int r;
+	uint64_t stands = 0;
+	int r = cg_number_open(cgroup, "cgroup.freeze", O_RDWR, ret, error);
 
-	if (n < 0)
-		return (int)n;
-	if (text[0] == '1') {
-		r = wait_frozen(cgroup, deadline_usec, error);
-		if (r == 0)
-			*ret_thaw = false;
-		return r;
-	}
-	r = mscg_cgroup_freeze(cgroup, deadline_usec, error);
 	if (r == 0)
-		*ret_thaw = true;
+		r = cg_number_get(ret, &stands, error);
+	if (r < 0 || stands)
+		cg_number_close(ret);
 	else
-		mscg_cgroup_thaw(cgroup, NULL);
+		r = cg_number_set(ret, 1, error);
+	if (r == 0)
+		r = wait_frozen(cgroup, deadline_usec, error);
+	if (r < 0)
+		cg_unhold(ret);
 	return r;
 }
 
-void cg_unhold(const struct mscg_cgroup *cgroup, bool thaw)
+void cg_unhold(struct cg_number *held)
 {
-	if (thaw)
-		mscg_cgroup_thaw(cgroup, NULL);
+	if (held->fd >= 0)
+		cg_number_set(held, 0, NULL);
+	cg_number_close(held);
 }
 
 /* Who got the signal, in this round and in the one before. */
@@ -192,14 +190,14 @@ static int kill_one(void *ctx, pid_t pid, int pidfd)
 static int kill_rounds(const struct mscg_cgroup *cgroup, struct killing *k, struct mscg_error *error)
 {
 	for (int round = 0; round < KILL_ROUNDS; round++) {
-		bool thaw = false;
+		struct cg_number freezer;
 		k->news = false;
 		k->now_n = 0;
-		int held = cg_hold(cgroup, clock_boot_usec() + HOLD_USEC, &thaw, NULL);
-		int r = cg_each_pidfd(cgroup, -1, kill_one, k, error);
+		int held = cg_hold(cgroup, clock_boot_usec() + HOLD_USEC, &freezer, NULL);
+		int r = cg_each_pidfd(cgroup, kill_one, k, error);
 
 		if (held == 0)
-			cg_unhold(cgroup, thaw);
+			cg_unhold(&freezer);
 		if (r < 0)
 			return cg_error(cgroup, r, error, "cannot kill its processes: %s", strerror(-r));
 		if (held == 0 || !k->news)

@@ -2,6 +2,7 @@
 #include "cgroup/internal.h"
 
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <src/base/buf.h>
 
@@ -156,4 +157,45 @@ int cg_write(const struct mscg_cgroup *cgroup, const char *file, const char *tex
 		n = write(fd, text, strlen(text));
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? cg_fail(cgroup, file, text, errno, error) : 0;
+}
+
+int cg_number_open(const struct mscg_cgroup *cgroup, const char *file, int flags, struct cg_number *ret, struct mscg_error *error)
+{
+	*ret = (struct cg_number){ cgroup, file, open_file(cgroup, file, flags) };
+	return ret->fd < 0 ? cg_fail(cgroup, file, NULL, errno, error) : 0;
+}
+
+int cg_number_get(const struct cg_number *number, uint64_t *ret, struct mscg_error *error)
+{
+	char text[64];
+	ssize_t n;
+
+	do
+		n = pread(number->fd, text, sizeof text - 1, 0);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return cg_fail(number->cgroup, number->file, NULL, errno, error);
+	text[n] = '\0';
+	if (cg_parse_number(text, ret) < 0)
+		return cg_error(number->cgroup, -EBADMSG, error, "%s reads \"%s\", which is no number", number->file, text);
+	return 0;
+}
+
+int cg_number_set(const struct cg_number *number, uint64_t value, struct mscg_error *error)
+{
+	char text[24] = "max";
+	ssize_t n;
+
+	if (value != MSCG_CGROUP_MAX)
+		snprintf(text, sizeof text, "%" PRIu64, value);
+	do
+		n = pwrite(number->fd, text, strlen(text), 0);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? cg_fail(number->cgroup, number->file, text, errno, error) : 0;
+}
+
+void cg_number_close(struct cg_number *number)
+{
+	cleanup_close(&number->fd);
+	number->fd = -1;
 }

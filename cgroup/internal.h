@@ -21,6 +21,17 @@ ssize_t cg_read_raw(const struct mscg_cgroup *cgroup, const char *file, char *te
 int cg_read_all(const struct mscg_cgroup *cgroup, const char *file, char **ret_text, struct mscg_error *error);
 /* One open, one write(2), one close. */
 int cg_write(const struct mscg_cgroup *cgroup, const char *file, const char *text, struct mscg_error *error);
+/* A file of one number or "max" (MSCG_CGROUP_MAX), kept open for several looks and writes; the cgroup is borrowed. */
+struct cg_number {
+	const struct mscg_cgroup *cgroup;
+	const char *file;
+	int fd;
+};
+/* `flags`: O_RDONLY or O_RDWR. *ret is to be closed, also where this failed. */
+int  cg_number_open(const struct mscg_cgroup *cgroup, const char *file, int flags, struct cg_number *ret, struct mscg_error *error);
+int  cg_number_get(const struct cg_number *number, uint64_t *ret, struct mscg_error *error);
+int  cg_number_set(const struct cg_number *number, uint64_t value, struct mscg_error *error);
+void cg_number_close(struct cg_number *number);
 /* Turns a failed call on `file` (NULL: the directory) into -errno as the public header has it, with text.
  * `value` NULL: it was a read. */
 int cg_fail(const struct mscg_cgroup *cgroup, const char *file, const char *value, int err, struct mscg_error *error);
@@ -88,20 +99,18 @@ int cg_walk(const struct mscg_cgroup *cgroup, int (*each)(void *ctx, const struc
 /* Waits for events to say so. `name` for the message. */
 int cg_wait(const struct mscg_cgroup *cgroup, bool (*wanted)(const struct mscg_cgroup_events *), int64_t deadline_usec,
             const char *name, struct mscg_error *error);
-/* Freezes for a moment: *ret_thaw says whether cg_unhold has to thaw (it stood still before otherwise). */
-int  cg_hold(const struct mscg_cgroup *cgroup, int64_t deadline_usec, bool *ret_thaw, struct mscg_error *error);
-void cg_unhold(const struct mscg_cgroup *cgroup, bool thaw);
+/* Freezes for a moment: *ret is for cg_unhold, which thaws what did not stand still before. A failure leaves nothing to do. */
+int  cg_hold(const struct mscg_cgroup *cgroup, int64_t deadline_usec, struct cg_number *ret, struct mscg_error *error);
+void cg_unhold(struct cg_number *held);
 /* What mscg_cgroup_kill does without cgroup.kill. */
 int cg_kill_by_signal(const struct mscg_cgroup *cgroup, struct mscg_error *error);
 
 /* ---- process.c ---- */
 
-/* Calls `each` with a pidfd of every process in it and below it, which is certainly one of them; `pidfd` is borrowed.
- * hold_usec >= 0: the cgroup stands frozen around each batch of calls, given so much time to get there; what is born
- * between two batches is not told of. -1: it is not held (the caller does, or does not care). */
-int cg_each_pidfd(const struct mscg_cgroup *cgroup, int64_t hold_usec, int (*each)(void *ctx, pid_t pid, int pidfd),
-                  void *ctx, struct mscg_error *error);
+/* Calls `each` with a pidfd of every process in it and below it, which is certainly one of them; `pidfd` is borrowed. */
+int cg_each_pidfd(const struct mscg_cgroup *cgroup, int (*each)(void *ctx, pid_t pid, int pidfd), void *ctx, struct mscg_error *error);
 
 #define _cleanup_cgroup_ _cleanup_(mscg_cgroup_close)
+#define _cleanup_number_ _cleanup_(cg_number_close)
 
 #endif

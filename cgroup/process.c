@@ -45,8 +45,10 @@ static int list(const struct mscg_cgroup *cgroup, const char *file, pid_t **ret,
 {
 	struct pids p = { .file = file, .error = error };
 	size_t n = 0;
-	int r = mscg_cgroup_exists(cgroup) ? cg_walk(cgroup, add_pids, &p, error) : cg_fail(cgroup, NULL, NULL, ENODEV, error);
+	int r = cg_walk(cgroup, add_pids, &p, error);
 
+	if (r == 0 && p.n == 0 && !mscg_cgroup_exists(cgroup))
+		r = cg_fail(cgroup, NULL, NULL, ENODEV, error);
 	if (r < 0) {
 		free(p.v);
 		return r;
@@ -96,31 +98,14 @@ static int64_t deadline(int64_t span_usec)
 	return __builtin_add_overflow(clock_boot_usec(), span_usec, &at) ? USEC_NEVER : at;
 }
 
-static int held_batch(const struct mscg_cgroup *cgroup, const pid_t *pids, size_t n, int64_t hold_usec,
-                      int (*each)(void *ctx, pid_t pid, int pidfd), void *ctx, struct mscg_error *error)
-{
-	bool thaw = false;
-	int r = cg_hold(cgroup, deadline(hold_usec), &thaw, error);
-
-	if (r < 0)
-		return r;
-	r = each_of_batch(cgroup, pids, n, each, ctx, error);
-	cg_unhold(cgroup, thaw);
-	return r;
-}
-
-int cg_each_pidfd(const struct mscg_cgroup *cgroup, int64_t hold_usec, int (*each)(void *ctx, pid_t pid, int pidfd),
-                  void *ctx, struct mscg_error *error)
+int cg_each_pidfd(const struct mscg_cgroup *cgroup, int (*each)(void *ctx, pid_t pid, int pidfd), void *ctx, struct mscg_error *error)
 {
 	_cleanup_free_ pid_t *pids = NULL;
 	size_t n = 0;
 	int r = mscg_cgroup_processes(cgroup, &pids, &n, error);
 
-	for (size_t from = 0; r >= 0 && from < n; from += BATCH) {
-		size_t batch = MIN_OF(n - from, (size_t)BATCH);
-		r = hold_usec >= 0 ? held_batch(cgroup, pids + from, batch, hold_usec, each, ctx, error) :
-		                     each_of_batch(cgroup, pids + from, batch, each, ctx, error);
-	}
+	for (size_t from = 0; r >= 0 && from < n; from += BATCH)
+		r = each_of_batch(cgroup, pids + from, MIN_OF(n - from, (size_t)BATCH), each, ctx, error);
 	return r;
 }
 
@@ -130,30 +115,29 @@ struct masks {
 	uint64_t caught, blocked;
 };
 
-/* Of a process (its leader's) or of one thread, by its directory below /proc. False when it is gone. */
-static bool read_masks(int dir, struct masks *ret)
+/* Of a process (its leader's) or of one thread, by its status file below /proc. False when it is gone. */
+static bool read_masks(const char *status, struct masks *ret)
 {
 	_cleanup_free_ char *text = NULL;
 
-	return fd_read_file_at(dir, "status", STATUS_MAX, &text, NULL) == 0 &&
+	return fd_read_file_at(AT_FDCWD, status, STATUS_MAX, &text, NULL) == 0 &&
 	       cg_parse_sigmask(text, "SigCgt", &ret->caught) && cg_parse_sigmask(text, "SigBlk", &ret->blocked);
 }
 
 /* A signal to a process is taken by any thread that does not block it. */
-static bool some_thread_takes(int proc, uint64_t bit)
+static bool some_thread_takes(pid_t pid, uint64_t bit)
 {
-	int fd = openat(proc, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	char path[64];
 	bool takes = false;
 
-	if (!dir) {
-		cleanup_close(&fd);
+	snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+	DIR *dir = opendir(path);
+	if (!dir)
 		return false;
-	}
 	for (struct dirent *d; !takes && (d = readdir(dir));) {
-		_cleanup_close_ int task = *d->d_name == '.' ? -1 : openat(fd, d->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		struct masks m;
-		takes = task >= 0 && read_masks(task, &m) && !(m.blocked & bit);
+		snprintf(path, sizeof path, "/proc/%d/task/%.16s/status", (int)pid, d->d_name);
+		takes = *d->d_name != '.' && read_masks(path, &m) && !(m.blocked & bit);
 	}
 	closedir(dir);
 	return takes;
@@ -172,29 +156,33 @@ static int notify_one(void *ctx, pid_t pid, int pidfd)
 	char path[32];
 	struct masks m;
 
-	snprintf(path, sizeof path, "/proc/%d", (int)pid);
-	_cleanup_close_ int proc = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (proc < 0 || !read_masks(proc, &m))
+	snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+	if (!read_masks(path, &m))
 		return 0;
 	n->count.processes++;
 	if (!(m.caught & bit))
 		n->count.without_handler++;
-	else if ((m.blocked & bit) && !some_thread_takes(proc, bit))
+	else if ((m.blocked & bit) && !some_thread_takes(pid, bit))
 		n->count.blocking++;
 	else if (pidfd < 0 || syscall(SYS_pidfd_send_signal, pidfd, n->sig, NULL, 0) == 0)
 		n->count.signalled++;
 	return 0;
 }
 
-/* Nothing is done to anybody here: whether a number is still whose it was is asked of those that a signal goes to. */
-static int look_at_all(const struct mscg_cgroup *cgroup, struct notification *n, struct mscg_error *error)
+/* A batch at a time stands still, and gets so much time to come to it. */
+static int notify_held(const struct mscg_cgroup *cgroup, const pid_t *pids, size_t count, int64_t hold_usec, struct notification *n,
+                       struct mscg_error *error)
 {
-	_cleanup_free_ pid_t *pids = NULL;
-	size_t count = 0;
-	int r = mscg_cgroup_processes(cgroup, &pids, &count, error);
+	struct cg_number freezer;
+	int r = 0;
 
-	for (size_t i = 0; r >= 0 && i < count; i++)
-		notify_one(n, pids[i], -1);
+	for (size_t from = 0; r >= 0 && from < count; from += BATCH) {
+		r = cg_hold(cgroup, deadline(hold_usec), &freezer, error);
+		if (r < 0)
+			break;
+		r = each_of_batch(cgroup, pids + from, MIN_OF(count - from, (size_t)BATCH), notify_one, n, error);
+		cg_unhold(&freezer);
+	}
 	return r;
 }
 
@@ -203,15 +191,19 @@ int mscg_cgroup_notify(const struct mscg_cgroup *cgroup, int sig, int64_t deadli
 {
 	struct notification n = { .sig = sig };
 	int64_t now = clock_boot_usec(), hold = deadline_usec - now;
-	int r;
+	_cleanup_free_ pid_t *pids = NULL;
+	size_t count = 0;
 
 	if (sig < 1 || sig > 64)
 		return mscg_error_set(error, -EINVAL, "%d is no signal", sig);
-	/* Most programs have no handler: nobody is made to stand still for them. */
-	r = look_at_all(cgroup, &n, error);
+	int r = mscg_cgroup_processes(cgroup, &pids, &count, error);
+	/* Most programs have no handler: nobody is made to stand still for them. Nothing is done to anybody here: whether a number
+	 * is still whose it was is asked of those that a signal goes to. */
+	for (size_t i = 0; r >= 0 && i < count; i++)
+		notify_one(&n, pids[i], -1);
 	if (r >= 0 && n.count.signalled) {
 		n = (struct notification){ .sig = sig };
-		r = cg_each_pidfd(cgroup, MAX_OF(hold, INT64_C(0)), notify_one, &n, error);
+		r = notify_held(cgroup, pids, count, MAX_OF(hold, INT64_C(0)), &n, error);
 	}
 	if (r < 0)
 		return r;

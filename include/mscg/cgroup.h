@@ -413,9 +413,10 @@ struct mscg_cgroup_resized {
 	char     why[160];      /* deferred: the reason, with the figures; "" when done */
 };
 /* Sets memory.max without killing. Upwards it is one write. Downwards: memory.reclaim in steps of at most 32 MiB, then, at or
- * below the target, memory.high at the target and the cgroup frozen for the moment of a last look (10 ms at most; where
- * it will not freeze a margin is asked for instead), and only if it still fits memory.max; memory.high and freezer
- * are put back. Otherwise it is deferred, which is no error: 0 is returned with done = false and `why` filled.
+ * below the target, memory.high at the target for the moment of a last look, and only if it still fits memory.max. Where
+ * more than half of the target is in use the cgroup is frozen for that moment (10 ms at most; where it will not freeze a
+ * margin is asked for instead). memory.high and freezer are put back. Otherwise it is deferred, which is no error: 0 is
+ * returned with done = false and `why` filled.
  * Blocks the calling thread, up to the deadline and one step more (0.2 s): not for an event loop's. A caller that is killed
  * in between may leave memory.high at the target and the cgroup frozen: who adopts it writes memory.high and thaws. Without
  * memory.reclaim (before 5.19) it is done when it fits by itself. Two callers on one cgroup at once are not allowed. */

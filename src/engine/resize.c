@@ -3,6 +3,7 @@
  * resize: kernel, read back, control file, notification; only then is it reported, and only then may others use what it
  * freed. A suspended job keeps its limits as they were: what stands still uses no CPU. */
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <syslog.h>
@@ -50,12 +51,11 @@ struct queue {
 
 struct resizer {
 	pthread_mutex_t lock;
-	pthread_cond_t  wake[LANES];
+	sem_t           orders[LANES]; /* as many as lie in todo; one more: stop */
 	pthread_t       thread[LANES];
 	bool            started[LANES];
 	struct queue    todo[LANES], done; /* under lock */
 	struct order   *waiting; /* for other resizes, or for those of the same job to be over */
-	bool            stop;
 	int             event_fd; /* the engine's */
 };
 
@@ -133,34 +133,35 @@ static void carry_out(struct order *o)
 	notify(o);
 }
 
+static struct order *next_order(struct resizer *z, enum lane lane)
+{
+	while (sem_wait(&z->orders[lane]) < 0)
+		;
+	pthread_mutex_lock(&z->lock);
+	struct order *o = take(&z->todo[lane]);
+	pthread_mutex_unlock(&z->lock);
+	return o;
+}
+
 static void *lane_main(void *arg)
 {
 	struct lane_arg a = *(struct lane_arg *)arg;
 	struct resizer *z = a.resizer;
+	struct order *o;
 
 	free(arg);
-	pthread_mutex_lock(&z->lock);
-	for (;;) {
-		struct order *o = take(&z->todo[a.lane]);
-
-		if (o) {
-			pthread_mutex_unlock(&z->lock);
-			if (o->puts_away)
-				o->more = memory_put_away(&o->cgroup, clock_boot_usec() + put_away_usec);
-			else if (o->notify_only)
-				notify(o);
-			else
-				carry_out(o);
-			pthread_mutex_lock(&z->lock);
-			put(&z->done, o);
-			eventfd_write(z->event_fd, 1);
-		} else if (z->stop) {
-			break;
-		} else {
-			pthread_cond_wait(&z->wake[a.lane], &z->lock);
-		}
+	while ((o = next_order(z, a.lane))) {
+		if (o->puts_away)
+			o->more = memory_put_away(&o->cgroup, clock_boot_usec() + put_away_usec);
+		else if (o->notify_only)
+			notify(o);
+		else
+			carry_out(o);
+		pthread_mutex_lock(&z->lock);
+		put(&z->done, o);
+		pthread_mutex_unlock(&z->lock);
+		eventfd_write(z->event_fd, 1);
 	}
-	pthread_mutex_unlock(&z->lock);
 	return NULL;
 }
 
@@ -183,7 +184,7 @@ static struct resizer *resizer_of(struct local *l)
 
 	pthread_mutex_init(&z->lock, NULL);
 	for (int i = 0; i < LANES; i++) {
-		pthread_cond_init(&z->wake[i], NULL);
+		sem_init(&z->orders[i], 0, 0);
 		z->todo[i].last = &z->todo[i].first;
 	}
 	z->done.last = &z->done.first;
@@ -213,11 +214,13 @@ static int start_lane(struct resizer *z, enum lane lane)
 
 static void submit(struct resizer *z, struct task *t, struct order *o)
 {
+	enum lane lane = o->lane; /* once it lies there it is the thread's */
+
 	t->orders++;
 	pthread_mutex_lock(&z->lock);
-	put(&z->todo[o->lane], o);
-	pthread_cond_signal(&z->wake[o->lane]);
+	put(&z->todo[lane], o);
 	pthread_mutex_unlock(&z->lock);
+	sem_post(&z->orders[lane]);
 }
 
 static void refuse(struct local *l, struct mscg_id id, uint32_t attempt, uint64_t seq, const char *text)
@@ -470,11 +473,8 @@ void resizer_close(struct local *l)
 
 	if (!z)
 		return;
-	pthread_mutex_lock(&z->lock);
-	z->stop = true;
 	for (int i = 0; i < LANES; i++)
-		pthread_cond_signal(&z->wake[i]);
-	pthread_mutex_unlock(&z->lock);
+		sem_post(&z->orders[i]);
 	for (int i = 0; i < LANES; i++)
 		if (z->started[i])
 			pthread_join(z->thread[i], NULL);
@@ -486,7 +486,7 @@ void resizer_close(struct local *l)
 	}
 	pthread_mutex_destroy(&z->lock);
 	for (int i = 0; i < LANES; i++)
-		pthread_cond_destroy(&z->wake[i]);
+		sem_destroy(&z->orders[i]);
 	free(z);
 	l->resizer = NULL;
 }

@@ -373,6 +373,42 @@ static void shrink_cache(void)
 	end_job(&j, "j");
 }
 
+/* Whether cgroup.events changed since it was read: it stood still, or goes on. */
+static bool stood_still(int events)
+{
+	struct pollfd p = { .fd = events, .events = POLLPRI };
+	struct mscg_cgroup_events e;
+	bool changed = poll(&p, 1, 200) == 1;
+
+	OK(mscg_cgroup_events_read(events, &e));
+	return changed;
+}
+
+/* Nobody is made to stand still where much room is left, and those that nearly fill it are. */
+static void shrink_roomy(void)
+{
+	struct mscg_cgroup j = job("j");
+	struct mscg_cgroup_resized got;
+	int events;
+
+	make_cache();
+	pid_t pid = spawn(&j, cache_reader, (void *)16);
+	WAIT_FOR(shared->ready == 1);
+	OK(mscg_cgroup_events_open(&j, &events, &err));
+	stood_still(events);
+	OK(mscg_cgroup_resize_memory(&j, 300 * MIB, in_ms(1000), &got, &err));
+	CHECK(got.done && got.current_bytes <= 150 * MIB);
+	unchanged(&j, 300 * MIB);
+	CHECK(!stood_still(events));
+	OK(mscg_cgroup_resize_memory(&j, 32 * MIB, in_ms(20000), &got, &err));
+	CHECK(got.done && got.current_bytes > 16 * MIB);
+	unchanged(&j, 32 * MIB);
+	CHECK(stood_still(events));
+	CHECK(waitpid(pid, NULL, WNOHANG) == 0);
+	close(events);
+	end_job(&j, "j");
+}
+
 static void shrink_frozen(void)
 {
 	struct mscg_cgroup j = job("j");
@@ -505,6 +541,7 @@ int main(void)
 		{ "io", io, AS_ROOT },
 		{ "memory shrinks by its cache", shrink_cache, AS_BOTH },
 		{ "memory shrinks while frozen", shrink_frozen, AS_BOTH },
+		{ "memory shrinks, and nobody stands still for it where half of it is free", shrink_roomy, AS_BOTH },
 		{ "memory shrinks under fire", shrink_under_fire, AS_BOTH },
 		{ "memory.reclaim", reclaim, AS_BOTH },
 		{ "pressure", pressure, AS_BOTH },
