@@ -94,7 +94,8 @@ MSCG_PUBLIC int mscg_state_parse(const char *text, enum mscg_state *ret, struct 
 	X(PREEMPTED,        "Preempted",       "made room for a job that may preempt it") \
 	X(PARTITION_DOWN,   "PartitionDown",   "its partition is not in the configuration any more, or starts nothing") \
 	X(PARTITION_CPUS,   "PartitionCpuLimit", "its partition has as many CPUs as it may") \
-	X(BUDGET,           "AssocGrpBillingMinutes", "what its account or user may spend in this period is spent")
+	X(BUDGET,           "AssocGrpBillingMinutes", "what its account or user may spend in this period is spent") \
+	X(MAX_JOBS,         "MaxJobs",         "as many jobs run as may")
 
 enum mscg_reason {
 #define X(name, label, text) MSCG_REASON_##name,

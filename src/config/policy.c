@@ -102,6 +102,7 @@ void policy_fill(const struct config *c, const struct accounts_view *accounts, u
 		.default_time_limit_s = (uint32_t)c->default_time_limit,
 		.max_launch_retries   = (uint32_t)c->max_launch_retries,
 		.user_submitted       = c->user_max_submit,
+		.max_jobs             = c->max_jobs,
 		.user_running         = c->user_max_jobs,
 		.user_cpus_milli      = c->user_max_cpus * 1000,
 		.user_mem_bytes       = c->user_max_mem,

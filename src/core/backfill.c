@@ -154,7 +154,7 @@ static struct mark promise_all(struct backfill *b)
 		/* An array may have no more tasks at a time, or its user no more jobs. */
 		if (!first[i]->shape || !first[i]->shape->listed)
 			continue;
-		if (may_start(b, &first[i]->job, &limit))
+		if (!is_full(core) && may_start(b, &first[i]->job, &limit))
 			start(b, first[i], limit);
 		else if (!first[i]->job.reservation)
 			promise(b, &first[i]->job, false);
@@ -172,7 +172,7 @@ static void pass(struct backfill *b, struct mark from)
 	struct shape *s;
 	uint32_t limit;
 
-	while (looks && (s = queue_next(b->core, &from, !b->core->wanted))) {
+	while (looks && !is_full(b->core) && (s = queue_next(b->core, &from, !b->core->wanted))) {
 		from = s->mark;
 		if (may_start(b, &s->head->job, &limit)) {
 			start(b, s->head, limit);
@@ -219,7 +219,7 @@ static struct entry *start_first(struct core *core, struct entry **ret_head)
 
 	for (;;) {
 		e = suspend_first(core);
-		s = core->drained ? NULL : queue_first(core);
+		s = core->drained || is_full(core) ? NULL : queue_first(core);
 		head = s ? s->head : NULL;
 		if (e && head && preempt_yields(core, e, head))
 			e = NULL;
@@ -250,7 +250,7 @@ void backfill(struct core *core)
 	reserve_plan(core);
 	e = start_first(core, &head);
 	core->wanted = e && fits(core, &e->job, true);
-	if (core->drained)
+	if (core->drained || is_full(core))
 		return;
 	guarded = head && mem_shed_for(core, head);
 	guarded |= head && preempt_for(core, head);

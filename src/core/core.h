@@ -165,6 +165,7 @@ struct core_policy {
 	uint64_t default_mem_per_cpu; /* for jobs that ask for no memory; at least 4 MiB */
 	uint32_t default_time_limit_s; /* 0: none */
 	uint32_t max_launch_retries;   /* deferred launches in a row before the job fails */
+	uint64_t max_jobs;             /* granted jobs; nobody makes room where there are as many; 0: no limit */
 	/* Of one user, root apart; 0: no limit. Jobs that are not over, and of those granted jobs, CPUs as asked for, memory. */
 	uint64_t user_submitted, user_running, user_cpus_milli, user_mem_bytes;
 	bool     preempt_by_priority; /* whoever has the higher one, instead of whose QOS says so */

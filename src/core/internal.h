@@ -365,6 +365,13 @@ static inline bool is_record(const struct entry *e)
 {
 	return e->node.bits & ENTRY_RECORD;
 }
+/* Nothing that waits may start now, whatever is free. */
+static inline bool is_full(const struct core *core)
+{
+	const uint64_t *n = core->count;
+
+	return core->policy.max_jobs && n[MSCG_STATE_RUNNING] + n[MSCG_STATE_SUSPENDED] + n[MSCG_STATE_COMPLETING] >= core->policy.max_jobs;
+}
 static inline enum pool pool_of(const struct mscg_job *job)
 {
 	return job->flags & MSCG_JOB_QUOTA ? POOL_SHARED : POOL_EXCLUSIVE;

@@ -255,6 +255,10 @@ static enum mscg_reason why_pending(const struct core *core, const struct entry 
 		say(text, "%s", mscg_reason_text(MSCG_REASON_DRAINED));
 		return MSCG_REASON_DRAINED;
 	}
+	if (is_full(core)) {
+		say(text, "as many jobs run as may (max-jobs = %llu)", (unsigned long long)core->policy.max_jobs);
+		return MSCG_REASON_MAX_JOBS;
+	}
 	ahead = e->job.reservation ? NULL : queue_ahead(core, e);
 	if (ahead) {
 		mscg_id_format(ahead->job.id, id);

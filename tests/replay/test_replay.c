@@ -6,7 +6,7 @@
  *           gres=gpu:a100:2,fpga:1,license:matlab:2      devices are numbered by name, GPUs are devices
  *           near=0-3:4-7       CPUs that the first, the second ... of these is close to; a kind may come twice then
  *           leaf=N rack=N      so many cores below a leaf switch, so many of these below a switch, and one above all
- *   policy elastic=no threshold=50 calm=1000 retries=3 reject scheduler=easy|conservative|firstfit|fcfs depth=100
+ *   policy elastic=no threshold=50 calm=1000 retries=3 jobs=9 reject scheduler=easy|conservative|firstfit|fcfs depth=100
  *          guard=SECONDS user-submit=N user-jobs=N user-cpus=N user-mem=SIZE    may follow
  *   submit NAME cpus=2 [elastic=MIN:MAX] [mem=1G] [priority=5] [time=60] [grace=30] [array=0-9%2] [quota] [requeue]
  *                  [retries=N] [signal=B:USR1@60] [time-min=SECONDS] [time-extend=SECONDS] [max-fails=N] [hold] [begin=SECONDS] [deadline=SECONDS] [uid=N]     seconds from now on
@@ -452,6 +452,8 @@ static void do_policy(struct replay *r, char *args)
 			r->rig.policy.starvation_guard_s = number(r, value(w, "guard"));
 		if (value(w, "user-submit"))
 			r->rig.policy.user_submitted = number(r, value(w, "user-submit"));
+		if (value(w, "jobs"))
+			r->rig.policy.max_jobs = number(r, value(w, "jobs"));
 		if (value(w, "user-jobs"))
 			r->rig.policy.user_running = number(r, value(w, "user-jobs"));
 		if (value(w, "user-cpus"))

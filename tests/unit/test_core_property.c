@@ -585,6 +585,7 @@ static void random_update(struct world *w)
 static void limit_users(struct core_policy *p)
 {
 	p->user_submitted = chance(40) ? 0 : 1 + below(30);
+	p->max_jobs = chance(80) ? 0 : 1 + below(12);
 	p->user_running = chance(40) ? 0 : 1 + below(6);
 	p->user_cpus_milli = chance(40) ? 0 : 1000 * (1 + below(8));
 	p->user_mem_bytes = chance(40) ? 0 : GIB * (1 + below(8));
@@ -1068,6 +1069,17 @@ static void trace(struct world *w)
 }
 
 /* `acted`: what was decided reaches the engine. */
+/* Whoever was granted something was so within the machine's own limit. */
+static void check_full(const struct world *w, const struct mscg_event *event)
+{
+	struct core_stats s;
+
+	if (event->kind != MSCG_EVENT_GRANTED || !w->rig.policy.max_jobs)
+		return;
+	core_get_stats(w->rig.core, &s);
+	assert_true(s.running + s.suspended + s.completing <= w->rig.policy.max_jobs);
+}
+
 static void step(struct world *w, bool acted)
 {
 	struct core_output *out = &w->rig.out;
@@ -1099,6 +1111,7 @@ static void step(struct world *w, bool acted)
 		check_preempted(w, &out->events[i]);
 		check_together(w, &out->events[i]);
 		check_reserved(w, &out->events[i]);
+		check_full(w, &out->events[i]);
 	}
 	keep_reservations(w);
 	check_rows(w);
