@@ -12,7 +12,7 @@ struct batch {
 	struct mscg_event *events; uint32_t events_n, events_cap;
 	struct mscg_row   *rows;   uint32_t rows_n, rows_cap;
 	struct new_spec { uint32_t job; struct spec_ref *ref; } *specs; uint32_t specs_n, specs_cap;
-	struct planned { struct mscg_action action; struct spec_ref *spec; bool prepared; } *actions; uint32_t actions_n, actions_cap;
+	struct planned { struct mscg_action action; struct spec_ref *spec; bool cached, prepared; } *actions; uint32_t actions_n, actions_cap;
 	struct core_answer *answers; uint32_t answers_n, answers_cap;
 	struct core_usage *usages; uint32_t usages_n, usages_cap;
 	struct core_reservation *reservations; uint32_t reservations_n, reservations_cap;

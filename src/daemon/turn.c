@@ -82,7 +82,7 @@ static void prepare(struct daemon *d, struct batch *b)
 	for (uint32_t i = 0; i < b->actions_n; i++) {
 		struct planned *p = &b->actions[i];
 
-		if (p->action.kind != MSCG_ACTION_START || !p->spec || p->spec->spec->attached)
+		if (!p->cached || p->spec->spec->attached) /* those that are not, the committer may be reading by now */
 			continue;
 		struct mscg_spec spec = spec_now(d, p);
 		p->prepared = d->engine->ops->prepare(d->engine, &p->action, &spec);
@@ -268,9 +268,12 @@ static void keep_specs(struct daemon *d, struct batch *b, uint32_t first_answer,
 /* Also of what came in this very turn. Those that are not here are read with the commit. */
 static void find_specs(struct daemon *d, struct batch *b, uint32_t first_action)
 {
-	for (uint32_t i = first_action; i < b->actions_n; i++)
-		if (b->actions[i].action.kind == MSCG_ACTION_START)
-			b->actions[i].spec = spec_cache_find(d, b->actions[i].action.id.job);
+	for (uint32_t i = first_action; i < b->actions_n; i++) {
+		struct planned *p = &b->actions[i];
+
+		p->spec   = p->action.kind == MSCG_ACTION_START ? spec_cache_find(d, p->action.id.job) : NULL;
+		p->cached = p->spec != NULL;
+	}
 }
 
 static void set_timer(struct daemon *d, int64_t wake)

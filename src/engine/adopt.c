@@ -183,6 +183,7 @@ void adopt_job(struct engine *e, const struct mscg_job *job, const struct mscg_s
 	t->has_grace = has_grace(job);
 	switch (slot->state) {
 	case RUNNER_CLONING:
+		launch_set_deadline(l, t);
 		if (slot->supervised)
 			break; /* its supervisor will say */
 		if (!populated(t) && slot->withdrawn)
@@ -232,7 +233,9 @@ static void adopt_withdrawn(struct local *l, const struct runner_slot_info *s)
 
 	t->slot      = s->slot;
 	t->has_slot  = t->withdrawn = true;
+	t->elastic   = t->delegate = true; /* it may have been: what such a one has is taken away too */
 	t->phase     = TASK_LAUNCHED;
+	launch_set_deadline(l, t);
 	open_cgroup(l, t, s->cgroup_id);
 	if (!s->supervised)
 		finish_orphan(l, t);

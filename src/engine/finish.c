@@ -485,7 +485,7 @@ void finish_remove(struct engine *e, const struct mscg_action *a)
 	struct task *t = task_find(l, a->id);
 	struct mscg_error error;
 
-	if (!t || t->attempt != a->attempt)
+	if (!t || t->attempt != a->attempt || t->held) /* meant for one of the same number before it */
 		return;
 	if (t->phase != TASK_ENDED) {
 		/* Stale: the core knows it as over. */

@@ -194,6 +194,7 @@ bool launch_prepare(struct engine *e, const struct mscg_action *action, const st
 void launch_let_go(struct engine *e, const struct mscg_action *action);
 void launch_withdraw(struct engine *e, const struct mscg_action *action);
 void launch_sweep(struct local *l);
+void launch_set_deadline(struct local *l, struct task *t); /* to be at exec */
 /* Resizes are done or failed: starts that waited for them go on or are given up. */
 void launch_resized(struct local *l, uint64_t seq, bool taken);
 void launch_give_up(struct local *l, struct task *t, int error, const char *text); /* START_DEFERRED, if not withdrawn */

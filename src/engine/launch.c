@@ -9,6 +9,11 @@
 static const int64_t launch_deadline_usec = 60 * USEC_PER_SEC;
 static const int64_t groups_usec          = 60 * USEC_PER_SEC;
 
+void launch_set_deadline(struct local *l, struct task *t)
+{
+	task_set_deadline(l, t, clock_boot_usec() + launch_deadline_usec);
+}
+
 void launch_give_up(struct local *l, struct task *t, int error, const char *text)
 {
 	struct mscg_report report = task_report(t, MSCG_REPORT_START_DEFERRED);
@@ -33,6 +38,8 @@ static void fail_for_good(struct local *l, struct task *t, const char *text)
 	struct mscg_report report;
 
 	t->phase     = TASK_ENDED;
+	if (t->withdrawn)
+		return;
 	t->exit_code = 126;
 	t->reason    = MSCG_REASON_LAUNCH_FAILED;
 	report       = task_report(t, MSCG_REPORT_START_FAILED);
@@ -154,7 +161,7 @@ static void launch(struct local *l, struct task *t, const struct mscg_spec *spec
 	int r = limits_cpus(l->controllers, &t->cgroup, t->grant, NULL, &error);
 
 	if (r >= 0) {
-		task_set_deadline(l, t, clock_boot_usec() + launch_deadline_usec);
+		launch_set_deadline(l, t);
 		r = hand_over(l, t, spec, &error);
 		if (r == -EINVAL) { /* and always will be */
 			task_set_deadline(l, t, 0);
@@ -172,7 +179,7 @@ static void begin(struct local *l, const struct mscg_action *a, const struct msc
 {
 	struct task *t = task_new(l, a->id, a->attempt);
 
-	t->held      = held;
+	t->held      = t->withdrawn = held;
 	t->restarts  = a->restarts;
 	t->time_limit_s = a->time_limit_s;
 	t->grant     = mscg_grant_copy(a->grant);
@@ -227,8 +234,16 @@ bool launch_prepare(struct engine *e, const struct mscg_action *a, const struct 
 
 	if (a->after_n || task_find(l, a->id))
 		return false;
+	/* What fails at once says nothing, and leaves nothing: what is in its way may be what the same commit takes away. */
 	begin(l, a, spec, -1, true);
-	return true;
+	struct task *t = task_find(l, a->id);
+	if (t && t->phase == TASK_LAUNCHED) {
+		t->withdrawn = false;
+		return true;
+	}
+	if (t)
+		launch_give_up(l, t, ECANCELED, "");
+	return false;
 }
 
 void launch_let_go(struct engine *e, const struct mscg_action *a)

@@ -24,7 +24,7 @@ static void adopt_slot(struct runner *r, uint32_t index, runner_event *each, voi
 	struct runner_slot_info info;
 
 	runner_revoke(r, index);
-	bool withdrawn = runner_withdraw(r, index);
+	runner_withdraw(r, index);
 	enum runner_slot_state state = slot_state(slot);
 	if (state == RUNNER_FREE)
 		return;
@@ -40,7 +40,6 @@ static void adopt_slot(struct runner *r, uint32_t index, runner_event *each, voi
 	/* Looked at after connecting: whoever refused had written down the end before. */
 	slot_info(slot, index, &info);
 	info.supervised = member_alive(m);
-	info.withdrawn  = withdrawn;
 	if (info.state == RUNNER_EXITED || info.state == RUNNER_FAILED || info.state == RUNNER_REVOKED)
 		m->told = TOLD_START | TOLD_END;
 	else if (info.state == RUNNER_RUNNING)

@@ -74,7 +74,7 @@ struct runner_slot_info {
 	int            errno_value;
 	bool           init;                 /* `pid` is the job's init, pid 1 of its own namespace, and not its main process */
 	bool           supervised;           /* a supervisor is there for it */
-	bool           withdrawn;            /* adoption: it was held, and is not going to run */
+	bool           withdrawn;            /* CLONING: it was held, and is not going to run */
 	bool           other_boot;           /* adoption: it is of another boot; nothing of it runs any more */
 };
 

@@ -247,6 +247,7 @@ void slot_info(const struct slot *slot, uint32_t index, struct runner_slot_info 
 		.id          = { .job = slot->job, .task = slot->task },
 		.attempt     = slot->attempt,
 		.uid         = slot->uid,
+		.withdrawn   = state == RUNNER_CLONING && gate == SLOT_GATE_SHUT,
 		.cgroup_id   = slot->cgroup_id,
 		.stage       = stage >= 0 && stage < RUNNER_STAGE_COUNT ? (enum runner_stage)stage : RUNNER_STAGE_CLONE,
 		.errno_value = atomic_load_explicit(&slot->errno_value, memory_order_relaxed),

@@ -123,6 +123,30 @@ for isolate in "none", "default":
     ok(o["state"] == "FAILED" and o["reason"] == "JobLaunchFailure" and ran(isolate + "5") == 0,
        "%s: killed there: a launch that failed" % isolate, o["state"], o["reason"])
 
+# A child that does not come on: it is the same launch for each mscgd that comes meanwhile.
+number = behind_another("stopped", "none")
+ok(ready(), "another is ready", processes())
+pids = [int(p) for p in open(d.jobs + "/job_%s/cgroup.procs" % number).read().split()]
+for pid in pids:
+    os.kill(pid, signal.SIGSTOP)
+restart()
+restart()
+time.sleep(0.2)
+for pid in pids:
+    os.kill(pid, signal.SIGCONT)
+ok(d.wait(number)[number]["exit_code"] == 3 and ran("stopped") == 1, "it stands still while two mscgd are killed: it never begins, and runs once after that",
+   d.show(number)["reason_text"])
+ok(until(lambda: not glob.glob(d.jobs + "/job_*")), "and leaves nothing", glob.glob(d.jobs + "/job_*"))
+d.stop()
+shutil.rmtree(d.dir, ignore_errors=True)
+
+# What its launch needs may be given back by the very commit that grants it.
+d = Daemon("--missing-controllers=warn", "--total-cpus", "2", "--total-mem", "1G", "--max-jobs", "1")
+time.sleep(0.5)
+numbers = [d.submit("sleep 0.2", isolate="none") for n in range(5)]
+d.wait(*numbers)
+kinds = [e["kind"] for e in d.events()]
+ok("deferred" not in kinds and kinds.count("started") == 5, "one slot for all: nobody is put off", kinds)
 d.stop()
 shutil.rmtree(d.dir, ignore_errors=True)
 shutil.rmtree(work, ignore_errors=True)
