@@ -226,7 +226,7 @@ static int look_at_child(void *ctx, const char *name, const struct mscg_cgroup *
 	return 0;
 }
 
-/* It was held when mscgd died, and its grant is not in the store: it never began, and leaves without a word. */
+/* It was held when mscgd died, or had failed, and its grant is not in the store: it never began, and leaves without a word. */
 static void adopt_withdrawn(struct local *l, const struct runner_slot_info *s)
 {
 	struct task *t = task_new(l, s->id, s->attempt);
@@ -237,7 +237,7 @@ static void adopt_withdrawn(struct local *l, const struct runner_slot_info *s)
 	t->phase     = TASK_LAUNCHED;
 	launch_set_deadline(l, t);
 	open_cgroup(l, t, s->cgroup_id);
-	if (!s->supervised)
+	if (!s->supervised || s->state == RUNNER_FAILED)
 		finish_orphan(l, t);
 }
 
@@ -273,7 +273,7 @@ void adopt_done(struct engine *e)
 
 		if (s->state == RUNNER_DAMAGED)
 			local_log(l, LOG_ERR, "slot %u is damaged: it is not used again before the machine is restarted", s->slot);
-		if (!t && s->withdrawn && !s->other_boot && s->state == RUNNER_CLONING) {
+		if (!t && !s->other_boot && (s->withdrawn || s->state == RUNNER_FAILED)) {
 			adopt_withdrawn(l, s);
 			continue;
 		}

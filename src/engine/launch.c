@@ -21,8 +21,11 @@ void launch_give_up(struct local *l, struct task *t, int error, const char *text
 	report.errno_value = error;
 	snprintf(report.text, sizeof report.text, "%s", text);
 	bool told = !t->withdrawn;
-	if (t->cgroup.fd >= 0)
-		task_remove_cgroup(l, t, NULL);
+	struct mscg_error why;
+	int r = t->cgroup.fd >= 0 ? task_remove_cgroup(l, t, &why) : 0;
+
+	if (r < 0 && r != -ENOENT)
+		local_log(l, LOG_ERR, "job=%s its cgroup stays: %s", t->name + 4, why.text);
 	if (t->has_slot)
 		runner_free_slot(l->runner, t->slot);
 	if (t->elastic)

@@ -80,6 +80,8 @@ def behind_another(name, isolate):
     return second
 
 
+d.wait(d.submit("exit 0", isolate="none"))
+time.sleep(0.5) # nothing is on the way to the disk by then
 for isolate in "none", "default":
     set("hold", True)
     c = d.connect()
@@ -94,7 +96,7 @@ for isolate in "none", "default":
     c.send("Submit", {"jobs": [job(isolate + "2", isolate)]})
     ok(ready(), "%s: another is ready" % isolate, processes())
     restart()
-    ok(until(lambda: not glob.glob(d.jobs + "/job_*")), "%s: mscgd is killed: what nobody was told of leaves nothing" % isolate, processes())
+    ok(until(lambda: not glob.glob(d.jobs + "/job_*")), "%s: mscgd is killed: what nobody was told of leaves nothing" % isolate, glob.glob(d.jobs + "/job_*"), open(d.dir + "/log").read()[-900:])
     known = len(d.call("List")["jobs"])
     ok(ran(isolate + "2") == 0 or known, "%s: and has not run" % isolate)
 
