@@ -119,6 +119,7 @@ struct task *task_of_slot(struct local *l, uint32_t slot);
 void task_take_spec(const struct local *l, struct task *t, const struct mscg_spec *spec); /* what it has for good */
 void task_free(struct local *l, struct task *t);
 void task_drop_stdio(struct local *l, struct task *t); /* if it has one still */
+void local_drop_stdio(struct local *l, int fd, uint32_t uid); /* a socket with somebody's files in it; -1: none */
 void task_forget_paths(struct task *t);
 void task_set_deadline(struct local *l, struct task *t, int64_t boot_usec); /* 0: none */
 /* Queues a report (its contents are taken) for the next dispatch, and makes sure that there is one. */

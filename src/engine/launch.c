@@ -14,13 +14,9 @@ void launch_set_deadline(struct local *l, struct task *t)
 	task_set_deadline(l, t, clock_boot_usec() + launch_deadline_usec);
 }
 
-void launch_give_up(struct local *l, struct task *t, int error, const char *text)
+/* Nothing of it is there any more, nor what was made for it. */
+static void put_away(struct local *l, struct task *t)
 {
-	struct mscg_report report = task_report(t, MSCG_REPORT_START_DEFERRED);
-
-	report.errno_value = error;
-	snprintf(report.text, sizeof report.text, "%s", text);
-	bool told = !t->withdrawn;
 	struct mscg_error why;
 	int r = t->cgroup.fd >= 0 ? task_remove_cgroup(l, t, &why) : 0;
 
@@ -31,6 +27,16 @@ void launch_give_up(struct local *l, struct task *t, int error, const char *text
 	if (t->elastic)
 		control_remove(l, t);
 	task_free(l, t);
+}
+
+void launch_give_up(struct local *l, struct task *t, int error, const char *text)
+{
+	struct mscg_report report = task_report(t, MSCG_REPORT_START_DEFERRED);
+	bool told = !t->withdrawn;
+
+	report.errno_value = error;
+	snprintf(report.text, sizeof report.text, "%s", text);
+	put_away(l, t);
 	if (told)
 		local_report(l, &report);
 }
@@ -209,9 +215,7 @@ static void put_off(struct local *l, const struct mscg_action *a, const struct m
 	                              .errno_value = EAGAIN, .text = "it was withdrawn a moment ago" };
 
 	mscg_usage_init(&report.usage);
-	if (stdio_fd >= 0 && l->engine.drop)
-		l->engine.drop(l->engine.ctx, steal_fd(&stdio_fd), spec->uid);
-	cleanup_close(&stdio_fd);
+	local_drop_stdio(l, stdio_fd, spec->uid);
 	local_report(l, &report);
 }
 
@@ -245,16 +249,23 @@ bool launch_prepare(struct engine *e, const struct mscg_action *a, const struct 
 		return true;
 	}
 	if (t)
-		launch_give_up(l, t, ECANCELED, "");
+		put_away(l, t);
 	return false;
+}
+
+static struct task *find_held(struct local *l, const struct mscg_action *a)
+{
+	struct task *t = task_find(l, a->id);
+
+	return t && t->attempt == a->attempt && t->held ? t : NULL;
 }
 
 void launch_let_go(struct engine *e, const struct mscg_action *a)
 {
 	struct local *l = local_of(e);
-	struct task *t = task_find(l, a->id);
+	struct task *t = find_held(l, a);
 
-	if (!t || t->attempt != a->attempt || !t->held)
+	if (!t)
 		return;
 	t->held = false;
 	if (t->has_slot)
@@ -264,15 +275,15 @@ void launch_let_go(struct engine *e, const struct mscg_action *a)
 void launch_withdraw(struct engine *e, const struct mscg_action *a)
 {
 	struct local *l = local_of(e);
-	struct task *t = task_find(l, a->id);
+	struct task *t = find_held(l, a);
 
-	if (!t || t->attempt != a->attempt || !t->held)
+	if (!t)
 		return;
 	t->withdrawn = true;
 	if (t->phase == TASK_LAUNCHED)
 		runner_withdraw(l->runner, t->slot); /* its supervisor says when it has ended */
 	else if (t->phase == TASK_ENDED)
-		launch_give_up(l, t, ECANCELED, "");
+		put_away(l, t);
 }
 
 void launch_sweep(struct local *l)
@@ -282,7 +293,7 @@ void launch_sweep(struct local *l)
 		for (struct task *t = l->tasks[i], *next; t; t = next) {
 			next = t->next;
 			if (t->withdrawn && t->phase == TASK_ENDED)
-				launch_give_up(l, t, ECANCELED, "");
+				put_away(l, t);
 		}
 }
 

@@ -16,11 +16,16 @@ static struct task **bucket(struct local *l, struct mscg_id id)
 	return &l->tasks[(id.job * 2654435761u ^ id.task) % TASK_BUCKETS];
 }
 
+void local_drop_stdio(struct local *l, int fd, uint32_t uid)
+{
+	if (fd >= 0 && l->engine.drop)
+		l->engine.drop(l->engine.ctx, steal_fd(&fd), uid);
+	cleanup_close(&fd);
+}
+
 void task_drop_stdio(struct local *l, struct task *t)
 {
-	if (t->stdio_fd >= 0 && l->engine.drop)
-		l->engine.drop(l->engine.ctx, steal_fd(&t->stdio_fd), t->uid);
-	cleanup_close(&t->stdio_fd);
+	local_drop_stdio(l, steal_fd(&t->stdio_fd), t->uid);
 }
 
 struct task *task_new(struct local *l, struct mscg_id id, uint32_t attempt)
