@@ -2,6 +2,7 @@
 #include <syslog.h>
 
 #include "internal.h"
+#include "src/base/jobfile.h"
 #include "src/base/moving.h"
 
 void adopt_slot(const struct runner_slot_info *info, void *ctx)
@@ -178,6 +179,8 @@ void adopt_job(struct engine *e, const struct mscg_job *job, const struct mscg_s
 	}
 	t->slot     = slot->slot;
 	t->has_slot = true;
+	if (t->grant)
+		last_word_keep(t, spec, jobfile_output(spec, t->id, t->grant->share[0].node, 2));
 	t->pid      = slot->pid;
 	t->has_init = slot->init;
 	t->has_grace = has_grace(job);

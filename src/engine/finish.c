@@ -325,7 +325,7 @@ static size_t pick_place(const char **places, int i)
 }
 
 /* "cannot start: standard output '/x/y': Permission denied"; of a long path its beginning, in whole characters. */
-static void say_failed(const struct task *t, const struct runner_slot_info *info, char *text, size_t size)
+void finish_say_failed(const struct task *t, const struct runner_slot_info *info, char *text, size_t size)
 {
 	static const bool of_several[RUNNER_STAGE_COUNT] = {
 		[RUNNER_STAGE_COVER] = true, [RUNNER_STAGE_SERVICES] = true, [RUNNER_STAGE_BIND] = true, [RUNNER_STAGE_BIND_TARGET] = true,
@@ -351,7 +351,7 @@ static void failed(struct local *l, struct task *t, const struct runner_slot_inf
 
 	if (t->phase != TASK_LAUNCHED)
 		return;
-	say_failed(t, info, text, sizeof text);
+	finish_say_failed(t, info, text, sizeof text);
 	if (t->withdrawn || may_come_right(info->errno_value)) {
 		launch_give_up(l, t, info->errno_value, text);
 		return;
@@ -495,6 +495,7 @@ void finish_remove(struct engine *e, const struct mscg_action *a)
 	}
 	if (t->elastic && t->grant)
 		control_write(l, t, mscg_state_name((enum mscg_state)a->state));
+	last_word(l, t, (enum mscg_state)a->state);
 	if (t->cgroup.fd >= 0) {
 		int r = task_remove_cgroup(l, t, &error);
 		if (r < 0 && r != -ENOENT)

@@ -54,6 +54,7 @@ struct task {
 	struct mscg_spec  *spec;  /* a copy */
 	int      stdio_fd;
 	uint32_t uid;
+	struct last_word *last_word; /* NULL: it has no file of its own for errors */
 	char    *path[RUNNER_STAGE_COUNT]; /* what a stage of its launch is about, until it has started */
 	/* how it ended, kept until it is removed */
 	int32_t  pid;
@@ -194,6 +195,7 @@ void launch_start(struct engine *e, const struct mscg_action *action, const stru
 bool launch_prepare(struct engine *e, const struct mscg_action *action, const struct mscg_spec *spec);
 void launch_let_go(struct engine *e, const struct mscg_action *action);
 void launch_withdraw(struct engine *e, const struct mscg_action *action);
+uint32_t launch_groups(const struct mscg_spec *spec, const uint32_t **ret); /* of its user; borrowed until the next */
 void launch_sweep(struct local *l);
 void launch_set_deadline(struct local *l, struct task *t); /* to be at exec */
 /* Resizes are done or failed: starts that waited for them go on or are given up. */
@@ -205,6 +207,7 @@ void launch_give_up(struct local *l, struct task *t, int error, const char *text
 void finish_event(const struct runner_slot_info *info, void *ctx);
 void finish_emptying(struct local *l, struct task *t);  /* the main process is gone */
 void finish_rest(struct local *l, struct task *t);      /* killed, and again until nothing is left */
+void finish_say_failed(const struct task *t, const struct runner_slot_info *info, char *text, size_t size); /* why it was not started */
 void finish_orphan(struct local *l, struct task *t);    /* its supervisor is gone: it is ended */
 void finish_look(struct local *l, struct task *t);      /* cgroup.events fired */
 int  task_remove_cgroup(struct local *l, struct task *t, struct mscg_error *error); /* which it has, and with all that is in it */
@@ -215,6 +218,11 @@ void finish_signal(struct engine *e, const struct mscg_action *action);
 void finish_signal_all(struct local *l, struct task *t, int sig);
 void finish_remove(struct engine *e, const struct mscg_action *action);
 void finish_each_stuck(struct engine *e, void (*each)(struct mscg_id id, const char *processes, void *ctx), void *ctx);
+
+/* last_word.c: what became of a job that mscgd has ended, or could not start, in its own file for errors */
+void last_word_keep(struct task *t, const struct mscg_spec *spec, char *path); /* whose that is; takes the path */
+void last_word_forget(struct task *t);
+void last_word(struct local *l, struct task *t, enum mscg_state state); /* its end is committed, and its slot not free yet */
 
 /* need.c: whether jobs that are elastic by pressure use what they have */
 void need_watch(struct local *l, struct task *t);  /* it runs */

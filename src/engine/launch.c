@@ -57,7 +57,7 @@ static void fail_for_good(struct local *l, struct task *t, const char *text)
 }
 
 /* Groups of the user, from the account database. Kept for the last user and a short while: bursts are of one. */
-static uint32_t groups_of(const struct mscg_spec *spec, const uint32_t **ret)
+uint32_t launch_groups(const struct mscg_spec *spec, const uint32_t **ret)
 {
 	static gid_t groups[1024];
 	static int n;
@@ -128,7 +128,7 @@ static int hand_over(struct local *l, struct task *t, const struct mscg_spec *sp
 	struct mscg_cgroup own = MSCG_CGROUP_NONE;
 	job_environ(l, t, spec, &env);
 	launch.env     = env.list;
-	launch.ngroups = groups_of(spec, &launch.groups);
+	launch.ngroups = launch_groups(spec, &launch.groups);
 	int r = isolate_launch(l, t, spec, &launch, error);
 	note_paths(t, &launch);
 	if (r >= 0 && t->delegate && (r = delegate_open(&t->cgroup, &own, error)) >= 0)
@@ -138,6 +138,8 @@ static int hand_over(struct local *l, struct task *t, const struct mscg_spec *sp
 	mscg_cgroup_close(&own);
 	task_drop_stdio(l, t);
 	t->has_slot = r >= 0;
+	if (r >= 0)
+		last_word_keep(t, spec, steal(&err));
 	return r;
 }
 

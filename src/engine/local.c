@@ -114,6 +114,7 @@ void task_free(struct local *l, struct task *t)
 	if (t->next)
 		t->next->prev = t->prev;
 	finish_forget_log(l, t);
+	last_word_forget(t);
 	task_drop_stdio(l, t);
 	mscg_cgroup_close(&t->cgroup);
 	mscg_grant_free(t->grant);

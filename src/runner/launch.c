@@ -162,6 +162,26 @@ int runner_exec(struct runner *r, uint32_t index, const struct runner_exec *x, s
 	return ret < 0 ? mscg_error_set(error, ret, "cannot hand it to its supervisor: %s", strerror(-ret)) : 0;
 }
 
+void runner_note(struct runner *r, uint32_t index, const struct runner_note *note)
+{
+	char *argv[] = { (char *)(uintptr_t)note->text, NULL };
+	const struct runner_launch launch = {
+		.cgroup_fd = r->null_fd, .exec_path = "/", .argv = argv, .stderr_path = note->path, .stdio_fd = -1, .seccomp_fd = -1,
+		.uid = note->uid, .gid = note->gid, .groups = note->groups, .ngroups = note->ngroups, .umask_ = note->umask_, .drop = note->drop,
+	};
+	enum runner_slot_state state = index < r->file.n ? slot_state(&r->file.slots[index]) : RUNNER_FREE;
+
+	if ((state != RUNNER_EXITED && state != RUNNER_FAILED) || !r->members || !member_alive(&r->members[index]) ||
+	    r->members[index].version != MESSAGE_VERSION ||
+	    start_pack(&r->pack, &launch, index, slot_generation(&r->file.slots[index]), NULL) < 0)
+		return;
+	struct message_start *start = (struct message_start *)(void *)r->pack.packet;
+	start->h.kind = MESSAGE_NOTE;
+	if (r->pack.payload_fd < 0) /* longer than a path can be otherwise */
+		send_start(&r->pack, r->members[index].socket, &launch, -1);
+	start_pack_clear(&r->pack);
+}
+
 int runner_revoke(struct runner *r, uint32_t index)
 {
 	if (index >= r->file.n)

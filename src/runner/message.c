@@ -23,10 +23,11 @@ bool message_valid(const void *packet, size_t size)
 		[MESSAGE_SIGNAL] = sizeof(struct message_signal),
 		[MESSAGE_WAKE]   = sizeof(struct message_header),
 		[MESSAGE_EXEC]   = sizeof(struct message_start),
+		[MESSAGE_NOTE]   = sizeof(struct message_start),
 	};
 	const struct message_header *h = packet;
 	return size >= sizeof *h && h->magic == MESSAGE_MAGIC && h->size == size &&
-	       (h->version == MESSAGE_VERSION || (h->kind != MESSAGE_START && h->kind != MESSAGE_EXEC)) && h->kind < ARRAY_SIZE(least) && least[h->kind] > 0 && size >= least[h->kind];
+	       (h->version == MESSAGE_VERSION || (h->kind != MESSAGE_START && h->kind != MESSAGE_EXEC && h->kind != MESSAGE_NOTE)) && h->kind < ARRAY_SIZE(least) && least[h->kind] > 0 && size >= least[h->kind];
 }
 
 int message_send(int fd, const void *packet, size_t size, const int *fds, size_t n)

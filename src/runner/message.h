@@ -3,13 +3,15 @@
  *   START   mscgd -> supervisor  launch this. Descriptors: the job's cgroup, then those that `flags` name, in its order
  *   EXEC    mscgd -> supervisor  run this beside the main process of that generation: a START of which only EXEC, argv, TERM and
  *           START_PTY count. Descriptors: cgroup, stdio, channel (src/base/exec.h). -> init  without the cgroup
+ *   NOTE    mscgd -> supervisor  a line behind what its last job has written: a START of which only the identity, STDERR and argv
+ *           count, which is one text
  *   SIGNAL  mscgd -> supervisor  to the main process of that generation, if it still runs
  *   WAKE    supervisor -> mscgd  look at the slot (also sent when it is ready, and when it accepted a connection)
  *
  * A START carries its groups and strings behind the header; what does not fit is in a sealed memfd instead. The
  * strings, each ended by NUL, are those of START_STRINGS that `present` names, then argv, then the environment.
  * The header and SIGNAL and WAKE are the same in every version: after an upgrade a supervisor of before goes on with its
- * job. A START or EXEC of another version is an error, not a negotiation.
+ * job. A START, EXEC or NOTE of another version is an error, not a negotiation.
  */
 #ifndef RUNNER_MESSAGE_H
 #define RUNNER_MESSAGE_H
@@ -18,12 +20,13 @@
 #include "src/runner/runner.h"
 
 #define MESSAGE_MAGIC   0x6763736du /* "mscg" */
-#define MESSAGE_VERSION 10u
+#define MESSAGE_VERSION 11u
 #define MESSAGE_MAX     65536u            /* one packet */
 #define PAYLOAD_MAX     (16u * 1024 * 1024) /* in a memfd */
+#define NOTE_MAX        400               /* of its text, the rest is cut */
 #define START_FDS_MAX   6                 /* cgroup, payload, script, stdio, filter, log */
 
-enum message_kind { MESSAGE_START = 1, MESSAGE_SIGNAL, MESSAGE_WAKE, MESSAGE_EXEC };
+enum message_kind { MESSAGE_START = 1, MESSAGE_SIGNAL, MESSAGE_WAKE, MESSAGE_EXEC, MESSAGE_NOTE };
 
 struct message_header {
 	uint32_t magic;
@@ -107,7 +110,7 @@ void start_pack_clear(struct start_pack *pack);
  * -EBADMSG unless it is consumed exactly. Allocates nothing. */
 int start_read(struct start_view *ret, const struct message_start *start, const void *payload, size_t size);
 
-/* A whole header, of that size; a START and an EXEC are of this version. */
+/* A whole header, of that size; a START, an EXEC and a NOTE are of this version. */
 bool message_valid(const void *packet, size_t size);
 struct message_header message_make(enum message_kind kind, size_t size, uint32_t slot, uint64_t generation);
 

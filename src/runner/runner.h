@@ -195,6 +195,17 @@ struct runner_exec {
 	bool         pty;
 };
 int runner_exec(struct runner *runner, uint32_t slot, const struct runner_exec *exec, struct mscg_error *error);
+/* A line of mscg's own, "[mscg: text]", behind what the job of a slot has written in its file for errors, if that is a regular one:
+ * opened as its user, and added by a process of its own. The slot's job has ended, and its slot is not free yet. Whether it was
+ * written is not told; all is borrowed. */
+struct runner_note {
+	const char *path;
+	uint32_t    uid, gid, umask_, ngroups;
+	const uint32_t *groups;
+	bool        drop; /* as of a launch */
+	const char *text;
+};
+void runner_note(struct runner *runner, uint32_t slot, const struct runner_note *note);
 /* An ARMED launch: 0, and it will never start (the slot is REVOKED, to be freed); -EBUSY when it has begun. */
 int runner_revoke(struct runner *runner, uint32_t slot);
 /* What a slot says now; -ENOENT for a free one. */

@@ -106,6 +106,8 @@ static void reap(struct supervisor *s)
 		}
 		if (si.si_pid == 0)
 			return;
+		if (si.si_pid == s->note_pid)
+			s->note_pid = 0;
 		if (execs_reap(&s->execs, si.si_pid, wait_status(&si)) || s->main_pid == 0 || si.si_pid != s->main_pid)
 			continue;
 		if (s->report_fd >= 0)
@@ -177,6 +179,10 @@ static void read_daemon(struct supervisor *s)
 		break;
 	case MESSAGE_EXEC:
 		hand_on(s, packet, (size_t)got, fds, nfds);
+		break;
+	case MESSAGE_NOTE:
+		if (s->main_pid == 0)
+			note_start(s, packet, (size_t)got);
 		break;
 	default:
 		break;

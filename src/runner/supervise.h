@@ -56,6 +56,7 @@ struct supervisor {
 	uint64_t     generation, namespaces;
 	struct brought brought; /* kept for commands, as the plan and the packet are, where there is no init */
 	struct child_plan plan;
+	int          note_pid; /* writes the last line of the job before (note.c); 0: nobody does */
 	struct execs execs;
 	char         entered[CHILD_PATH_SIZE];
 	char         link_temporary[4096];
@@ -72,6 +73,8 @@ bool supervise_read_report(struct supervisor *s, int *ret);
 bool supervise_start(struct supervisor *s, size_t size, int *fds, size_t nfds);
 /* The job has ended: what was kept of its START is let go. */
 void supervise_forget(struct supervisor *s);
+/* Carries out a NOTE, if the one before is done. Who writes it is reaped as a child that nobody waits for. */
+void note_start(struct supervisor *s, const void *packet, size_t size);
 /* Starts the writer of the plan's output files, which counts into `log_fd`. 0, and output[] has what goes to it (no
  * descriptor for a stderr that is shared); -errno, noted in the slot with the stage when it is about a file. */
 int  log_start(struct supervisor *s, const struct child_plan *plan, uint64_t max, int log_fd, int output[3]);

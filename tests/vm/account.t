@@ -38,6 +38,12 @@ j = d.show(job)
 ok(o["state"] == "OUT_OF_MEMORY" and j["reason"] == "OutOfMemory", "over memory.max is OUT_OF_MEMORY", o)
 ok(j["accounting"]["oom_kills"] == 2 and j["accounting"]["memory_peak_bytes"] == 64 << 20, "with the kills, of its init too, and the peak", j["accounting"])
 ok(d.show(neighbour)["state"] == "RUNNING", "the neighbour runs on")
+last = r"\[mscg: [^]]*: job %s was killed: out of memory; its limit was 64M, its peak 64M\]\n$" % job
+for _ in range(100):
+    if re.search(last, d.output(job)):
+        break
+    time.sleep(0.1)
+ok(re.search(last, d.output(job)), "and its own file says so", d.output(job)[-300:])
 d.call("Cancel", ids=[neighbour])
 d.wait(neighbour)
 
