@@ -37,6 +37,12 @@ static uint32_t size_for_first(const struct core *core, const struct mscg_job *j
 	return (uint32_t)now;
 }
 
+/* Nothing that waits may start, whatever is free. */
+static bool is_shut(const struct core *core)
+{
+	return core->drained || is_full(core);
+}
+
 static bool fits(const struct core *core, const struct mscg_job *job, bool later)
 {
 	return queue_has_rest(core, job) && reserve_available(core, job, later) >= job->cpus_milli;
@@ -219,7 +225,7 @@ static struct entry *start_first(struct core *core, struct entry **ret_head)
 
 	for (;;) {
 		e = suspend_first(core);
-		s = core->drained || is_full(core) ? NULL : queue_first(core);
+		s = is_shut(core) ? NULL : queue_first(core);
 		head = s ? s->head : NULL;
 		if (e && head && preempt_yields(core, e, head))
 			e = NULL;
@@ -250,7 +256,7 @@ void backfill(struct core *core)
 	reserve_plan(core);
 	e = start_first(core, &head);
 	core->wanted = e && fits(core, &e->job, true);
-	if (core->drained || is_full(core))
+	if (is_shut(core))
 		return;
 	guarded = head && mem_shed_for(core, head);
 	guarded |= head && preempt_for(core, head);

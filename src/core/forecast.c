@@ -82,6 +82,12 @@ static const struct entry *promise_those_before(struct forecast *f)
 	return NULL;
 }
 
+/* It waits for one that runs to end, whatever else is free by then. */
+static bool lacks_a_place(const struct plan *p)
+{
+	return p->point[p->n - 1].jobs <= 0;
+}
+
 static void when(struct forecast *f)
 {
 	struct core_forecast *ret = f->ret;
@@ -90,6 +96,9 @@ static void when(struct forecast *f)
 
 	if (unsaid)
 		snprintf(ret->unsaid, sizeof ret->unsaid, "job %s is before it, and waits for what has no time limit", mscg_id_format(unsaid->job.id, id));
+	else if (ret->start_usec == USEC_NEVER && lacks_a_place(&f->plan))
+		snprintf(ret->unsaid, sizeof ret->unsaid, "no more than %llu jobs run at a time (max-jobs), and those whose end it waits for have no time limit, or are suspended",
+		         (unsigned long long)f->core->policy.max_jobs);
 	else if (ret->start_usec == USEC_NEVER)
 		snprintf(ret->unsaid, sizeof ret->unsaid, "it waits for what has no time limit");
 	else
@@ -216,6 +225,8 @@ static void try_limit(struct forecast *f)
 
 static void what_would_help(struct forecast *f)
 {
+	if (is_full(f->core))
+		return;
 	plan_for_passing(f);
 	try_priority(f);
 	if (f->core->policy.scheduler == CORE_FCFS && f->at)

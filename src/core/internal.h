@@ -264,10 +264,10 @@ struct gres_books {
 	struct gres_need  **need; uint32_t needs, needs_cap; /* of all jobs, by address of the text */
 };
 
-/* From `at` on (boot clock) so much is free: thousandths of CPUs, bytes. Below 0: owed. */
+/* From `at` on (boot clock) so much is free: thousandths of CPUs, bytes, and so many jobs more may run. Below 0: owed. */
 struct plan_point {
 	int64_t at;
-	int64_t cpus[POOL_COUNT], mem;
+	int64_t cpus[POOL_COUNT], mem, jobs;
 };
 
 struct plan {
@@ -283,6 +283,7 @@ struct plan_need {
 	enum pool pool;
 	const struct gres_need *gres;
 	int64_t   span; /* USEC_NEVER: for ever */
+	bool      begins; /* it is one job more that runs */
 };
 
 /* reserve.c */
@@ -365,12 +366,17 @@ static inline bool is_record(const struct entry *e)
 {
 	return e->node.bits & ENTRY_RECORD;
 }
-/* Nothing that waits may start now, whatever is free. */
-static inline bool is_full(const struct core *core)
+/* So many jobs more may run, whatever is free. Below 0: there were more before. */
+static inline int64_t jobs_left(const struct core *core)
 {
 	const uint64_t *n = core->count;
 
-	return core->policy.max_jobs && n[MSCG_STATE_RUNNING] + n[MSCG_STATE_SUSPENDED] + n[MSCG_STATE_COMPLETING] >= core->policy.max_jobs;
+	return core->policy.max_jobs ? (int64_t)(core->policy.max_jobs - n[MSCG_STATE_RUNNING] - n[MSCG_STATE_SUSPENDED] - n[MSCG_STATE_COMPLETING])
+	                             : UINT32_MAX;
+}
+static inline bool is_full(const struct core *core)
+{
+	return jobs_left(core) <= 0;
 }
 static inline enum pool pool_of(const struct mscg_job *job)
 {

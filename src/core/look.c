@@ -256,7 +256,7 @@ static enum mscg_reason why_pending(const struct core *core, const struct entry 
 		return MSCG_REASON_DRAINED;
 	}
 	if (is_full(core)) {
-		say(text, "as many jobs run as may (max-jobs = %llu)", (unsigned long long)core->policy.max_jobs);
+		say(text, "as many jobs run as may (max-jobs = %llu): one of them has to end first", (unsigned long long)core->policy.max_jobs);
 		return MSCG_REASON_MAX_JOBS;
 	}
 	ahead = e->job.reservation ? NULL : queue_ahead(core, e);

@@ -1,5 +1,6 @@
 /* What will be free when, if everybody takes the whole of his time: what runs until its time limit and the grace time
- * after that, what has no limit for ever. A list of points, each good until the next; what is promised is taken out of it. */
+ * after that, what has no limit for ever. CPUs, memory, devices, and places for jobs (max-jobs). A list of points, each good
+ * until the next; what is promised is taken out of it. */
 #include "src/core/internal.h"
 
 #define SOON USEC_PER_SEC /* what is being killed, or is late */
@@ -8,6 +9,7 @@ struct plan_end {
 	int64_t   at;
 	uint64_t  cpus, mem;
 	enum pool pool;
+	uint32_t  jobs;
 	const char *gres; /* granted */
 };
 
@@ -66,11 +68,11 @@ static bool stands(const struct entry *e)
 
 static struct plan_end end_of(const struct entry *e, struct core_now now, const struct mscg_job *head)
 {
-	struct plan_end end = {plan_latest_end(e, now), size_of(e, head), share_of(e)->mem_bytes, pool_of(&e->job), NULL};
+	struct plan_end end = {plan_latest_end(e, now), size_of(e, head), share_of(e)->mem_bytes, pool_of(&e->job), 1, NULL};
 
 	if (stands(e)) {
 		end.at = end.cpus ? now.boot_usec + SOON : USEC_NEVER;
-		end.mem = 0;
+		end.mem = end.jobs = 0;
 	} else {
 		end.gres = share_of(e)->gres;
 	}
@@ -144,6 +146,7 @@ static void add_ends(const struct core *core, struct plan *p, struct plan_end *e
 		last = &p->point[p->n - 1];
 		last->cpus[ends[i].pool] += (int64_t)ends[i].cpus;
 		last->mem += (int64_t)ends[i].mem;
+		last->jobs += ends[i].jobs;
 		if (ends[i].gres)
 			give_gres(core, p, p->n - 1, ends[i].gres);
 	}
@@ -159,6 +162,7 @@ void plan_make(const struct core *core, struct core_now now, const struct mscg_j
 	p->priority = head->priority;
 	add_point(p, now.boot_usec);
 	p->point->mem = (int64_t)book_mem_free(core);
+	p->point->jobs = jobs_left(core);
 	for (uint32_t i = 0; i < p->accounts; i++)
 		p->gres[i] = core->gres.account[i].free;
 	for (enum pool pool = 0; pool < POOL_COUNT; pool++)
@@ -207,7 +211,7 @@ void plan_make_least(const struct core *core, struct core_now now, struct plan *
 		p->point->cpus[pool] = (int64_t)book_total(core, pool);
 	for (const struct live *l = core->granted; l; l = l->granted_next) {
 		const struct entry *e = l->entry;
-		struct plan_end end = {plan_latest_end(e, now), least_held(core, e), share_of(e)->mem_bytes, pool_of(&e->job), NULL};
+		struct plan_end end = {plan_latest_end(e, now), least_held(core, e), share_of(e)->mem_bytes, pool_of(&e->job), 1, NULL};
 
 		if (e->job.reservation && reserve_find(core, e->job.reservation))
 			continue;
@@ -247,7 +251,7 @@ static bool fits(const struct plan *p, uint32_t i, const struct plan_need *need)
 	const struct plan_point *point = &p->point[i];
 
 	return point->cpus[need->pool] >= (int64_t)(need->cpus + need->beyond) && point->mem >= (int64_t)need->mem &&
-	       (!need->gres || gres_fit(p, i, need->gres));
+	       (!need->begins || point->jobs > 0) && (!need->gres || gres_fit(p, i, need->gres));
 }
 
 /* The first point from `i` on at which it does not fit before `end`; p->n: there is none. */
@@ -322,6 +326,7 @@ void plan_promise(struct plan *p, int64_t at, const struct plan_need *need)
 	for (uint32_t i = from; i < to; i++) {
 		p->point[i].cpus[need->pool] -= need->cpus;
 		p->point[i].mem -= (int64_t)need->mem;
+		p->point[i].jobs -= need->begins;
 		if (need->gres)
 			take_gres(p, i, need->gres);
 	}
@@ -351,6 +356,7 @@ struct plan_need plan_need(const struct core *core, const struct plan *p, const 
 		.pool = pool,
 		.gres = gres_need_of(core, job),
 		.span = plan_span(job->time_limit_s, job->grace_s),
+		.begins = job->state == MSCG_STATE_PENDING,
 		.beyond = job->priority >= p->priority ? 0 :
 		          elastic_takeable(core, pool, p->priority, true) - elastic_takeable(core, pool, job->priority, true),
 	};

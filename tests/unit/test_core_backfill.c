@@ -1,7 +1,7 @@
 /* Backfill: the worked examples of the literature, a plain scheduler beside the core that has to decide the same, and what is
  * promised of it: EASY never makes the head later, conservative nobody.
  *
- * The plain one knows rigid jobs on one kind of CPU and looks at every job and every second anew. */
+ * The plain one knows rigid jobs on one kind of CPU, so many at a time, and looks at every job and every second anew. */
 #include "tests/unit/core_support.h"
 
 #include <inttypes.h>
@@ -29,7 +29,7 @@ struct job {
 struct world {
 	struct rig rig;
 	struct job job[JOBS];
-	uint32_t n, cpus;
+	uint32_t n, cpus, jobs; /* jobs: that run at once at most */
 	enum core_scheduler scheduler;
 	uint32_t depth;
 	int64_t  now;
@@ -40,13 +40,20 @@ struct world {
 /* -- the plain scheduler ------------------------------------------------------------------------------------------ */
 
 struct profile {
-	int32_t free[HORIZON]; /* second by second from now on; what comes behind is as the last */
+	int32_t free[HORIZON], jobs[HORIZON]; /* second by second from now on; what comes behind is as the last */
 };
 
 static void take(struct profile *p, int64_t from, int64_t span, int32_t cpus)
 {
-	for (int64_t t = from; t < HORIZON && (span == 0 || t < from + span); t++)
+	for (int64_t t = from; t < HORIZON && (span == 0 || t < from + span); t++) {
 		p->free[t] -= cpus;
+		p->jobs[t]--;
+	}
+}
+
+static bool has_room(const struct profile *p, int64_t t, const struct job *j)
+{
+	return p->free[t] >= (int32_t)j->cpus && p->jobs[t] > 0;
 }
 
 static int64_t earliest(const struct profile *p, const struct job *j)
@@ -54,7 +61,7 @@ static int64_t earliest(const struct profile *p, const struct job *j)
 	for (int64_t t = 0; t < HORIZON; t++) {
 		int64_t u = t;
 
-		while (u < HORIZON && (j->limit == 0 || u < t + j->limit) && p->free[u] >= (int32_t)j->cpus)
+		while (u < HORIZON && (j->limit == 0 || u < t + j->limit) && has_room(p, u, j))
 			u++;
 		if (u == HORIZON || (j->limit && u >= t + j->limit))
 			return t;
@@ -68,7 +75,7 @@ static uint32_t room(const struct profile *p, const struct job *j)
 {
 	uint32_t t = 0;
 
-	while (t < HORIZON && p->free[t] >= (int32_t)j->cpus)
+	while (t < HORIZON && has_room(p, t, j))
 		t++;
 	return t;
 }
@@ -103,8 +110,10 @@ static void plan(struct world *w, bool start[JOBS])
 	uint32_t list[JOBS], n = waiting(w, list), promises = 0;
 	bool blocked = false;
 
-	for (int t = 0; t < HORIZON; t++)
+	for (int t = 0; t < HORIZON; t++) {
 		p.free[t] = (int32_t)w->cpus;
+		p.jobs[t] = (int32_t)w->jobs;
+	}
 	for (uint32_t i = 0; i < w->n; i++)
 		if (w->job[i].start >= 0 && w->job[i].end < 0)
 			take(&p, 0, w->job[i].limit ? MAX_OF(w->job[i].start + w->job[i].given - w->now, 1) : 0, (int32_t)w->job[i].cpus);
@@ -149,9 +158,17 @@ static void open_world(struct world *w, enum core_scheduler scheduler, uint32_t 
 	w->cpus = cpus;
 	w->scheduler = scheduler;
 	w->depth = 100;
+	w->jobs = JOBS;
 	build_machine(&w->rig.machine, 1, 1, 1, cpus, 1);
 	w->rig.policy = test_policy();
 	w->rig.policy.scheduler = scheduler;
+	rig_open(&w->rig);
+}
+
+static void limit_jobs(struct world *w, uint32_t jobs)
+{
+	w->rig.policy.max_jobs = w->jobs = jobs;
+	rig_close(&w->rig);
 	rig_open(&w->rig);
 }
 
@@ -331,6 +348,28 @@ static void only_to_the_depth(void **state)
 	starts(&w, 4, 3);
 }
 
+/* Three at a time: jobs 3 and 4 have their time from the end of job 1 on, and with job 2 that is as many as may run. Job 5 would
+ * hold one of their places. */
+static void places_are_promised(void **state)
+{
+	(void)state;
+	struct world w = {0};
+
+	open_world(&w, CORE_CONSERVATIVE, 10);
+	limit_jobs(&w, 3);
+	add_job(&w, 0, 7, 100, 100);
+	add_job(&w, 1, 1, 300, 300);
+	add_job(&w, 2, 3, 50, 50);
+	add_job(&w, 3, 3, 50, 50);
+	add_job(&w, 4, 1, 500, 500);
+	add_job(&w, 5, 1, 90, 90); /* is over by then: passes */
+	run_world(&w);
+	starts(&w, 3, 100);
+	starts(&w, 4, 100);
+	starts(&w, 5, 150);
+	starts(&w, 6, 5);
+}
+
 /* -- by chance ---------------------------------------------------------------------------------------------------- */
 
 static void draw_jobs(struct world *w, bool exact, bool limits)
@@ -352,16 +391,18 @@ static void never_later(const struct world *w)
 			fail_msg("job %u was promised %" PRId64 " and started at %" PRId64, i + 1, w->job[i].promised, w->job[i].start);
 }
 
-/* less: half of those with a limit may be given less; counts these then. */
+/* In every other world no more than a few run at a time. less: half of those with a limit may be given less; counts these then. */
 static uint64_t many_with(enum core_scheduler scheduler, bool exact, bool limits, bool promises, bool less)
 {
 	uint64_t passed = 0, cut = 0;
 
-	for (uint32_t round = 0; round < ROUNDS; round++) {
+	for (uint32_t round = 0; round < 2 * ROUNDS; round++) {
 		struct world w = {0};
 
 		rng = 88172645463325252u + round * 7919 + scheduler;
 		open_world(&w, scheduler, CPUS);
+		if (round % 2)
+			limit_jobs(&w, 2 + below(4));
 		draw_jobs(&w, exact, limits);
 		for (uint32_t i = 0; less && i < w.n; i++)
 			w.job[i].least = w.job[i].limit && below(2) ? 1 + below(w.job[i].limit) : 0;
@@ -415,6 +456,7 @@ int main(void)
 		cmocka_unit_test(conservative_example),
 		cmocka_unit_test(early_ends),
 		cmocka_unit_test(only_to_the_depth),
+		cmocka_unit_test(places_are_promised),
 		cmocka_unit_test(easy_never_delays_the_head),
 		cmocka_unit_test(conservative_never_delays_anyone),
 		cmocka_unit_test(the_others),

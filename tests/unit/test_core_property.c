@@ -1068,7 +1068,6 @@ static void trace(struct world *w)
 	}
 }
 
-/* `acted`: what was decided reaches the engine. */
 /* Whoever was granted something was so within the machine's own limit. */
 static void check_full(const struct world *w, const struct mscg_event *event)
 {
@@ -1080,6 +1079,20 @@ static void check_full(const struct world *w, const struct mscg_event *event)
 	assert_true(s.running + s.suspended + s.completing <= w->rig.policy.max_jobs);
 }
 
+/* Who waits for one that runs to end is not said to start at once, nor that anything else would help. */
+static void check_forecast(const struct world *w)
+{
+	const struct journal *b = w->books ? &w->book[w->steps % w->books] : NULL;
+	struct core_forecast f;
+
+	if (!b || !core_foresee(w->rig.core, b->job.id, w->rig.now, &f) || f.reason != MSCG_REASON_MAX_JOBS)
+		return;
+	assert_true(f.start_usec > w->rig.now.real_usec);
+	assert_int_equal(f.changes, 0);
+	assert_true((f.start_usec == USEC_NEVER) == (*f.unsaid != '\0'));
+}
+
+/* `acted`: what was decided reaches the engine. */
 static void step(struct world *w, bool acted)
 {
 	struct core_output *out = &w->rig.out;
@@ -1113,6 +1126,7 @@ static void step(struct world *w, bool acted)
 		check_reserved(w, &out->events[i]);
 		check_full(w, &out->events[i]);
 	}
+	check_forecast(w);
 	keep_reservations(w);
 	check_rows(w);
 	keep_usages(w);

@@ -109,7 +109,7 @@ static struct costs *shared;
 static void __attribute__((noreturn)) child(unsigned waiting, enum order order)
 {
 	static const struct core_gres gres[] = {{"gpu", "a", 2, 3, NULL}, {"gpu", "b", 2, 12, NULL}, {"license", "x", 100, 0, NULL}};
-	struct core_policy policy = {.scheduler = CORE_EASY, .elastic = true, .elastic_threshold = 50, .backfill_depth = 100};
+	struct core_policy policy = {.max_jobs = 4096, .scheduler = CORE_EASY, .elastic = true, .elastic_threshold = 50, .backfill_depth = 100};
 	struct queue *q = xcalloc(1, sizeof *q);
 
 	q->order = order;
