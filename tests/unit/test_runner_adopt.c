@@ -385,9 +385,10 @@ static void held_daemon_killed(void **state)
 		if (both)
 			kill_supervisors();
 		struct runner_slot_info info = adopt_one(&j);
-		assert_true(info.withdrawn);
+		bool over = info.state == RUNNER_FAILED; /* by the time it was looked at */
+		assert_true(info.withdrawn || (over && info.errno_value == EAGAIN));
 		wait_empty(j.cgroup);
-		if (info.supervised) {
+		if (info.supervised && !over) {
 			job_wait(&j);
 			assert_int_equal(j.failed + j.lost, 1);
 			assert_true(j.lost || j.last.errno_value == EAGAIN);
