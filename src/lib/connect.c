@@ -147,6 +147,7 @@ int mscg_connect(struct mscg **ret, const char *socket, struct mscg_error *error
 
 int mscg_connect_or_once(struct mscg **ret, const char *socket, const char *state_dir, struct mscg_error *error)
 {
+	static const char *const signs[] = {MSCG_SYSTEM_STATE, MSCG_SYSTEM_CONFIG, MSCG_SYSTEM_CONFIG ".d", NULL};
 	_cleanup_strv_ char **list = candidates(socket);
 	struct mscg_error why = {0};
 	struct mscg *m;
@@ -157,7 +158,7 @@ int mscg_connect_or_once(struct mscg **ret, const char *socket, const char *stat
 	if (r != -ECONNREFUSED || (!state_dir && !has_usual_queue(socket)))
 		return r;
 	m = handle_new(list[0]);
-	r = mscg_once_prepare(m, state_dir, MSCG_SYSTEM_STATE, &why);
+	r = mscg_once_prepare(m, state_dir, signs, &why);
 	if (r == 0) {
 		*ret = m;
 		return 0;

@@ -24,12 +24,12 @@ static const char *environment(const char *name)
 }
 
 /* malloc'ed; NULL when this user has no home. */
-static char *default_state_dir(const char *system_state)
+static char *default_state_dir(void)
 {
 	const char *state = environment("XDG_STATE_HOME"), *home = environment("HOME");
 
 	if (geteuid() == 0)
-		return xstrdup(system_state);
+		return xstrdup(MSCG_SYSTEM_STATE);
 	if (state)
 		return xasprintf("%s/mscg", state);
 	return home ? xasprintf("%s/.local/state/mscg", home) : NULL;
@@ -53,21 +53,30 @@ static bool can_make(const char *path)
 	}
 }
 
+/* The first of them that there is, also where this user may not look; NULL: none. */
+static const char *first_there(const char *const *paths)
+{
+	for (; *paths; paths++)
+		if (faccessat(AT_FDCWD, *paths, F_OK, AT_EACCESS) == 0 || (errno != ENOENT && errno != ENOTDIR))
+			return *paths;
+	return NULL;
+}
+
 /* 0: it is the caller's or can become it. */
-static int check_owner(const char *dir, bool asked_for, const char *system_state, struct mscg_error *error)
+static int check_owner(const char *dir, bool asked_for, const char *const *signs, struct mscg_error *error)
 {
 	/* A queue that nobody asked for must not stand in for the one that a daemon for all users keeps, while that is
 	 * restarted: what is submitted to it would wait for ever. */
-	bool beside = !asked_for && geteuid() != 0 && access(system_state, F_OK) == 0;
+	const char *beside = asked_for || geteuid() == 0 ? NULL : first_there(signs);
 	struct stat st;
 
 	if (stat(dir, &st) == 0) {
 		if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid())
 			return -ECONNREFUSED;
 		return beside ? mscg_error_set(error, -ECONNREFUSED,
-		                               "no daemon answers: this machine's, with its state in %s, is down or being restarted; your own queue, "
+		                               "no daemon answers: this machine has one (there is %s), which is down or being restarted; your own queue, "
 		                               "in %s, is used if you ask for it (--state-dir) or run it (mscg scheduler)",
-		                               system_state, dir)
+		                               beside, dir)
 		              : 0;
 	}
 	return errno == ENOENT && !beside && can_make(dir) ? 0 : -ECONNREFUSED;
@@ -115,21 +124,14 @@ static char *find_mscgd(void)
 	return found ? found : in_path("mscgd");
 }
 
-int mscg_once_prepare(struct mscg *m, const char *state_dir, const char *system_state, struct mscg_error *error)
+int mscg_once_prepare(struct mscg *m, const char *state_dir, const char *const *signs, struct mscg_error *error)
 {
-	_cleanup_free_ char *dir = NULL, *program = NULL;
-	bool asked_for = true;
+	_cleanup_free_ char *dir = state_dir ? xstrdup(state_dir) : default_state_dir(), *program = NULL;
 	int r;
 
-	if (!state_dir) {
-		asked_for = false;
-		dir = default_state_dir(system_state);
-	} else {
-		dir = xstrdup(state_dir);
-	}
 	if (!dir)
 		return -ECONNREFUSED;
-	r = check_owner(dir, asked_for, system_state, error);
+	r = check_owner(dir, state_dir != NULL, signs, error);
 	if (r < 0)
 		return r;
 	program = find_mscgd();
@@ -138,7 +140,8 @@ int mscg_once_prepare(struct mscg *m, const char *state_dir, const char *system_
 		                      "no daemon answers on %s, and mscgd is not found beside this program or in PATH to do without",
 		                      m->socket);
 	m->once = true;
-	m->state_dir = steal(&dir);
+	if (state_dir)
+		m->state_dir = steal(&dir);
 	m->program = steal(&program);
 	return 0;
 }
@@ -147,7 +150,8 @@ int mscg_once_prepare(struct mscg *m, const char *state_dir, const char *system_
 
 static int spawn(const struct mscg *m, int fd, pid_t *ret)
 {
-	char *argv[] = {(char *)"mscgd", (char *)"--once", (char *)"--state-dir", m->state_dir, NULL};
+	/* Not told, it looks into its configuration too. */
+	char *argv[] = {(char *)"mscgd", (char *)"--once", m->state_dir ? (char *)"--state-dir" : NULL, m->state_dir, NULL};
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 	sigset_t none, all;

@@ -354,16 +354,17 @@ static void test_once_no_more(void **state)
 	mscg_close(m);
 }
 
-static int prepare(const char *state_dir, const char *system_state, char *ret_dir, struct mscg_error *e)
+static int prepare(const char *state_dir, const char *sign, char *ret_dir, struct mscg_error *e)
 {
+	const char *const signs[] = {at("no-system"), sign, NULL};
 	struct mscg *m = xcalloc(1, sizeof *m);
 	int r;
 
 	memset(e, 0, sizeof *e);
 	m->socket = xstrdup(at("none"));
-	r = mscg_once_prepare(m, state_dir, system_state, e);
+	r = mscg_once_prepare(m, state_dir, signs, e);
 	if (r == 0)
-		snprintf(ret_dir, 128, "%s", m->state_dir);
+		snprintf(ret_dir, 128, "%s", m->state_dir ? m->state_dir : "default");
 	mscg_close(m);
 	return r;
 }
@@ -375,12 +376,14 @@ static void user_directories(void)
 	char got[128];
 
 	clear_env();
-	/* The default, which can be made; XDG's when set. */
+	/* The default, which can be made; XDG's when set. Which it is mscgd says, for its configuration may name another. */
 	CHECK(prepare(NULL, at("no-system"), got, &e) == 0);
-	CHECK(streq(got, at("home/.local/state/mscg")));
+	CHECK(streq(got, "default"));
+	set_env("XDG_STATE_HOME", "/proc");
+	CHECK(prepare(NULL, at("no-system"), got, &e) == -ECONNREFUSED);
 	set_env("XDG_STATE_HOME", at("home/x"));
 	CHECK(prepare(NULL, at("no-system"), got, &e) == 0);
-	CHECK(streq(got, at("home/x/mscg")));
+	CHECK(streq(got, "default"));
 	/* A queue of one's own neither is made beside the one for all nor stands in for it, unless it is asked for. */
 	CHECK(prepare(NULL, at("state"), got, &e) == -ECONNREFUSED);
 	CHECK(prepare(at("home/new/one"), at("state"), got, &e) == 0);
@@ -388,6 +391,9 @@ static void user_directories(void)
 	mkdir(at("home/x/mscg"), 0755);
 	CHECK(prepare(NULL, at("no-system"), got, &e) == 0);
 	CHECK(prepare(at("home/x/mscg"), at("state"), got, &e) == 0);
+	CHECK(prepare(NULL, at("state"), got, &e) == -ECONNREFUSED);
+	mkdir(at("home/secret"), 0);
+	CHECK(prepare(NULL, at("home/secret/conf"), got, &e) == -ECONNREFUSED);
 	CHECK(prepare(NULL, at("state"), got, &e) == -ECONNREFUSED);
 	CHECK(strstr(e.text, at("state")) && strstr(e.text, at("home/x/mscg")) && strstr(e.text, "--state-dir"));
 	/* Somebody else's, one that cannot be made, one that is a file. */
