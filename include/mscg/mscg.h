@@ -29,7 +29,8 @@ struct mscg;
  * /run/mscg/mscg.sock. */
 MSCG_PUBLIC int  mscg_connect(struct mscg **ret, const char *socket, struct mscg_error *error);
 /* As mscg_connect, and where no daemon answers and the state directory is the caller's own, requests are carried out
- * one by one by `mscgd --once`. `state_dir` NULL: $MSCG_STATE_DIR or the default. */
+ * one by one by `mscgd --once`. `state_dir` NULL: $MSCG_STATE_DIR, or mscgd's own (its configuration, its default); a user's
+ * own only where the machine has no daemon for all, of which /var/lib/mscg or a configuration in /etc/mscg is a sign. */
 MSCG_PUBLIC int  mscg_connect_or_once(struct mscg **ret, const char *socket, const char *state_dir, struct mscg_error *error);
 MSCG_PUBLIC void mscg_close(struct mscg *m);
 /* Of one answer; -1 (default): none. mscg_wait and mscg_events wait as long as they are told, whatever this says. */

@@ -40,40 +40,41 @@ teardown() { stop_daemon; }
     [ -z "$(ls -A "$HOME")" ]
 }
 
-@test "a queue of one's own, where there is none of the machine" {
-    [ ! -e /var/lib/mscg ] && [ ! -e /etc/mscg ] || skip "there is one of the machine"
-    HOME=$room/home
-    mkdir -m 777 "$HOME"
-    as_user env -u MSCG_STATE_DIR -u MSCG_SOCKET -u XDG_STATE_HOME -u XDG_RUNTIME_DIR HOME="$HOME" "$(command -v mscg)" submit true
-    [ -d "$HOME/.local/state/mscg" ]
+# machine CONF COMMAND...: as an ordinary user of a machine that has no state of a scheduler, this mscg.conf ('': none), and that user
+machine() {
+    [ "$(id -u)" -eq 0 ] || skip "mounts"
+    as_user mkdir -p home
+    unshare --mount --propagation private sh -c 'mount -t tmpfs -o mode=755 none /var/lib && mount -t tmpfs -o mode=755 none /etc &&
+        echo one:x:65534:65534::/:/bin/sh >/etc/passwd && echo one:x:65534: >/etc/group &&
+        { [ -z "$0" ] || { mkdir /etc/mscg && printf "%s" "$0" >/etc/mscg/mscg.conf; }; } && exec "$@"' "$1" \
+        setpriv --reuid=65534 --regid=65534 --clear-groups -- \
+        env -u MSCG_STATE_DIR -u MSCG_SOCKET -u XDG_STATE_HOME -u XDG_CONFIG_HOME HOME="$room/home" "${@:2}"
 }
 
-# beside CONF COMMAND...: as an ordinary user with a queue of their own, on a machine whose /etc has this mscg.conf and that user only
-beside() {
-    unshare --mount --propagation private sh -c 'mount -t tmpfs -o mode=755 none /etc && mkdir /etc/mscg && printf "%s" "$0" >/etc/mscg/mscg.conf &&
-        echo one:x:65534:65534::/:/bin/sh >/etc/passwd && echo one:x:65534: >/etc/group && exec "$@"' "$1" \
-        setpriv --reuid=65534 --regid=65534 --clear-groups -- env -u MSCG_STATE_DIR -u MSCG_SOCKET -u XDG_STATE_HOME HOME="$room/home" "${@:2}"
+@test "a queue of one's own, where there is none of the machine" {
+    machine '' mscg submit true
+    [ -d home/.local/state/mscg ]
 }
 
 @test "a queue of one's own does not stand in for the machine's, wherever that keeps its state" {
-    [ "$(id -u)" -eq 0 ] || skip "mounts"
-    mkdir -p home/.local/state
-    mkdir -m 700 home/.local/state/mscg
-    as_user true
+    machine '' mscg submit true
+    mscg_conf=$'[daemon]\nstate-dir = /srv/mscg\n'
     for verb in "submit true" queue "cancel 1"; do
-        fails 4 beside $'[daemon]\nstate-dir = /srv/mscg\n' mscg $verb
-        says "mscg: no daemon answers: this machine has one (there is /"
+        fails 4 machine "$mscg_conf" mscg $verb
+        says "mscg: no daemon answers: this machine has one (there is /etc/mscg/mscg.conf)"
         says "your own queue, in $room/home/.local/state/mscg, is used if you ask for it (--state-dir)"
     done
-    [ -z "$(ls -A home/.local/state/mscg)" ]
-    beside '' mscg --state-dir "$room/home/.local/state/mscg" submit true
+    same PENDING "$(machine "$mscg_conf" mscg --state-dir "$room/home/.local/state/mscg" show 1 --json | json 'j["state"]')"
+    # Nor is one made.
+    rm -r home/.local
+    fails 4 machine "$mscg_conf" mscg submit true
+    [ ! -e home/.local ]
 }
 
 @test "without a daemon the state is where its configuration says" {
     mkdir -p home/.config/mscg
     printf '[daemon]\nstate-dir = %s\n' "$room/elsewhere" >home/.config/mscg/mscg.conf
-    [ ! -e /var/lib/mscg ] && [ ! -e /etc/mscg ] || skip "there is one of the machine"
-    as_user env -u MSCG_STATE_DIR -u MSCG_SOCKET -u XDG_STATE_HOME -u XDG_RUNTIME_DIR -u XDG_CONFIG_HOME HOME="$room/home" "$(command -v mscg)" submit true
+    machine '' mscg submit true
     [ -d elsewhere ] && [ ! -e home/.local ]
 }
 
