@@ -25,20 +25,22 @@ static const char *directive(const char *line, const char *word)
 	return strncmp(line, word, n) == 0 && (line[n] == ' ' || line[n] == '\t') ? line + n : NULL;
 }
 
+static bool is_comment(const char *line)
+{
+	return *line == '#' || line[strspn(line, " \t")] == '\n';
+}
+
 /* The next line of the leading comments, or NULL where the first command is. */
 static const char *next_comment(const char *line)
 {
 	const char *end = line_end(line);
 
-	if (!*end)
-		return NULL;
-	line = end + 1;
-	return *line == '#' || line[strspn(line, " \t")] == '\n' ? line : NULL;
+	return *end && is_comment(end + 1) ? end + 1 : NULL;
 }
 
 static bool has_directive(const char *text)
 {
-	for (const char *line = text; line; line = next_comment(line))
+	for (const char *line = is_comment(text) ? text : NULL; line; line = next_comment(line))
 		for (size_t i = 0; i < ARRAY_SIZE(dialects); i++)
 			if (directive(line, dialects[i]))
 				return true;
@@ -81,7 +83,7 @@ int script_is_one(const char *word, bool chdir, struct mscg_error *error)
 	_cleanup_close_ int fd = open(word, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	char start[64 * 1024];
 	struct stat st;
-	bool is_script;
+	bool is_script, is_text;
 	ssize_t n;
 
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
@@ -91,13 +93,15 @@ int script_is_one(const char *word, bool chdir, struct mscg_error *error)
 		return 0;
 	start[n] = '\0';
 	is_script = strncmp(start, "#!", 2) == 0;
-	if (is_script && has_directive(start))
-		return 1;
+	is_text = !memchr(start, '\0', (size_t)n);
+	/* Also where a shell would execute it: its options would be comments then. */
+	if (is_text && has_directive(start))
+		return is_script ? 1 : refuse_file(word, true, error);
 	if (is_command(word))
 		return 0;
 	if (is_script)
 		return 1;
-	return chdir ? 0 : refuse_file(word, !memchr(start, '\0', (size_t)n), error);
+	return chdir ? 0 : refuse_file(word, is_text, error);
 }
 
 static int read_all(int fd, const char *what, const char *name, char **ret, struct mscg_error *error)

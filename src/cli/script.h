@@ -11,7 +11,8 @@
 
 /* Whether the first word of a command names a batch script, to be taken for one without --script: a regular file with "#!"
  * at its start, and either a directive in it or nobody who would run it as a command (it may not be executed, or is in
- * this directory and not in $PATH). 1, 0, or -EINVAL with text where it is a file that could be run in neither way;
+ * this directory and not in $PATH). 1, 0, or -EINVAL with text where it is a file that could be run in neither way,
+ * or has directives and no "#!";
  * `chdir`: the job runs in another directory, where the word may name something else. */
 int script_is_one(const char *word, bool chdir, struct mscg_error *error);
 /* Reads a file of text, `what` in the texts of errors; "-" is stdin. The caller frees it. */

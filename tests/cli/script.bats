@@ -110,6 +110,22 @@ asked() {
     same "shell plain.sh" "$(PATH=$PATH: asked plain.sh)"
 }
 
+@test "options without an interpreter are not run over, whether the file may be executed or not" {
+    printf '#SBATCH -c 2\necho hi\n' >no.sh
+    for mode in -x +x; do
+        chmod $mode no.sh
+        for words in ./no.sh "./no.sh x" no.sh; do
+            fails 2 mscg submit $words
+            says "no.sh has no #! line: expected a script that begins with its interpreter"
+        done
+    done
+    # Behind the first command they are comments, and in what is no text nothing.
+    printf 'echo hi\n#SBATCH -c 2\n' >no.sh
+    same "shell ./no.sh" "$(asked ./no.sh)"
+    printf '#MSCG -c 2\n\0' >no.sh
+    same "shell ./no.sh" "$(asked ./no.sh)"
+}
+
 @test "a file that could be run in no way is refused, with what would be right" {
     echo 'echo no interpreter' >plain.txt
     fails 2 mscg submit plain.txt
