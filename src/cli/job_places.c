@@ -55,6 +55,66 @@ static void look_at_file(const char *option, const struct mscg_spec *spec, const
 		warn(option, path, said(code));
 }
 
+static bool is_missing(const struct mscg_spec *spec, const char *path)
+{
+	_cleanup_free_ char *full = path[0] == '/' ? xstrdup(path) : xasprintf("%s/%s", spec->workdir, path);
+
+	return access(full, F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
+static const char *job_path(const struct mscg_spec *spec)
+{
+	for (char **e = spec->env; e && *e; e++)
+		if (strncmp(*e, "PATH=", 5) == 0)
+			return *e + 5;
+	return NULL;
+}
+
+static bool is_nowhere(const struct mscg_spec *spec, const char *name)
+{
+	const char *at = job_path(spec);
+	bool nowhere = at != NULL;
+
+	for (size_t n; nowhere && at; at = at[n] ? at + n + 1 : NULL) {
+		_cleanup_free_ char *path = NULL;
+
+		n = strcspn(at, ":");
+		path = xasprintf("%.*s%s%s", (int)n, at, n ? "/" : "", name);
+		nowhere = is_missing(spec, path);
+	}
+	return nowhere;
+}
+
+/* The first word of a line for a shell, where it is a file's name beyond doubt: not a builtin, nor what is put in place of something. */
+static char *first_of_line(const char *line)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+,@%-";
+	size_t n = strspn(line, plain);
+	char *word = xasprintf("%.*s", (int)n, line);
+
+	if ((line[n] && !strchr(" \t\n;|&<>", line[n])) || !strpbrk(word, "./") || streq(word, ".")) {
+		free(word);
+		return NULL;
+	}
+	return word;
+}
+
+static void look_at_program(const struct mscg_spec *spec)
+{
+	_cleanup_free_ char *word = spec->script || !spec->argv[0] ? NULL : spec->shell ? first_of_line(spec->argv[0]) : xstrdup(spec->argv[0]);
+
+	if (!word || !word[0])
+		return;
+	if (strchr(word, '/') ? is_missing(spec, word) : is_nowhere(spec, word))
+		warn("the program", word, strchr(word, '/') ? said(ENOENT) : "is not in $PATH: the job fails unless it is when the job starts");
+}
+
+static void look_at_input(const struct mscg_spec *spec)
+{
+	if (spec->stdin_path && !strchr(spec->stdin_path, '%') && is_missing(spec, spec->stdin_path))
+		warn("--input", spec->stdin_path, said(ENOENT));
+}
+
 /* Places that each job has for itself: of the machine's it sees there where it was submitted from, and nothing else. */
 static const char *const own_places[] = {"/tmp/", "/var/tmp/", "/dev/shm/"};
 
@@ -76,8 +136,6 @@ static void look_at_words(const struct mscg_spec *spec)
 	static const char between[] = " \t\n'\"=;|&<>()";
 	uint32_t parts = MSCG_ISOLATE_DEFAULT;
 
-	if (mscg_spec_needs_mounts(spec)) /* its words may be of what it brings along */
-		return;
 	if (spec->isolate && (mscg_isolate_parse(spec->isolate, &parts, NULL) < 0 || !(parts & MSCG_PART_MOUNT)))
 		return;
 	for (char **arg = spec->argv; *arg; arg++) {
@@ -118,5 +176,11 @@ void job_warn_places(const struct mscg_spec *spec)
 		look_at_file("--output", spec, spec->stdout_path);
 	if (!code || (spec->stderr_path && spec->stderr_path[0] == '/'))
 		look_at_file("--error", spec, spec->stderr_path);
+	if (mscg_spec_needs_mounts(spec)) /* its words may be of what it brings along */
+		return;
 	look_at_words(spec);
+	if (code || spec->attached) /* said, or is in a moment */
+		return;
+	look_at_program(spec);
+	look_at_input(spec);
 }

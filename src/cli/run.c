@@ -278,6 +278,7 @@ static int run_run(struct cli *cli, void *options, char **words)
 	}
 	spec->attached = true;
 	spec->pty = o->pty;
+	job_warn_places(spec);
 	r = cli_connect(cli, 0, &m);
 	if (r == 0 && o->pty) {
 		if (pty_open(&pty, &error) < 0) {

@@ -123,3 +123,14 @@ os.execvp(sys.argv[1], sys.argv[1:])' "$@"
     run mscg run -Q -t 1s --grace 1 sleep 60
     same "" "$output"
 }
+
+@test "files that the job will not see are warned of, before it" {
+    mkdir here there
+    : >there/x
+    cd here
+    run mscg run cat "$room/there/x"
+    [[ ${lines[0]} == "mscg: warning: $room/there/x: is not seen by the job"* ]]
+    # The rest it says itself in a moment.
+    run mscg run ./nosuch
+    [[ $output != *warning* ]]
+}

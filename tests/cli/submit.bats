@@ -110,6 +110,30 @@ assert (j["id"], j["job_id"], j["cpus"], j["mem_bytes"], j["priority"]) == ("2",
     same 1 "$(grep -c warning: <<<"$output")"
 }
 
+@test "a program and an input that are not there are warned of" {
+    warned() { run mscg submit "$@"; [ "$status" -eq 0 ]; grep -c "^mscg: warning: " <<<"$output" || true; }
+    mkdir sub
+    printf '#!/bin/sh\n' >sub/run.sh
+    chmod +x sub/run.sh
+    : >data
+    for bad in nosuch.sh ./nosuch.sh "./nosuch.sh --lr 3; true" sub/nosuch "data/x"; do same "1 $bad" "$(warned "$bad") $bad"; done
+    run mscg submit data/x
+    same "mscg: warning: the program: data/x does not exist: the job fails unless it does when the job starts" "${lines[0]}"
+    same 1 "$(warned ./nosuch.sh --lr 3)"
+    run mscg submit -a 0-99 nosuch x
+    same "mscg: warning: the program: nosuch is not in \$PATH: the job fails unless it is when the job starts" "${lines[0]}"
+    run mscg submit -i nosuch true
+    same "mscg: warning: --input: nosuch does not exist: the job fails unless it does when the job starts" "${lines[0]}"
+    same 1 "$(warned -D sub -i data true)"
+    for good in sub/run.sh "sub/run.sh x" "exit 3" ": ./nosuch" "A=1 ./nosuch" '$HOME/nosuch' "~/nosuch" ". ./nosuch" "(./nosuch)" true; do same "0 $good" "$(warned "$good") $good"; done
+    same 0 "$(warned -D sub ./run.sh x)"
+    same 0 "$(warned -i data cat)"
+    same 0 "$(warned -i %j.in cat)"
+    same 0 "$(PATH=$PATH:$room/sub warned run.sh x)"
+    same 0 "$(warned --bind "$room/sub:/nosuch" -i /nosuch/in /nosuch/run.sh x)"
+    same 0 "$(warned --rootfs "$room/sub" -i nosuch nosuch)"
+}
+
 @test "files that the job will not see, as it has a /tmp of its own, are warned of" {
     warned() { run mscg submit "$@"; [ "$status" -eq 0 ]; grep -c "^mscg: warning: .* is not seen by the job" <<<"$output" || true; }
     mkdir here there
