@@ -9,7 +9,7 @@ static const struct {
 	{"qdel", "cancel"},     {"sacct", "history"},   {"sinfo", "stats"},      {"sstat", "top"},        {"scontrol", "show"},
 	{"info", "show"},       {"log", "logs"},        {"tail", "logs"},        {"unhold", "release"},   {"modify", "update"},
 	{"salloc", "run"},      {"restart", "requeue"}, {"stop", "cancel"},      {"daemon", "scheduler"}, {"start", "scheduler"},
-	{"sprio", "why"},       {"sdiag", "stats"},     {"slurmctld", "scheduler"},
+	{"sprio", "why"},       {"sdiag", "stats"},     {"slurmctld", "scheduler"}, {"list", "queue"},
 };
 
 enum { SLIPS = 2, LONGEST = 16 };

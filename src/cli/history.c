@@ -165,7 +165,10 @@ static int history_run(struct cli *cli, void *options, char **words)
 		return cli_fail(&error);
 	r = cli_connect(cli, CONNECT_ONCE, &m);
 	if (r == 0) {
-		r = list_jobs(m, &filter, on_job, &h, &error) < 0 ? cli_fail(&error) : 0;
+		r = list_jobs(m, &filter, on_job, &h, &error);
+		if (r == 0 && !h.titles && !h.json.begun)
+			r = list_of_nobody(filter.user, &error);
+		r = r < 0 ? cli_fail(&error) : 0;
 		if (r == 0)
 			print_header(&h);
 		if (r == 0 && cli->json)

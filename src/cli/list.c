@@ -1,6 +1,8 @@
 /* Many jobs, one by one. */
 #include "list.h"
 
+#include <pwd.h>
+
 #include "job_text.h"
 #include "src/base/parse.h"
 
@@ -63,6 +65,14 @@ int list_jobs(struct mscg *m, const struct list_filter *filter, bool (*each)(jso
 	if (filter->limit)
 		json_object_set_new(p, "limit", json_integer(filter->limit));
 	return mscg_call_more(m, "List", p, on_slice, &l, error);
+}
+
+int list_of_nobody(const char *user, struct mscg_error *error)
+{
+	/* Jobs of a user without an account are listed by number. */
+	if (!user || getpwnam(user) || !user[strspn(user, "0123456789")])
+		return 0;
+	return mscg_error_set(error, -EINVAL, "no user '%.60s' on this machine", user);
 }
 
 void json_list_add(struct json_list *list, const json_t *value)

@@ -18,6 +18,10 @@ struct list_filter {
 int list_jobs(struct mscg *m, const struct list_filter *filter, bool (*each)(json_t *job, void *ctx), void *ctx,
               struct mscg_error *error);
 
+/* For who was told of no job of `user` (NULL: of everybody): 0, or -EINVAL with text where there is no such user. One whose account is
+ * gone may have left jobs. */
+int list_of_nobody(const char *user, struct mscg_error *error);
+
 /* Prints [ job, job, ... ] as the jobs come. `{0}` to begin with. */
 struct json_list { bool begun; };
 void json_list_add(struct json_list *list, const json_t *value);

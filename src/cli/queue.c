@@ -32,12 +32,14 @@ struct queue {
 	uint64_t *seen;  /* active jobs that were printed, in order */
 	size_t   seen_n, seen_cap;
 	uint32_t wanted; /* of kept, 0: all */
+	bool     any;
 };
 
 static void print_job(struct queue *q, json_t *job)
 {
 	if (job_is_spent_array(job))
 		return;
+	q->any = true;
 	if (q->kept)
 		json_array_append(q->kept, job);
 	else if (q->cli->json)
@@ -302,6 +304,8 @@ static int print_queue(const struct cli *cli, const struct queue_options *o, str
 	if (o->sort || o->start)
 		q.kept = json_array();
 	r = list_queue(&q, m, &filter, error);
+	if (r == 0 && !q.any)
+		r = list_of_nobody(filter.user, error);
 	if (r == 0 && o->start)
 		find_starts(&q, m);
 	if (r == 0 && q.kept && (o->sort || o->start))

@@ -596,7 +596,7 @@ void     reserve_listed(struct core *core, const struct shape *s); /* jobs of it
 void     reserve_join(struct core *core, struct shape *s);
 void     reserve_leave(struct shape *s);
 void     reserve_count(struct core *core, const struct mscg_job *job, int running, uint64_t cpus, uint64_t mem); /* so much more it has */
-int      reserve_admits(const struct core *core, const struct mscg_job *job, const char *account, char text[160]);
+int      reserve_admits(const struct core *core, const struct mscg_job *job, const struct mscg_spec *spec, char text[160]);
 bool     reserve_allows(const struct core *core, const struct shape *s); /* jobs of it may start by what their reservation has */
 /* Thousandths of CPUs that it can have, as queue_available(); memory. Of its reservation, or beside all of them. */
 uint64_t reserve_available(const struct core *core, const struct mscg_job *job, bool later);

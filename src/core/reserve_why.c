@@ -13,9 +13,10 @@ static bool lists(const char *list, const char *word)
 	return false;
 }
 
-int reserve_admits(const struct core *core, const struct mscg_job *job, const char *account, char text[160])
+int reserve_admits(const struct core *core, const struct mscg_job *job, const struct mscg_spec *spec, char text[160])
 {
 	const struct reservation *r = reserve_find(core, job->reservation);
+	const char *account = spec->account;
 	char uid[16], a[32], b[32];
 
 	snprintf(uid, sizeof uid, "%u", job->uid);
@@ -23,7 +24,7 @@ int reserve_admits(const struct core *core, const struct mscg_job *job, const ch
 
 	if (!r) {
 		code = -EINVAL;
-		snprintf(text, 160, "there is no such reservation: expected one that mscg reserve lists");
+		snprintf(text, 160, "there is no reservation '%.60s': expected one that mscg reserve lists", spec->reservation);
 	} else if (!lists(r->is.users, uid) && !(account && share_knows(core, account) && lists(r->is.accounts, account))) {
 		code = -EPERM;
 		snprintf(text, 160, "reservation %s is for others%s", r->is.name, r->is.accounts ? ": expected one of its accounts" : "");

@@ -78,7 +78,7 @@ void core_job_split(const struct mscg_job *record, uint32_t task, struct mscg_jo
 }
 
 /* What would be said to a submission: 0 or the refusal. Who waits at a terminal is not left waiting for what can never be. */
-static int admit(const struct core *core, const struct mscg_job *job, const char *account, uint64_t tasks, bool *ret_feasible, char text[160])
+static int admit(const struct core *core, const struct mscg_job *job, const struct mscg_spec *spec, uint64_t tasks, bool *ret_feasible, char text[160])
 {
 	text[0] = '\0';
 	*ret_feasible = queue_feasible(core, job, text);
@@ -94,7 +94,7 @@ static int admit(const struct core *core, const struct mscg_job *job, const char
 	if (r == 0)
 		r = job_admits(core, job, text);
 	if (r == 0 && job->reservation)
-		r = reserve_admits(core, job, account, text);
+		r = reserve_admits(core, job, spec, text);
 	return r < 0 ? r : user_admits(core, job, tasks, text);
 }
 
@@ -115,7 +115,7 @@ int core_admits(const struct core *core, struct mscg_spec *const *specs, uint32_
 			return mscg_error_set(error, -ENOSPC, "%s", text);
 		core_job_init(core, specs[i], (struct mscg_id){core->next_job_id, MSCG_NO_TASK}, &job);
 		tasks += tasks_of(specs[i]);
-		int r = admit(core, &job, specs[i]->account, tasks, &fits, text);
+		int r = admit(core, &job, specs[i], tasks, &fits, text);
 		if (r < 0)
 			return mscg_error_set(error, r, "%s", text);
 	}
@@ -136,7 +136,7 @@ void life_submit(struct core *core, const struct core_input *in)
 	/* Asked before anything of it is kept: who makes up names costs nothing. */
 	if (gres_exist(core, in->spec->gres, text)) {
 		core_job_init(core, in->spec, id, &job);
-		r = admit(core, &job, in->spec->account, tasks_of(in->spec), &fits, text);
+		r = admit(core, &job, in->spec, tasks_of(in->spec), &fits, text);
 	}
 	if (r < 0) {
 		a = out_answer(core, in->token, (struct mscg_id){0, MSCG_NO_TASK}, r, CORE_RESIZE_NONE, true, "%s", text);

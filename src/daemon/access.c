@@ -69,7 +69,8 @@ int access_refuse(const struct client *c, const char *verb, struct mscg_error *e
 	const char *group = c->d->config.operator_group;
 
 	audit(c, "refused", verb, NULL);
-	return mscg_error_set(error, -EPERM, "%s is for root and members of group %s", verb, group ? group : "(none)");
+	return group ? mscg_error_set(error, -EPERM, "not permitted: this is for root and members of group %s", group)
+	             : mscg_error_set(error, -EPERM, "not permitted: this is for root (operator-group in mscg.conf names who else may)");
 }
 
 void access_used(const struct client *c, const char *verb)

@@ -49,7 +49,7 @@ verbs() { mscg --help | sed -n 's/^    \([a-z]*\)  .*/\1/p'; }
     fails 2 mscg frobnicate
     says "no verb 'frobnicate'"
     [[ $error != *"is it"* ]]
-    for guess in squeue:queue sbatch:submit scancel:cancel sacct:history sinfo:stats submitt:submit que:queue cnacel:cancel; do
+    for guess in squeue:queue sbatch:submit scancel:cancel sacct:history sinfo:stats submitt:submit que:queue list:queue cnacel:cancel; do
         fails 2 mscg "${guess%:*}"
         says "is it mscg ${guess#*:}?"
     done

@@ -37,7 +37,9 @@ teardown() { stop_daemon; }
     same "1" "$(ids -A lab)"
     same "1 2 3" "$(ids --me)"
     same "1 2 3" "$(ids -u "$(id -un)")"
-    same "" "$(ids --user nobody-of-that-name)"
+    fails 2 mscg history -n --user nobody-of-that-name
+    says "no user 'nobody-of-that-name' on this machine"
+    same "" "$(ids --user daemon)"
     same "1 3" "$(ids -j 1,3)"
     same "2" "$(ids 2)"
     same "2 3" "$(ids -j 3 2)"

@@ -96,7 +96,10 @@ state_is() { same "$2" "$(field "$1" state)" >/dev/null; }
     me=$(id -un)
     same 1 "$(mscg queue -h --me -o %i)"
     same 1 "$(mscg queue -h -u "$me" -o %i)"
-    same "" "$(mscg queue -h --user nobody-of-that-name)"
+    fails 2 mscg queue -h --user nobody-of-that-name
+    says "no user 'nobody-of-that-name' on this machine"
+    same "" "$(mscg queue -h --user 4242)"
+    same "" "$(mscg queue -h --user daemon)"
     fails 2 mscg queue --me --user "$me"
     says "expected one of them"
 }

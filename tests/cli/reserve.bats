@@ -88,11 +88,11 @@ refused() {
     refused 2 "there is one of that name" mscg reserve class --start 2099-01-02 --duration 1h --cpus 2 --users nobody
     refused 1 "expected a start at 2099-01-01T01:00:00" mscg reserve other --start 2099-01-01 --duration 1h --cpus 3 --users nobody
     refused 2 "no reservation other" mscg reserve --delete other
-    refused 2 "there is no such reservation" mscg submit --reservation other true
+    refused 2 "there is no reservation 'other': expected one that mscg reserve lists" mscg submit --reservation other true
     refused 5 "reservation class is for others" mscg submit --reservation class true
     refused 1 "needs 3 CPUs: expected at most the 2 of reservation class" as_user mscg submit --reservation class -c 3 --mem 100M true
-    refused 5 "Reserve is for root" as_user mscg reserve mine --start 2099-01-01 --duration 1h --cpus 1 --users nobody
-    refused 5 "Unreserve is for root" as_user mscg reserve --delete class
+    refused 5 "not permitted: this is for root" as_user mscg reserve mine --start 2099-01-01 --duration 1h --cpus 1 --users nobody
+    refused 5 "not permitted: this is for root" as_user mscg reserve --delete class
     as_user mscg submit --reservation class -c 2 --mem 100M true
     grep -q "audit=allowed verb=Reserve uid=0" daemon.log
     grep -q "audit=refused verb=Reserve uid=65534" daemon.log

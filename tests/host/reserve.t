@@ -79,6 +79,6 @@ ok(outcome["state"] == "TIMEOUT" and over <= BEFORE + LASTS + 15, "its job is en
 d.until(endless, state="RUNNING")
 ok(until(lambda: not listed()), "it is gone, and who waited runs")
 text = refusal(d.submit, "true", reservation="class")
-ok("there is no such reservation" in text, "nothing is submitted to it any more", text)
+ok("there is no reservation '" in text, "nothing is submitted to it any more", text)
 d.stop()
 done()

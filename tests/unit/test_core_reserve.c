@@ -281,7 +281,7 @@ static void test_rights(void **state)
 		{5, 1, "class", "geology", "is for others: expected one of its accounts", false, -EPERM},
 		{5, 1, "class", "physics", "is for others", false, -EPERM}, /* no such account: anybody could say that */
 		{10, 1, "class", NULL, "reservation class is for others", false, -EPERM}, /* 1000 begins with it */
-		{1001, 1, "glass", NULL, "there is no such reservation", false, -EINVAL},
+		{1001, 1, "glass", NULL, "there is no reservation 'glass'", false, -EINVAL},
 		{1001, 7, "class", NULL, "needs 7 CPUs: expected at most the 6 of reservation class", false, -ENOSPC},
 		{1001, 1, "class", NULL, "expected no --cpu-mode=quota", true, -ENOSPC},
 	};
