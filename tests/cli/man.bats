@@ -14,6 +14,10 @@ teardown() { stop_daemon; }
     "$man/update" --check "$(dirname "$(command -v mscg)")"
 }
 
+@test "options without a value have their text below them" {
+    grep -A1 -F '\fB\-\-allow\-root\-jobs\fR' "$man/mscgd.8" | tail -n 1 | grep -qx 'let root submit jobs.*'
+}
+
 @test "a page that is old, or missing, is found" {
     cp -r "$man" pages
     build=$(dirname "$(command -v mscg)")
