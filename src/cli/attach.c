@@ -127,7 +127,7 @@ static int attach(struct attached_to *a, const json_t *job)
 	watch_end(&w);
 	logs_end(&l);
 	if (r < 0)
-		r = cli_is_lost(r) ? cli_fail(&error) : logs_fail(&error);
+		r = logs_fail(&error);
 	else
 		r = tell_end(a, ended);
 	json_decref(ended);
@@ -153,7 +153,8 @@ static int attach_run(struct cli *cli, void *options, char **words)
 	const json_t *job = json_object_get(reply, "job");
 	a.id = jtext(job, "id", "?");
 	if (!is_ones_own(job)) {
-		cli_error("job %s is user %s's: only they, and root, may attach to it", a.id, jtext(job, "user", "?"));
+		cli_error("job %s is %s%s's: only they, and root, may attach to it", a.id, jhas(job, "uid") ? "user " : "somebody else",
+		          jtext(job, "user", "?"));
 		r = CLI_NOT_PERMITTED;
 	} else if (jhas(job, "end_time")) {
 		cli_error("job %s has ended (%s): mscg logs %s shows what it wrote", a.id, jtext(job, "state", "?"), a.id);
@@ -193,6 +194,7 @@ const struct verb verb_attach = {
 	.options = attach_options,
 	.defaults = &(const struct attach_options){.lines = 10},
 	.size = sizeof(struct attach_options),
+	.flags = VERB_AS_IS,
 	.words_min = 1,
 	.words_max = 1,
 	.values = VALUES_JOB,

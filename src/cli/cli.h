@@ -96,6 +96,7 @@ enum verb_flag {
 	VERB_COMMAND = 1 << 0, /* its words are a command: see PARSE_COMMAND */
 	VERB_RAW     = 1 << 1, /* all its words are given to it as they are, nothing is parsed */
 	VERB_HIDDEN  = 1 << 2,
+	VERB_AS_IS   = 1 << 3, /* passes on what jobs write: no --json */
 };
 struct verb {
 	const char *name;
@@ -131,6 +132,8 @@ struct cli {
 	int         first; /* argv[first] is the first word behind the verb */
 };
 extern const struct option_spec cli_common_options[]; /* --socket, --state-dir, --json, --help: base is struct cli */
+/* Those of them that make sense for a verb; NULL: all. */
+const struct option_spec *cli_common(const struct verb *verb);
 
 void help_print_all(FILE *f);
 void help_print_verb(FILE *f, const struct verb *verb);

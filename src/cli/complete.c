@@ -86,7 +86,7 @@ static const struct option_spec *find_any(const struct verb *verb, const char *w
 {
 	const struct option_spec *o = verb ? find_option(verb->options, word) : NULL;
 
-	return o ? o : find_option(cli_common_options, word);
+	return o ? o : find_option(cli_common(verb), word);
 }
 
 static void offer_options(const char *prefix, const struct option_spec *table)
@@ -144,7 +144,7 @@ int complete_main(struct cli *cli, int argc, char **argv)
 	} else if (last[0] == '-') {
 		if (verb)
 			offer_options(last, verb->options);
-		offer_options(last, cli_common_options);
+		offer_options(last, cli_common(verb));
 	} else if (!verb) {
 		for (const struct verb *const *v = cli_verbs; *v; v++)
 			if (!((*v)->flags & VERB_HIDDEN))

@@ -148,3 +148,18 @@ int follow_copy(struct follow *f, struct mscg_error *error)
 	}
 	return r;
 }
+
+bool follow_ends_with_word(const struct follow *f)
+{
+	static const char word[] = "[mscg: ";
+	char part[512];
+	ssize_t n = pread(f->fd, part, sizeof part, MAX_OF(f->offset - (off_t)sizeof part, (off_t)0));
+	const char *newline;
+
+	n = MIN_OF(n, (ssize_t)f->offset);
+	if (n < 2 || memcmp(part + n - 2, "]\n", 2) != 0)
+		return false;
+	newline = memrchr(part, '\n', (size_t)n - 1);
+	newline = newline ? newline + 1 : part;
+	return part + n - newline > (ssize_t)sizeof word && memcmp(newline, word, sizeof word - 1) == 0;
+}

@@ -22,6 +22,8 @@ int follow_open(struct follow *f, struct mscg_error *error);
 int follow_seek_lines(struct follow *f, uint64_t lines, struct mscg_error *error);
 /* Copies what has come. -EPIPE: nobody reads any more. */
 int  follow_copy(struct follow *f, struct mscg_error *error);
+/* Whether what was copied ends with a line of mscgd's own, "[mscg: ...]". */
+bool follow_ends_with_word(const struct follow *f);
 void follow_end(struct follow *f);
 
 #endif

@@ -47,7 +47,7 @@ void help_print_verb(FILE *f, const struct verb *verb)
 	        verb->about ? verb->about : verb->summary);
 	fprintf(f, "\noptions:\n");
 	print_options(f, verb->options, NULL);
-	print_options(f, cli_common_options, verb->options);
+	print_options(f, cli_common(verb), verb->options);
 	if (verb->examples)
 		fprintf(f, "\nexamples:\n%s\n", verb->examples);
 }

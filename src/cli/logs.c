@@ -53,15 +53,25 @@ int logs_fail(const struct mscg_error *error)
 	return cli_fail(error) == CLI_NOT_PERMITTED ? CLI_NOT_PERMITTED : CLI_FAILED;
 }
 
-static int no_output(const struct logs *l, const json_t *job)
+/* What is behind the output, or in its place, where mscgd has not said it there. */
+static int tell_end(const struct logs *l, const json_t *job)
 {
 	const char *id = jtext(job, "id", "?"), *state = jtext(job, "state", "?");
+	char text[OUTCOME_TEXT];
+	bool any = false, told = false;
 
-	for (size_t i = 0; i < l->n; i++)
-		if (l->files[i].fd >= 0)
-			return CLI_OK;
+	for (size_t i = 0; i < l->n; i++) {
+		any |= l->files[i].fd >= 0;
+		told |= l->files[i].fd >= 0 && follow_ends_with_word(&l->files[i]);
+	}
+	if (any && !told)
+		outcome_explain(job);
+	if (any)
+		return CLI_OK;
 	if (streq(state, "PENDING"))
 		cli_error("job %s has not started: %s", id, jtext(job, "reason_text", jtext(job, "reason", "it waits")));
+	else if (outcome_is_explained(job))
+		cli_error("job %s has no output: %s", id, outcome_text(job, text, sizeof text));
 	else
 		cli_error("job %s has no output: %s is not there (%s)", id, l->files[0].path, state);
 	return CLI_FAILED;
@@ -85,7 +95,7 @@ static int follow_to_end(const struct cli *cli, struct logs *l, const char *id)
 {
 	_cleanup_close_ int inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	struct mscg_error error = {0};
-	json_t *ended = NULL;
+	json_t *ended = NULL, *reply;
 	struct watch w;
 	struct mscg *m;
 	int r = cli_connect(cli, 0, &m);
@@ -104,14 +114,14 @@ static int follow_to_end(const struct cli *cli, struct logs *l, const char *id)
 			break;
 	}
 	watch_end(&w);
-	if (r < 0) {
-		json_decref(ended);
-		return cli_is_lost(r) ? cli_fail(&error) : logs_fail(&error);
-	}
-	r = no_output(l, ended);
-	if (r == CLI_OK)
-		outcome_explain(ended);
 	json_decref(ended);
+	if (r < 0)
+		return logs_fail(&error);
+	r = cli_ask(cli, 0, "Show", json_pack("{s:s}", "id", id), &reply);
+	if (r)
+		return r;
+	r = tell_end(l, json_object_get(reply, "job"));
+	json_decref(reply);
 	return r;
 }
 
@@ -139,6 +149,10 @@ int logs_start(struct logs *l, const json_t *job, bool out, bool err, int64_t li
 	/* Beside the other it goes where it came from; alone it is what was asked for. */
 	if (both || err)
 		add_file(l, job, "stderr_path", both ? STDERR_FILENO : STDOUT_FILENO);
+	if (!l->n && !jhas(job, "uid")) {
+		cli_error("job %s is somebody else's: where it writes is not for you to know", id);
+		return CLI_NOT_PERMITTED;
+	}
 	if (!l->n) {
 		cli_error("job %s writes to the terminal of its mscg run: nothing is kept", id);
 		return CLI_FAILED;
@@ -164,9 +178,7 @@ static int logs_of(const struct cli *cli, const struct logs_options *o, const js
 		r = follow_to_end(cli, &l, jtext(job, "id", "?"));
 	} else {
 		r = logs_copy(&l, &error);
-		r = r < 0 ? logs_fail(&error) : no_output(&l, job);
-		if (r == CLI_OK)
-			outcome_explain(job);
+		r = r < 0 ? logs_fail(&error) : tell_end(&l, job);
 	}
 	logs_end(&l);
 	return r;
@@ -203,13 +215,14 @@ const struct verb verb_logs = {
 	.summary = "Show what a job has written",
 	.words = "JOB",
 	.about = "Copies the job's standard output to standard output and its standard error to standard error. The files are read\n"
-	         "as the user who asks; where they are, `mscg show` says. What ended a job without a word of its own, a limit or the\n"
-	         "kernel for want of memory, is said behind it, on standard error.",
+	         "as the user who asks; where they are, `mscg show` says. What ended a job without a word of its own (a limit, a\n"
+	         "signal, a launch that failed) is said behind it, on standard error, unless mscgd has put it at the end of the file.",
 	.examples = "  mscg logs 12\n  mscg logs -f -n 20 12\n  mscg logs --stderr 12_3 | less",
 	.run = logs_run,
 	.options = logs_options,
 	.defaults = &(const struct logs_options){.lines = -1},
 	.size = sizeof(struct logs_options),
+	.flags = VERB_AS_IS,
 	.words_min = 1,
 	.words_max = 1,
 	.values = VALUES_JOB,

@@ -172,7 +172,7 @@ static int print_verb(const struct verb *v)
 	if (!(v->flags & VERB_RAW)) {
 		puts(".SH OPTIONS");
 		print_options(v->options, NULL);
-		print_options(cli_common_options, v->options);
+		print_options(cli_common(v), v->options);
 		print_foreign(v->options, OPTION_LATER, "Refused", "Slurm's, and not in this version: refused by name, so that nothing is silently left out.");
 		print_foreign(v->options, OPTION_IGNORED, "Ignored", "Slurm's, without meaning on one machine: warned about and ignored.");
 	}

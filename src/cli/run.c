@@ -322,7 +322,7 @@ const struct verb verb_run = {
 	.options = run_options,
 	.defaults = &(const struct run_options){.job = JOB_OPTIONS_DEFAULT},
 	.size = sizeof(struct run_options),
-	.flags = VERB_COMMAND,
+	.flags = VERB_COMMAND | VERB_AS_IS,
 	.words_min = 1,
 	.words_max = -1,
 	.values = VALUES_COMMAND,

@@ -10,15 +10,21 @@ const struct verb *const cli_verbs[] = {
 	NULL,
 };
 
-const struct option_spec cli_common_options[] = {
-	{0, "socket", "PATH", "socket of mscgd (default: $MSCG_SOCKET, or where a daemon is)", value_text, offsetof(struct cli, socket),
-	 .values = VALUES_FILE},
-	{0, "state-dir", "DIR", "state directory, for requests without a daemon (default: $MSCG_STATE_DIR)", value_text,
-	 offsetof(struct cli, state_dir), .values = VALUES_DIRECTORY},
-	{0, "json", NULL, "print JSON", value_true, offsetof(struct cli, json)},
-	{'h', "help", NULL, "show this help message and exit", value_true, offsetof(struct cli, help), OPTION_STOP},
-	{0},
-};
+/* What every verb has. */
+#define PLACES                                                                                                                               \
+	{0, "socket", "PATH", "socket of mscgd (default: $MSCG_SOCKET, or where a daemon is)", value_text, offsetof(struct cli, socket),     \
+	 .values = VALUES_FILE},                                                                                                             \
+	{0, "state-dir", "DIR", "state directory, for requests without a daemon (default: $MSCG_STATE_DIR)", value_text,                     \
+	 offsetof(struct cli, state_dir), .values = VALUES_DIRECTORY}
+#define HELP {'h', "help", NULL, "show this help message and exit", value_true, offsetof(struct cli, help), OPTION_STOP}
+
+const struct option_spec cli_common_options[] = {PLACES, {0, "json", NULL, "print JSON", value_true, offsetof(struct cli, json)}, HELP, {0}};
+static const struct option_spec as_is_options[] = {PLACES, HELP, {0}};
+
+const struct option_spec *cli_common(const struct verb *verb)
+{
+	return verb && verb->flags & VERB_AS_IS ? as_is_options : cli_common_options;
+}
 
 const struct verb *cli_find_verb(const char *name)
 {
@@ -91,6 +97,8 @@ static int run_verb(struct cli *cli)
 		help_print_verb(stdout, verb);
 		return CLI_OK;
 	}
+	if (cli->json && verb->flags & VERB_AS_IS)
+		return cli_usage(cli, "%s: --json: what a job writes is passed on as it is", verb->name);
 	r = check_words(cli, words);
 	return r ? r : verb->run(cli, options, words);
 }

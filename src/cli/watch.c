@@ -145,7 +145,7 @@ static const char *reason_of(const json_t *ended)
 	switch (reason) {
 	case MSCG_REASON_NONE:
 	case MSCG_REASON_NONZERO_EXIT:
-	case MSCG_REASON_SIGNALED:
+	case MSCG_REASON_SIGNALED: /* which one outcome_text says */
 	case MSCG_REASON_CANCELLED:
 		return NULL;
 	default:
@@ -167,10 +167,15 @@ char *outcome_text(const json_t *ended, char *buf, size_t size)
 	return buf;
 }
 
+bool outcome_is_explained(const json_t *ended)
+{
+	return reason_of(ended) || streq(jtext(ended, "reason", ""), mscg_reason_name(MSCG_REASON_SIGNALED));
+}
+
 void outcome_explain(const json_t *ended)
 {
 	char text[OUTCOME_TEXT];
 
-	if (reason_of(ended))
+	if (outcome_is_explained(ended))
 		cli_error("job %s %s", jtext(ended, "id", "?"), outcome_text(ended, text, sizeof text));
 }

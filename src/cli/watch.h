@@ -35,7 +35,9 @@ int outcome_status(const json_t *ended);
 /* "FAILED, exit code 3", "CANCELLED by signal SIGTERM", "TIMEOUT by signal SIGTERM: reached its time limit": returns buf. */
 enum { OUTCOME_TEXT = 256 };
 char *outcome_text(const json_t *ended, char *buf, size_t size);
-/* The same on stderr, where the job's own output and exit status say nothing of it: a limit, a launch that failed, a crash. */
+/* Whether the job's own output says nothing of it: a limit, a launch that failed, a signal. */
+bool outcome_is_explained(const json_t *ended);
+/* The same on stderr then. */
 void outcome_explain(const json_t *ended);
 
 #endif

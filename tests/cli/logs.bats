@@ -34,6 +34,72 @@ job() { mscg submit --parsable -o out -e err "$@" >/dev/null; }
     done
 }
 
+@test "a signal ended it" {
+    job sleep 600
+    : >out
+    mscg cancel --signal KILL 1
+    mscg wait -q 1 || true
+    for follow in "" -f; do
+        mscg logs $follow 1 >o 2>e
+        same "mscg: job 1 FAILED by signal SIGKILL" "$(cat e)"
+    done
+}
+
+@test "what mscgd has put behind it is not said again" {
+    job -t 1s --grace 1 sleep 60
+    : >out
+    printf 'bad\n[mscg: 2026-01-31 12:00:00: job 1 was ended: its time limit was reached]\n' >err
+    mscg wait -q 1 || true
+    for follow in "" -f; do
+        mscg logs $follow 1 >o 2>e
+        same "$(cat err)" "$(cat e)"
+        mscg logs --stderr $follow 1 >o 2>e
+        same "" "$(cat e)"
+    done
+    # Not where it was not shown, and not what only looks like it.
+    mscg logs --stdout 1 >o 2>e
+    same "mscg: job 1 TIMEOUT by signal SIGTERM: reached its time limit" "$(cat e)"
+    echo more >>err
+    mscg logs 1 >o 2>e
+    same "mscg: job 1 TIMEOUT by signal SIGTERM: reached its time limit" "$(tail -n 1 e)"
+}
+
+@test "who reads no more is told nothing" {
+    job sleep 600
+    yes | head -100000 >out
+    : >err
+    for verb in "logs -f" "attach -n 100000"; do
+        mscg $verb 1 2>e | head -n 1 >/dev/null || true
+        same "" "$(cat e)"
+    done
+}
+
+@test "--json is not for what a job writes" {
+    job true
+    echo text >out
+    for verb in logs attach; do
+        fails 2 mscg $verb 1 --json
+        says "$verb: --json: what a job writes is passed on as it is"
+        [[ $(mscg $verb --help) != *--json* ]]
+        [[ $(mscg __complete $verb --) != *--json* ]]
+    done
+    fails 2 mscg --json run true
+    fails 2 mscg exec --json 1 true
+    same 1 "$(mscg submit --parsable --json true | json 'len([j])')"
+}
+
+@test "somebody else's, where that is not for all to see" {
+    [ "$(id -u)" -eq 0 ] || skip "another user"
+    stop_daemon
+    start_daemon --privacy users
+    job true
+    mscg submit --parsable sleep 600
+    fails 5 as_user mscg logs 1
+    says "job 1 is somebody else's"
+    fails 5 as_user mscg attach 2
+    says "job 2 is somebody else's: only they, and root, may attach to it"
+}
+
 @test "the last lines" {
     job true
     seq 1 50000 >out

@@ -25,3 +25,17 @@ teardown() { stop_real; }
     mscg attach 1 >o
     same "$(seq 1 100000 | md5sum)" "$(md5sum <o)"
 }
+
+@test "logs: why there is nothing" {
+    mscg submit -o nosuch/out -e nosuch/err true
+    mscg wait -q 1 || true
+    for follow in "" -f; do
+        fails 1 mscg logs $follow 1
+        says "job 1 has no output: FAILED, exit code 126: cannot start: standard output '$room/nosuch/out': No such file or directory"
+    done
+    mscg submit -D nosuch -o "$room/out" -e "$room/err" true
+    mscg wait -q 2 || true
+    within 10 grep -q "cannot start: working directory" err
+    mscg logs 2 >o 2>e
+    same "$(cat err)" "$(cat e)"
+}
