@@ -40,14 +40,14 @@ teardown() { stop_daemon; }
     [ -z "$(ls -A "$HOME")" ]
 }
 
-# machine CONF COMMAND...: as an ordinary user of a machine that has no state of a scheduler, this mscg.conf ('': none), and that user
+# machine CONF COMMAND...: as an ordinary user (or $uid) of a machine that has no state of a scheduler, this mscg.conf ('': none), and that user
 machine() {
     [ "$(id -u)" -eq 0 ] || skip "mounts"
     as_user mkdir -p home
     unshare --mount --propagation private sh -c 'mount -t tmpfs -o mode=755 none /var/lib && mount -t tmpfs -o mode=755 none /etc &&
-        echo one:x:65534:65534::/:/bin/sh >/etc/passwd && echo one:x:65534: >/etc/group &&
+        printf "%s\n" root:x:0:0::/:/bin/sh one:x:65534:65534::/:/bin/sh >/etc/passwd && echo one:x:65534: >/etc/group &&
         { [ -z "$0" ] || { mkdir /etc/mscg && printf "%s" "$0" >/etc/mscg/mscg.conf; }; } && exec "$@"' "$1" \
-        setpriv --reuid=65534 --regid=65534 --clear-groups -- \
+        setpriv --reuid="${uid:-65534}" --regid=65534 --clear-groups -- \
         env -u MSCG_STATE_DIR -u MSCG_SOCKET -u XDG_STATE_HOME -u XDG_CONFIG_HOME HOME="$room/home" "${@:2}"
 }
 
@@ -76,6 +76,9 @@ machine() {
     printf '[daemon]\nstate-dir = %s\n' "$room/elsewhere" >home/.config/mscg/mscg.conf
     machine '' mscg submit true
     [ -d elsewhere ] && [ ! -e home/.local ]
+    mkdir -m 755 srv
+    uid=0 machine $'[jobs]\nallow-root-jobs = yes\n[daemon]\nstate-dir = '"$room/srv/mscg"$'\n' mscg submit true
+    [ -e srv/mscg/mscg.db ]
 }
 
 @test "by hand, without anybody to answer, it says it itself" {
