@@ -3,6 +3,8 @@
 #include "base.h"
 #include "buf.h"
 
+#include <limits.h>
+
 /* The array itself, none of its tasks: %a stays in its files' names. */
 static bool is_array(const struct mscg_spec *spec, struct mscg_id id)
 {
@@ -26,7 +28,8 @@ char *jobfile_expand(const char *pattern, const struct mscg_spec *spec, struct m
 
 	if (pattern[0] != '/')
 		buf_addf(&b, "%s/", spec->workdir ? spec->workdir : "");
-	for (const char *p = pattern; *p; p++) {
+	/* What is longer than PATH_MAX is no file's name, however long. */
+	for (const char *p = pattern; *p && b.size <= PATH_MAX; p++) {
 		int width = 0;
 
 		if (*p != '%') {

@@ -168,8 +168,9 @@ int cli_try_connect(const struct cli *cli, unsigned flags, struct mscg **ret, st
 /* One call on a connection of its own: 0 and a new reference, or an exit status with the error printed. Steals
  * `parameters`. */
 int cli_ask(const struct cli *cli, unsigned flags, const char *method, json_t *parameters, json_t **ret);
-/* The same by CONNECT_ONCE, and prints the reply, as JSON where that is wanted. An exit status. */
-int cli_ask_print(const struct cli *cli, const char *method, json_t *parameters, void (*print)(const json_t *reply));
+/* The same by CONNECT_ONCE, and prints the reply, as JSON where that is wanted; `list`: the one in it that may come in several
+ * replies, or NULL. An exit status. */
+int cli_ask_print(const struct cli *cli, const char *method, json_t *parameters, const char *list, void (*print)(const json_t *reply));
 /* Connects to a daemon that may not be there yet, trying until `deadline_boot_usec` (USEC_NEVER: for ever). As
  * cli_connect. Waiting for jobs over a restart of the daemon: watch.h. */
 int cli_await(const struct cli *cli, int64_t deadline_boot_usec, struct mscg **ret);

@@ -3,6 +3,7 @@
 
 #include <poll.h>
 
+#include "list.h"
 #include "src/base/clock.h"
 
 int cli_try_connect(const struct cli *cli, unsigned flags, struct mscg **ret, struct mscg_error *error)
@@ -19,7 +20,7 @@ int cli_connect(const struct cli *cli, unsigned flags, struct mscg **ret)
 	return cli_try_connect(cli, flags, ret, &error) < 0 ? cli_fail(&error) : 0;
 }
 
-int cli_ask(const struct cli *cli, unsigned flags, const char *method, json_t *parameters, json_t **ret)
+static int ask(const struct cli *cli, unsigned flags, const char *method, json_t *parameters, const char *list, json_t **ret)
 {
 	struct mscg_error error = {0};
 	struct mscg *m;
@@ -29,15 +30,21 @@ int cli_ask(const struct cli *cli, unsigned flags, const char *method, json_t *p
 		json_decref(parameters);
 		return r;
 	}
-	r = mscg_call_json(m, method, parameters, ret, &error) < 0 ? cli_fail(&error) : 0;
+	r = list ? list_call(m, method, parameters, list, ret, &error) : mscg_call_json(m, method, parameters, ret, &error);
+	r = r < 0 ? cli_fail(&error) : 0;
 	mscg_close(m);
 	return r;
 }
 
-int cli_ask_print(const struct cli *cli, const char *method, json_t *parameters, void (*print)(const json_t *reply))
+int cli_ask(const struct cli *cli, unsigned flags, const char *method, json_t *parameters, json_t **ret)
+{
+	return ask(cli, flags, method, parameters, NULL, ret);
+}
+
+int cli_ask_print(const struct cli *cli, const char *method, json_t *parameters, const char *list, void (*print)(const json_t *reply))
 {
 	json_t *reply;
-	int r = cli_ask(cli, CONNECT_ONCE, method, parameters, &reply);
+	int r = ask(cli, CONNECT_ONCE, method, parameters, list, &reply);
 
 	if (r)
 		return r;

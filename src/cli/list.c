@@ -75,6 +75,35 @@ int list_of_nobody(const char *user, struct mscg_error *error)
 	return mscg_error_set(error, -EINVAL, "no user '%.60s' on this machine", user);
 }
 
+struct parts {
+	const char *name;
+	json_t *list, *last;
+};
+
+static bool on_part(json_t *reply, void *ctx)
+{
+	struct parts *p = ctx;
+
+	json_array_extend(p->list, json_object_get(reply, p->name));
+	json_decref(p->last);
+	p->last = json_incref(reply);
+	return true;
+}
+
+int list_call(struct mscg *m, const char *method, json_t *parameters, const char *name, json_t **ret, struct mscg_error *error)
+{
+	struct parts p = {name, json_array(), NULL};
+	int r = mscg_call_more(m, method, parameters, on_part, &p, error);
+
+	if (r == 0) {
+		json_object_set(p.last, name, p.list);
+		*ret = json_incref(p.last);
+	}
+	json_decref(p.list);
+	json_decref(p.last);
+	return r;
+}
+
 void json_list_add(struct json_list *list, const json_t *value)
 {
 	/* One a line: a reader may cut them apart without waiting for the end. */

@@ -21,6 +21,8 @@ int list_jobs(struct mscg *m, const struct list_filter *filter, bool (*each)(jso
 /* For who was told of no job of `user` (NULL: of everybody): 0, or -EINVAL with text where there is no such user. One whose account is
  * gone may have left jobs. */
 int list_of_nobody(const char *user, struct mscg_error *error);
+/* An answer whose list `name` may come in several replies, put together: as mscg_call_json. */
+int list_call(struct mscg *m, const char *method, json_t *parameters, const char *name, json_t **ret, struct mscg_error *error);
 
 /* Prints [ job, job, ... ] as the jobs come. `{0}` to begin with. */
 struct json_list { bool begun; };

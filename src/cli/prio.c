@@ -56,7 +56,7 @@ static int prio_run(struct cli *cli, void *options, char **words)
 	(void)options;
 	for (char **w = words; *w; w++)
 		json_array_append_new(ids, json_string(*w));
-	return cli_ask_print(cli, "Priorities", json_pack("{s:o}", "ids", ids), print_priorities);
+	return cli_ask_print(cli, "Priorities", json_pack("{s:o}", "ids", ids), "priorities", print_priorities);
 }
 
 const struct verb verb_prio = {

@@ -36,7 +36,7 @@ static void print_shares(const json_t *reply)
 static int share_run(struct cli *cli, void *options, char **words)
 {
 	(void)options, (void)words;
-	return cli_ask_print(cli, "Shares", NULL, print_shares);
+	return cli_ask_print(cli, "Shares", NULL, "shares", print_shares);
 }
 
 const struct verb verb_share = {

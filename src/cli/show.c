@@ -254,6 +254,15 @@ static void print_moving_memory(const json_t *job)
 	     jhas(job, "elastic_mem_need") ? "; " : "", jtext(job, "elastic_mem_need", ""));
 }
 
+static void print_cut(const json_t *job)
+{
+	const json_t *cut = json_object_get(job, "cut"), *name;
+	size_t i;
+
+	json_array_foreach(cut, i, name)
+		line(i ? "" : "Cut:", "%s, which is too long to be shown whole", json_string_value(name) ? json_string_value(name) : "?");
+}
+
 static void print_job(const json_t *job)
 {
 	char text[64];
@@ -263,6 +272,7 @@ static void print_job(const json_t *job)
 	line("Status:", "%s", jtext(job, "state", "?"));
 	line("Priority:", "%lld", (long long)jint(job, "priority", 0));
 	known("Command:", job, "command");
+	print_cut(job);
 	print_cpus(job);
 	line("Mem (MB):", "%s", text_mib((uint64_t)jint(job, "mem_bytes", 0), text, sizeof text));
 	print_moving_memory(job);

@@ -3,6 +3,7 @@
 #include "cli.h"
 
 #include "job_text.h"
+#include "list.h"
 #include "screen.h"
 #include "src/base/clock.h"
 #include "src/base/parse.h"
@@ -23,7 +24,7 @@ static int read_top(struct mscg *m, struct reading *reading, json_t **ret, struc
 {
 	json_t *job;
 	size_t i;
-	int r = mscg_call_json(m, "Top", NULL, ret, error);
+	int r = list_call(m, "Top", NULL, "jobs", ret, error);
 
 	if (r < 0)
 		return r;

@@ -55,7 +55,7 @@ static void print_why(const json_t *reply)
 static int why_run(struct cli *cli, void *options, char **words)
 {
 	(void)options;
-	return cli_ask_print(cli, "Why", json_pack("{s:s}", "id", words[0]), print_why);
+	return cli_ask_print(cli, "Why", json_pack("{s:s}", "id", words[0]), NULL, print_why);
 }
 
 const struct verb verb_why = {

@@ -162,6 +162,7 @@ void request_reply(struct request *r, json_t *parameters);  /* last one; frees r
 void request_reply_fd(struct request *r, json_t *parameters, int fd); /* the same, with a descriptor, borrowed */
 void request_reply_text(struct request *r);                 /* the same with what is in its text: a whole message */
 void request_stream(struct request *r, json_t *parameters); /* `continues` */
+void request_stream_text(struct request *r);                /* the same with its text, which is empty then */
 void request_fail(struct request *r, int code, const struct mscg_error *error); /* last one; frees r */
 __attribute__((format(printf, 3, 4))) void request_failf(struct request *r, int code, const char *format, ...);
 void request_free(struct request *r);
@@ -174,6 +175,14 @@ void request_answer(struct request *r, const struct core_answer *answer);
 bool request_store_is_well(struct request *r);
 /* The job that `id` names, if it is there and the client may touch it. Answers otherwise, and NULL. */
 const struct mscg_job *request_job(struct request *r);
+
+/* -- parts.c: lists that may be longer than a message, in several replies for who asked for `more` -- */
+/* Adds to the list `name` of the reply; takes the item. False: the message has no room for it, and no other may follow. */
+bool parts_add(struct request *r, const char *name, json_t *item);
+void parts_send(struct request *r); /* what there is goes out, if there is something */
+/* The last reply, with the members of `rest` (taken; NULL: none) beside the list; frees r. */
+void parts_end(struct request *r, const char *name, json_t *rest);
+void parts_refuse(struct request *r); /* parts_add() had no room; frees r */
 
 /* -- drop.c -- */
 /* Closes a socket into whose queue others may have put files, which can take as long as the server of those likes: so not here
@@ -248,7 +257,8 @@ bool why_here(const struct daemon *d, enum mscg_reason reason, char text[160]);
 
 /* -- views.c: Job objects -- */
 const char *partition_name(const struct daemon *d, const struct mscg_job *job, const struct mscg_spec *spec); /* borrowed; NULL: none */
-json_t *view_job(struct daemon *d, const struct mscg_row *row, const struct mscg_spec *spec, bool live);
+/* `live`: with what the kernel says now. `brief`: one of many (see wire_job_extra). */
+json_t *view_job(struct daemon *d, const struct mscg_row *row, const struct mscg_spec *spec, bool live, bool brief);
 /* What `privacy = users` leaves of somebody else's job. */
 void    view_hide(json_t *job);
 json_t *view_stats(struct daemon *d, const struct store_totals *totals);
@@ -259,7 +269,8 @@ struct list_work;
 int  list_read_one(struct store *store, struct mscg_id id, struct store_record *ret, struct mscg_error *error);
 void list_start(struct request *r);   /* List */
 void show_start(struct request *r);   /* Show */
-void stats_start(struct request *r);  /* Stats, Top */
+void top_start(struct request *r);    /* Top */
+void stats_start(struct request *r);  /* Stats */
 
 /* -- requeue.c -- */
 void requeue_start(struct request *r);

@@ -6,7 +6,7 @@
 #include "daemon.h"
 #include "src/core/core.h"
 
-enum { SLICE = 1000, DIFFERENCES_MAX = 1000, BUCKETS = 65536 };
+enum { SLICE = 1000, SLICE_BYTES = 4 << 20, DIFFERENCES_MAX = 1000, BUCKETS = 65536 };
 
 struct folded {
 	struct mscg_job job;
@@ -157,7 +157,7 @@ static void compare(struct fsck *f, const struct mscg_job *row)
 
 static int read_rows(struct fsck *f, struct store *store)
 {
-	struct store_filter filter = { .uid = UINT32_MAX, .limit = SLICE };
+	struct store_filter filter = { .uid = UINT32_MAX, .limit = SLICE, .bytes_max = SLICE_BYTES };
 	bool more = true;
 
 	while (more) {

@@ -3,10 +3,9 @@
 #include "daemon.h"
 #include "src/base/parse.h"
 
-/* Rows of an answer; rows looked at for one: then others have their turn at the store; ids that a request may name. */
-enum { SLICE = 256, SCAN = 4096, IDS_MAX = 16384 };
-/* Of an answer in one piece: what has so many does not fit into a message. */
-enum { REPLY_MAX = WIRE_MESSAGE_MAX / 256 };
+/* Rows of an answer, and about the bytes of their texts; rows looked at for one: then others have their turn at the store; ids
+ * that a request may name. */
+enum { SLICE = 256, SLICE_BYTES = WIRE_MESSAGE_MAX, SCAN = 4096, IDS_MAX = 16384 };
 
 struct list_work {
 	struct work work; /* first */
@@ -17,10 +16,13 @@ struct list_work {
 	uint32_t ids_n, ids_at;
 	bool     tasks;              /* of an array that is one of the ids, its tasks as the filter wants them too */
 	bool     live, more; /* more: there may be others behind those of the slice */
+	bool     top;        /* with totals at its end */
 	uint64_t left; /* rows still wanted */
 	/* result of one slice */
 	struct store_record *records;
 	uint32_t n;
+	size_t   bytes;
+	struct store_totals totals;
 	int      result;
 	struct mscg_error error;
 };
@@ -32,6 +34,7 @@ static void clear_slice(struct list_work *l)
 	free(l->records);
 	l->records = NULL;
 	l->n       = 0;
+	l->bytes   = 0;
 }
 
 static void list_free(struct list_work *l)
@@ -78,18 +81,25 @@ int list_read_one(struct store *store, struct mscg_id id, struct store_record *r
 	return 0;
 }
 
-/* What matches the filter behind filter.after, until there are `room` of them or SCAN rows were seen. */
+static void add_record(struct list_work *l, struct store_record record)
+{
+	l->bytes += store_record_bytes(&record);
+	l->records[l->n++] = record;
+}
+
+/* What matches the filter behind filter.after, until the slice is full or SCAN rows were seen. */
 static int scan(struct list_work *l, struct store *store, uint32_t room)
 {
 	struct store_record *found = NULL;
 	uint32_t n = 0;
 	int r;
 
-	l->filter.limit    = room - l->n;
-	l->filter.scan_max = SCAN;
+	l->filter.limit     = room - l->n;
+	l->filter.scan_max  = SCAN;
+	l->filter.bytes_max = SLICE_BYTES - l->bytes;
 	r = store_list_next(store, &l->filter, &found, &n, &l->filter.after, &l->more, &l->error);
 	for (uint32_t i = 0; i < n; i++)
-		l->records[l->n++] = found[i];
+		add_record(l, found[i]);
 	free(found);
 	return r;
 }
@@ -112,7 +122,8 @@ static int read_named(struct list_work *l, struct store *store)
 {
 	struct mscg_id id = l->ids[l->ids_at];
 	char text[MSCG_ID_TEXT];
-	int r = list_read_one(store, id, &l->records[l->n], &l->error);
+	struct store_record record;
+	int r = list_read_one(store, id, &record, &l->error);
 
 	if (r == -ENOENT) {
 		l->ids_at++;
@@ -120,11 +131,11 @@ static int read_named(struct list_work *l, struct store *store)
 	}
 	if (r < 0)
 		return r;
-	if (l->tasks && l->records[l->n].row.job.flags & MSCG_JOB_ARRAY)
+	if (l->tasks && record.row.job.flags & MSCG_JOB_ARRAY)
 		l->filter.after = id; /* read_tasks goes on from there */
 	else
 		l->ids_at++;
-	l->n++;
+	add_record(l, record);
 	return 0;
 }
 
@@ -137,35 +148,42 @@ static void list_run(struct work *work, struct store *store)
 	l->records = xcalloc(SLICE, sizeof *l->records);
 	if (!l->ids_n) {
 		l->result = scan(l, store, room);
+		if (l->result == 0 && l->top)
+			l->result = store_get_totals(store, &l->totals, &l->error);
 		return;
 	}
-	while (l->ids_at < l->ids_n && l->n < room && !scanned && l->result >= 0) {
+	while (l->ids_at < l->ids_n && l->n < room && l->bytes < SLICE_BYTES && !scanned && l->result >= 0) {
 		scanned   = l->filter.after.job;
 		l->result = scanned ? read_tasks(l, store, room) : read_named(l, store);
 	}
 	l->more = l->ids_at < l->ids_n;
 }
 
-/* As much of it as the client may see. */
-static void add_job(const struct request *r, json_t *jobs, const struct store_record *record, bool live)
+/* As much of it as the client may see; NULL: nothing. */
+static json_t *job_json(const struct request *r, const struct store_record *record)
 {
 	json_t *job;
 
-	if (!r->client || !client_sees(r->client, record->row.job.uid))
-		return;
-	job = view_job(r->d, &record->row, record->spec, live);
+	if (!client_sees(r->client, record->row.job.uid))
+		return NULL;
+	job = view_job(r->d, &record->row, record->spec, r->list->live, !request_is(r, "Show"));
 	if (!client_knows(r->client, record->row.job.uid))
 		view_hide(job);
-	json_array_append_new(jobs, job);
+	return job;
 }
 
-static json_t *slice_json(struct list_work *l)
+/* False: there is no room for all of it. */
+static bool add_slice(struct request *r)
 {
-	json_t *jobs = json_array();
+	struct list_work *l = r->list;
+	bool fits = true;
 
-	for (uint32_t i = 0; i < l->n; i++)
-		add_job(l->request, jobs, &l->records[i], l->live);
-	return jobs;
+	for (uint32_t i = 0; i < l->n && fits; i++) {
+		json_t *job = job_json(r, &l->records[i]);
+
+		fits = !job || parts_add(r, "jobs", job);
+	}
+	return fits;
 }
 
 static void next_slice(struct request *r)
@@ -184,6 +202,18 @@ static void list_abandon(struct request *r)
 		return; /* the slice that is under way ends it */
 	list_free(r->list);
 	request_free(r);
+}
+
+static void show_done(struct request *r)
+{
+	json_t *job = job_json(r, &r->list->records[0]);
+	char text[MSCG_ID_TEXT];
+
+	list_free(r->list);
+	if (job)
+		request_reply(r, json_pack("{s:o}", "job", job));
+	else /* somebody else's, and nobody is to know of it */
+		request_failf(r, -ESRCH, "no job %s", mscg_id_format(r->id, text));
 }
 
 static void list_done(struct work *work, void *ctx)
@@ -206,52 +236,25 @@ static void list_done(struct work *work, void *ctx)
 		request_fail(r, code, &error);
 		return;
 	}
-	l->left -= MIN_OF(l->left, l->n);
-	bool more = l->left > 0 && l->more;
-	json_t *jobs = slice_json(l);
-	clear_slice(l);
 	if (request_is(r, "Show")) {
-		json_t *job = json_incref(json_array_get(jobs, 0));
-		json_decref(jobs);
-		list_free(l);
-		if (!job) { /* somebody else's, and nobody is to know of it */
-			struct mscg_error error;
-			char text[MSCG_ID_TEXT];
-			int code = mscg_error_set(&error, -ESRCH, "no job %s", mscg_id_format(r->id, text));
-			request_fail(r, code, &error);
-			return;
-		}
-		request_reply(r, json_pack("{s:o}", "job", job));
+		show_done(r);
 		return;
 	}
-	if (more && r->more) {
-		if (json_array_size(jobs))
-			request_stream(r, json_pack("{s:O}", "jobs", jobs));
-		json_decref(jobs);
+	l->left -= MIN_OF(l->left, l->n);
+	bool more = l->left > 0 && l->more, fits = add_slice(r);
+	clear_slice(l);
+	if (fits && more) {
+		if (r->more)
+			parts_send(r);
 		next_slice(r);
 		return;
 	}
-	if (r->result && json_array_size(r->result) > REPLY_MAX) {
-		json_decref(jobs);
-		list_free(l);
-		request_failf(r, -EMSGSIZE, "more than %d jobs, which no message has room for: expected `more`, or a limit", REPLY_MAX);
-		return;
-	}
-	/* Without `more` everything goes into one reply, as far as a message reaches. */
-	if (more) {
-		r->result = r->result ? r->result : json_array();
-		json_array_extend(r->result, jobs);
-		json_decref(jobs);
-		next_slice(r);
-		return;
-	}
-	if (r->result) {
-		json_array_extend(r->result, jobs);
-		json_decref(jobs);
-		jobs = json_incref(r->result);
-	}
+	json_t *rest = fits && l->top ? json_pack("{s:o}", "stats", view_stats(r->d, &l->totals)) : NULL;
 	list_free(l);
-	request_reply(r, json_pack("{s:o}", "jobs", jobs));
+	if (fits)
+		parts_end(r, "jobs", rest);
+	else
+		parts_refuse(r);
 }
 
 static struct list_work *list_new(struct request *r)
@@ -361,15 +364,23 @@ void show_start(struct request *r)
 	next_slice(r);
 }
 
-/* -- Stats and Top ------------------------------------------------------------------------------------------------ */
+void top_start(struct request *r)
+{
+	struct list_work *l = list_new(r);
+
+	l->filter.states = active_states & ~(1u << MSCG_STATE_PENDING);
+	l->left = SLICE;
+	l->live = true;
+	l->top  = true;
+	next_slice(r);
+}
+
+/* -- Stats -------------------------------------------------------------------------------------------------------- */
 
 struct stats_work {
 	struct work work; /* first */
 	struct request *request;
-	bool     top;
 	struct store_totals totals;
-	struct store_record *records;
-	uint32_t n;
 	int      result;
 	struct mscg_error error;
 };
@@ -377,37 +388,19 @@ struct stats_work {
 static void stats_run(struct work *work, struct store *store)
 {
 	struct stats_work *s = container_of(work, struct stats_work, work);
-	struct store_filter running = { .uid = UINT32_MAX, .states = 1u << MSCG_STATE_RUNNING | 1u << MSCG_STATE_SUSPENDED |
-	                                                                1u << MSCG_STATE_COMPLETING, .limit = SLICE };
 
 	s->result = store_get_totals(store, &s->totals, &s->error);
-	if (s->result == 0 && s->top)
-		s->result = store_list(store, &running, &s->records, &s->n, &s->error);
 }
 
 static void stats_done(struct work *work, void *ctx)
 {
 	struct stats_work *s = container_of(work, struct stats_work, work);
-	struct request *r = s->request;
 
 	(void)ctx;
-	if (s->result < 0) {
-		request_fail(r, s->result, &s->error);
-	} else {
-		json_t *stats = view_stats(r->d, &s->totals), *jobs = json_array();
-
-		for (uint32_t i = 0; i < s->n; i++)
-			add_job(r, jobs, &s->records[i], true);
-		if (s->top)
-			request_reply(r, json_pack("{s:o, s:o}", "jobs", jobs, "stats", stats));
-		else {
-			json_decref(jobs);
-			request_reply(r, json_pack("{s:o}", "stats", stats));
-		}
-	}
-	for (uint32_t i = 0; i < s->n; i++)
-		store_record_clear(&s->records[i]);
-	free(s->records);
+	if (s->result < 0)
+		request_fail(s->request, s->result, &s->error);
+	else
+		request_reply(s->request, json_pack("{s:o}", "stats", view_stats(s->request->d, &s->totals)));
 	free(s);
 }
 
@@ -417,6 +410,5 @@ void stats_start(struct request *r)
 
 	s->work    = (struct work){ .run = stats_run, .done = stats_done };
 	s->request = r;
-	s->top     = request_is(r, "Top");
 	committer_submit(r->d->committer, &s->work);
 }

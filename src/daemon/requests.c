@@ -52,12 +52,20 @@ static void send(struct request *r, json_t *message)
 	send_with(r, message, NULL, 0);
 }
 
-void request_reply_text(struct request *r)
+void request_stream_text(struct request *r)
 {
 	struct mscg_error error;
 
 	if (r->client && wire_conn_send_text(r->client->conn, r->text.data, r->text.size, &error) < 0)
 		send(r, wire_error_reply("Failed", &error, NULL));
+	else if (r->client)
+		client_kick(r->client);
+	buf_drop(&r->text, r->text.size);
+}
+
+void request_reply_text(struct request *r)
+{
+	request_stream_text(r);
 	request_free(r);
 }
 
@@ -374,7 +382,7 @@ static const struct method methods[] = {
 	{ "io.mscg.Priorities", priorities_start, KEYS("ids"), ACCESS_VIEWER, false },
 	{ "io.mscg.Budgets", budgets_start, KEYS(), ACCESS_VIEWER, false },
 	{ "io.mscg.Shares", shares_start, KEYS(), ACCESS_VIEWER, false },
-	{ "io.mscg.Top", stats_start, KEYS(), ACCESS_VIEWER, false },
+	{ "io.mscg.Top", top_start, KEYS(), ACCESS_VIEWER, false },
 	{ "io.mscg.Stats", stats_start, KEYS(), ACCESS_ANYONE, false },
 	{ "io.mscg.Cancel", cancel_start, KEYS("ids", "mine", "user", "states", "signal"), ACCESS_OWNER, false },
 	{ "io.mscg.Wait", wait_start, KEYS("ids"), ACCESS_VIEWER, true },

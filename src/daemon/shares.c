@@ -37,30 +37,33 @@ static json_t *priority_json(const struct request *r, const struct mscg_job *job
 	                 factors_json(f.weighted_age, f.weighted_fairshare, f.weighted_job_size, f.weighted_qos), "sum", f.sum);
 }
 
-static void reply_priorities(struct request *r, json_t *list, bool more)
+static void reply_priorities(struct request *r, bool more)
 {
 	const struct core_priority *p = &r->d->policy.priority;
 
-	request_reply(r, json_pack("{s:o, s:o, s:b}", "priorities", list, "weights",
-	                           factors_json(p->weight_age, p->weight_fairshare, p->weight_job_size, p->weight_qos), "more", more));
+	parts_end(r, "priorities", json_pack("{s:o, s:b}", "weights",
+	                                     factors_json(p->weight_age, p->weight_fairshare, p->weight_job_size, p->weight_qos), "more", more));
 }
 
 static void give_front(struct request *r)
 {
 	struct mscg_id ids[FRONT + 1];
 	uint32_t n = core_front(r->d->core, ids, FRONT + 1);
-	json_t *list = json_array();
+	bool fits = true;
 
-	for (uint32_t i = 0; i < MIN_OF(n, (uint32_t)FRONT); i++) {
+	for (uint32_t i = 0; i < MIN_OF(n, (uint32_t)FRONT) && fits; i++) {
 		const struct mscg_job *job = core_find(r->d->core, ids[i]);
+		json_t *one = job && client_sees(r->client, job->uid) ? priority_json(r, job, ids[i]) : NULL;
 
-		if (job && client_sees(r->client, job->uid))
-			json_array_append_new(list, priority_json(r, job, ids[i]));
+		fits = !one || parts_add(r, "priorities", one);
 	}
-	reply_priorities(r, list, n > FRONT);
+	if (fits)
+		reply_priorities(r, n > FRONT);
+	else
+		parts_refuse(r);
 }
 
-static int add_one(const struct request *r, json_t *list, const char *text, struct mscg_error *error)
+static int add_one(struct request *r, const char *text, struct mscg_error *error)
 {
 	const struct mscg_job *job;
 	struct mscg_id id;
@@ -76,8 +79,7 @@ static int add_one(const struct request *r, json_t *list, const char *text, stru
 	if (!one)
 		return mscg_error_set(error, -EBUSY, "job %.60s is %s: only what waits has a place in the queue", text,
 		                      mscg_state_name((enum mscg_state)job->state));
-	json_array_append_new(list, one);
-	return 0;
+	return parts_add(r, "priorities", one) ? 0 : -EMSGSIZE;
 }
 
 void priorities_start(struct request *r)
@@ -85,7 +87,6 @@ void priorities_start(struct request *r)
 	_cleanup_strv_ char **texts = NULL;
 	struct mscg_error error;
 	int code = wire_get_strv(r->parameters, "ids", &texts, &error);
-	json_t *list;
 
 	if (code < 0) {
 		request_fail(r, code, &error);
@@ -97,43 +98,47 @@ void priorities_start(struct request *r)
 		give_front(r);
 		return;
 	}
-	list = json_array();
 	for (char **t = texts; *t && code >= 0; t++)
-		code = add_one(r, list, *t, &error);
-	if (code >= 0) {
-		reply_priorities(r, list, false);
-		return;
-	}
-	json_decref(list);
-	request_fail(r, code, &error);
+		code = add_one(r, *t, &error);
+	if (code >= 0)
+		reply_priorities(r, false);
+	else if (code == -EMSGSIZE)
+		parts_refuse(r);
+	else
+		request_fail(r, code, &error);
 }
 
 struct share_list {
-	const struct request *r;
-	json_t *list;
+	struct request *r;
+	bool full;
 };
 
 static void add_share(const struct core_share *s, void *ctx)
 {
-	const struct share_list *l = ctx;
+	struct share_list *l = ctx;
 	bool hidden = s->is_user && !client_knows(l->r->client, s->uid);
 	char name[32];
 
-	json_array_append_new(l->list, json_pack("{s:o, s:o, s:o, s:i, s:i, s:f, s:f, s:f, s:f, s:o}", "account", text_or_null(s->account), "parent",
-	                                         text_or_null(s->up), "user", s->is_user ? json_string(hidden ? "" : users_label(s->uid, name)) : json_null(),
-	                                         "level", (int)s->level, "shares", (int)s->shares, "norm_shares", s->norm_shares, "cpu_seconds", s->cpu_s,
-	                                         "norm_usage", s->norm_usage, "effective_usage", s->effective_usage, "fairshare",
-	                                         s->is_user ? json_real(s->factor) : json_null()));
+	if (l->full)
+		return;
+	json_t *one = json_pack("{s:o, s:o, s:o, s:i, s:i, s:f, s:f, s:f, s:f, s:o}", "account", text_or_null(s->account), "parent",
+	                        text_or_null(s->up), "user", s->is_user ? json_string(hidden ? "" : users_label(s->uid, name)) : json_null(),
+	                        "level", (int)s->level, "shares", (int)s->shares, "norm_shares", s->norm_shares, "cpu_seconds", s->cpu_s,
+	                        "norm_usage", s->norm_usage, "effective_usage", s->effective_usage, "fairshare",
+	                        s->is_user ? json_real(s->factor) : json_null());
+	l->full = !parts_add(l->r, "shares", one);
 }
 
 void shares_start(struct request *r)
 {
 	struct core_now now = {clock_real_usec(), clock_boot_usec()};
-	struct share_list l = {r, NULL};
+	struct share_list l = {r, false};
 
 	if (!by_factors(r))
 		return;
-	l.list = json_array();
 	core_each_share(r->d->core, now, add_share, &l);
-	request_reply(r, json_pack("{s:o, s:I}", "shares", l.list, "half_life_seconds", (json_int_t)r->d->policy.priority.half_life_s));
+	if (l.full)
+		parts_refuse(r);
+	else
+		parts_end(r, "shares", json_pack("{s:I}", "half_life_seconds", (json_int_t)r->d->policy.priority.half_life_s));
 }

@@ -68,7 +68,7 @@ const char *partition_name(const struct daemon *d, const struct mscg_job *job, c
 	return name_key(spec->partition) == job->partition ? spec->partition : NULL;
 }
 
-json_t *view_job(struct daemon *d, const struct mscg_row *row, const struct mscg_spec *spec, bool live)
+json_t *view_job(struct daemon *d, const struct mscg_row *row, const struct mscg_spec *spec, bool live, bool brief)
 {
 	const struct mscg_job *known = core_find(d->core, row->job.id);
 	char cgroup[512] = "", control[512] = "", why[160] = "";
@@ -112,6 +112,7 @@ json_t *view_job(struct daemon *d, const struct mscg_row *row, const struct mscg
 		.now_usec     = now.real_usec,
 		.rates        = &rates,
 		.currency     = d->config.cost_currency,
+		.brief        = brief,
 	};
 	const struct qos_config *qos = qos_of_key(&d->config.qos, shown.job.qos);
 	extra.qos = qos ? qos->name : name_key(spec->qos) == shown.job.qos ? spec->qos : NULL;
@@ -129,7 +130,7 @@ void view_hide(json_t *job)
 {
 	static const char *const empty[] = { "user", "command" };
 	static const char *const unknown[] = { "uid", "name", "account", "partition", "reservation", "comment", "submit_line", "workdir", "reason_text",
-		                               "dependency", "depends_on", "pid", "cgroup", "stdin_path", "stdout_path", "stderr_path", "control_file" };
+		                               "dependency", "depends_on", "pid", "cgroup", "stdin_path", "stdout_path", "stderr_path", "control_file", "cut" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(empty); i++)
 		json_object_set_new(job, empty[i], json_string(""));

@@ -192,7 +192,25 @@ static int matching_spec(struct store *store, const struct store_filter *f, uint
 struct list {
 	struct store_record *record;
 	uint32_t             n, cap;
+	size_t               bytes;
 };
+
+static size_t text_bytes(const char *text)
+{
+	return text ? strlen(text) : 0;
+}
+
+size_t store_record_bytes(const struct store_record *record)
+{
+	const struct mscg_row *row = &record->row;
+	const struct mscg_spec *spec = record->spec;
+	size_t n = text_bytes(row->pending) + text_bytes(row->held) + text_bytes(row->dependency) + text_bytes(spec->dependency) +
+	           text_bytes(spec->submit_line);
+
+	for (char *const *arg = spec->argv; arg && *arg; arg++)
+		n += strlen(*arg) + sizeof *arg;
+	return n;
+}
 
 static void cleanup_list(struct list *list)
 {
@@ -212,6 +230,7 @@ static int add_row(struct store *store, const struct store_filter *f, sqlite3_st
 		return r;
 	}
 	GROW(list->record, list->n, list->cap);
+	list->bytes += f->bytes_max ? store_record_bytes(&record) : 0;
 	list->record[list->n++] = record;
 	return 0;
 }
@@ -269,7 +288,8 @@ int store_list_next(struct store *store, const struct store_filter *f, struct st
 		return r;
 
 	struct cursor *c;
-	while ((c = next(&walk)) && list.n < f->limit && (!f->scan_max || looked < f->scan_max)) {
+	while ((c = next(&walk)) && list.n < f->limit && (!f->scan_max || looked < f->scan_max) &&
+	       (!f->bytes_max || list.bytes < f->bytes_max)) {
 		last = key_id(c->key);
 		looked++;
 		learns = learns && sqlite3_column_int(c->st, JOB_outcome) == OUTCOME_NONE;
@@ -295,6 +315,7 @@ int store_list(struct store *store, const struct store_filter *filter, struct st
 	struct mscg_id last;
 	bool more;
 
-	all.scan_max = 0;
+	all.scan_max  = 0;
+	all.bytes_max = 0;
 	return store_list_next(store, &all, ret, ret_n, &last, &more, error);
 }

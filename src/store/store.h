@@ -111,9 +111,13 @@ struct store_filter {
 	struct mscg_id after;    /* keyset: {0,0} from the beginning */
 	uint32_t    limit;       /* rows in this slice */
 	uint32_t    scan_max;    /* store_list_next: rows looked at in this slice; 0: as many as it takes */
+	size_t      bytes_max;   /* store_list_next: of store_record_bytes() in this slice, but for the last of it; 0: as many as it takes */
 };
 int store_list(struct store *store, const struct store_filter *filter, struct store_record **ret, uint32_t *ret_n,
                struct mscg_error *error);
+
+/* What it takes to keep and to tell one: about the bytes of its texts. */
+size_t store_record_bytes(const struct store_record *record);
 
 /* The same for lists that may have to pass over many rows: looks at scan_max of them at most and may give fewer than
  * `limit`, or none, with more to come. *ret_last is what `after` is to be in the next call, if *ret_more. */

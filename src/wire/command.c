@@ -69,11 +69,11 @@ static void add_quoted(struct buf *b, const char *s)
 	}
 }
 
-char *wire_command_line(const struct mscg_spec *spec)
+char *wire_command_begin(const struct mscg_spec *spec, size_t max)
 {
 	_cleanup_buf_ struct buf b = {0};
 
-	for (char *const *arg = spec->argv; arg && *arg; arg++) {
+	for (char *const *arg = spec->argv; arg && *arg && b.size <= max; arg++) {
 		if (b.size)
 			buf_addc(&b, ' ');
 		if (spec->shell)
@@ -82,4 +82,9 @@ char *wire_command_line(const struct mscg_spec *spec)
 			add_quoted(&b, *arg);
 	}
 	return buf_steal(&b);
+}
+
+char *wire_command_line(const struct mscg_spec *spec)
+{
+	return wire_command_begin(spec, SIZE_MAX);
 }

@@ -5,6 +5,7 @@
 #include "src/base/cost.h"
 #include "src/base/gres.h"
 #include "src/base/parse.h"
+#include "src/base/utf8.h"
 #include "src/wire/submit.h"
 
 /* -- single values: null is what is not known -------------------------------------------------------------------- */
@@ -154,8 +155,8 @@ static void set_identity(json_t *o, const struct mscg_row *row, const struct msc
 	set(o, "id", id_json(job->id));
 	set(o, "job_id", json_integer(job->id.job));
 	set(o, "array_task_id", job->id.task == MSCG_NO_TASK ? json_null() : json_integer(job->id.task));
-	set_text(o, "array_pending", array ? (row->pending ? row->pending : "") : NULL);
-	set_text(o, "array_held", array && row->held ? row->held : NULL);
+	set(o, "array_pending", json_null());
+	set(o, "array_held", json_null());
 	set(o, "array_tasks", array ? known_or_null(mscg_ranges_count(spec->array, spec->array_n)) : json_null());
 	set(o, "array_ended", array ? json_integer(row->array_ended) : json_null());
 	set(o, "array_failed", array ? json_integer(row->array_failed) : json_null());
@@ -169,20 +170,15 @@ static void set_identity(json_t *o, const struct mscg_row *row, const struct msc
 	set_text(o, "partition", extra->partition);
 	set_text(o, "qos", extra->qos);
 	set_text(o, "reservation", spec->reservation);
-	set_text(o, "comment", spec->comment);
+	set(o, "comment", json_null());
 }
 
 static void set_command(json_t *o, const struct mscg_spec *spec)
 {
-	_cleanup_free_ char *line = wire_command_line(spec);
-	json_t *argv = json_array();
-
-	for (size_t i = 0; spec->argv && spec->argv[i]; i++)
-		json_array_append_new(argv, text_or_null(spec->argv[i]));
-	set_text(o, "command", line);
-	set(o, "argv", argv);
-	set_text(o, "submit_line", spec->submit_line);
-	set_text(o, "workdir", spec->workdir);
+	set(o, "command", json_null());
+	set(o, "argv", json_null());
+	set(o, "submit_line", json_null());
+	set(o, "workdir", json_null());
 	set(o, "log_max", spec->log_max ? json_integer((json_int_t)spec->log_max) : json_null());
 }
 
@@ -272,7 +268,7 @@ static void set_resources(json_t *o, const struct mscg_job *job, const struct wi
 	set(o, "grace", json_integer(job->grace_s));
 }
 
-static void set_times(json_t *o, const struct mscg_row *row, const struct mscg_spec *spec, int64_t now)
+static void set_times(json_t *o, const struct mscg_row *row, int64_t now)
 {
 	const struct mscg_job *job = &row->job;
 	int64_t end = job->end_usec ? job->end_usec : now;
@@ -283,8 +279,8 @@ static void set_times(json_t *o, const struct mscg_row *row, const struct mscg_s
 	set(o, "submit_time", wire_time_json(job->submit_usec));
 	set(o, "start_time", wire_time_json(job->start_usec));
 	set(o, "end_time", wire_time_json(job->end_usec));
-	set_text(o, "dependency", row->dependency);
-	set_text(o, "depends_on", spec->dependency);
+	set(o, "dependency", json_null());
+	set(o, "depends_on", json_null());
 	set(o, "begin_time", wire_time_json(job->begin_usec));
 	set(o, "deadline", wire_time_json(job->deadline_usec));
 	set(o, "wait_seconds", seconds_json(started - job->submit_usec));
@@ -301,9 +297,9 @@ static void set_places(json_t *o, const struct mscg_job *job, const struct wire_
 
 	set(o, "pid", active && job->run && job->run->pid > 0 ? json_integer(job->run->pid) : json_null());
 	set_text(o, "cgroup", extra->cgroup);
-	set_text(o, "stdin_path", extra->stdin_path);
-	set_text(o, "stdout_path", extra->stdout_path);
-	set_text(o, "stderr_path", extra->stderr_path);
+	set(o, "stdin_path", json_null());
+	set(o, "stdout_path", json_null());
+	set(o, "stderr_path", json_null());
 	set_text(o, "control_file", extra->control_file);
 }
 
@@ -325,6 +321,98 @@ static json_t *cost_json(const struct mscg_row *row, const struct wire_job_extra
 	                 "currency", extra->currency);
 }
 
+/* -- long members: what users chose the length of. They have their places already ------------------------------------ */
+
+/* For all of them together; the rest of an object is bounded, and has what is left of a message. */
+#define LONG_MAX_BYTES (WIRE_MESSAGE_MAX - 128u * 1024)
+
+struct room {
+	bool    brief;
+	size_t  left; /* bytes of JSON */
+	json_t *cut;  /* names */
+};
+
+/* Bytes of the beginning of `s` that take no more than *left bytes as JSON, quotes not counted; what they take is taken off. */
+static size_t fit(const char *s, size_t *left)
+{
+	size_t n = 0;
+
+	while (s[n]) {
+		unsigned char c = (unsigned char)s[n];
+		size_t bytes = MAX_OF(utf8_char(s + n, strnlen(s + n, 4)), (size_t)1), takes = bytes;
+
+		if (c == '"' || c == '\\' || (c >= '\b' && c <= '\r' && c != '\v'))
+			takes = 2;
+		else if (c < ' ')
+			takes = 6;
+		if (takes > *left)
+			break;
+		*left -= takes;
+		n += bytes;
+	}
+	return n;
+}
+
+static void set_long(json_t *o, const char *key, const char *text, size_t max, struct room *room)
+{
+	size_t limit = MIN_OF(max, room->left), left = limit;
+	size_t n = text ? fit(text, &left) : 0;
+	_cleanup_free_ char *begin = text && text[n] ? xstrndup(text, n) : NULL;
+
+	if (begin)
+		json_array_append_new(room->cut, json_string(key));
+	room->left -= limit - left;
+	set_text(o, key, begin ? begin : text);
+}
+
+static void set_argv(json_t *o, char *const *argv, struct room *room)
+{
+	size_t limit = room->brief ? WIRE_BRIEF_MAX : room->left - room->left / 64, left = limit;
+	json_t *list = json_array();
+
+	for (; argv && *argv && left > 3; argv++) {
+		left -= 3; /* quotes and a comma */
+		if ((*argv)[fit(*argv, &left)])
+			break;
+		json_array_append_new(list, text_or_null(*argv));
+	}
+	if (argv && *argv)
+		json_array_append_new(room->cut, json_string("argv"));
+	room->left -= limit - left;
+	set(o, "argv", list);
+}
+
+/* What is more than fits is cut. The command last: argv has it too. */
+static void set_long_members(json_t *o, const struct mscg_row *row, const struct mscg_spec *spec, const struct wire_job_extra *extra)
+{
+	struct room room = {extra->brief, LONG_MAX_BYTES, json_array()};
+	bool array = row->job.flags & MSCG_JOB_ARRAY;
+	const struct {
+		const char *key, *text;
+		size_t brief_max;
+	} texts[] = {
+		{"stdin_path", extra->stdin_path, WIRE_BRIEF_LIST_MAX},
+		{"stdout_path", extra->stdout_path, WIRE_BRIEF_LIST_MAX},
+		{"stderr_path", extra->stderr_path, WIRE_BRIEF_LIST_MAX},
+		{"workdir", spec->workdir, WIRE_BRIEF_LIST_MAX},
+		{"comment", spec->comment, WIRE_BRIEF_MAX},
+		{"submit_line", spec->submit_line, WIRE_BRIEF_MAX},
+		{"array_pending", array ? (row->pending ? row->pending : "") : NULL, WIRE_BRIEF_MAX},
+		{"array_held", array ? row->held : NULL, WIRE_BRIEF_MAX},
+		{"dependency", row->dependency, WIRE_BRIEF_LIST_MAX},
+		{"depends_on", spec->dependency, WIRE_BRIEF_LIST_MAX},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		set_long(o, texts[i].key, texts[i].text, room.brief ? texts[i].brief_max : room.left / 2, &room);
+	set_argv(o, spec->argv, &room);
+	size_t max = room.brief ? WIRE_BRIEF_MAX : room.left;
+	_cleanup_free_ char *line = wire_command_begin(spec, max);
+	set_long(o, "command", line, max, &room);
+	set(o, "cut", json_array_size(room.cut) ? json_incref(room.cut) : json_null());
+	json_decref(room.cut);
+}
+
 json_t *wire_job_json(const struct mscg_row *row, const struct mscg_spec *spec, const struct wire_job_extra *extra)
 {
 	struct mscg_usage unknown;
@@ -335,11 +423,12 @@ json_t *wire_job_json(const struct mscg_row *row, const struct mscg_spec *spec, 
 	set_state(o, row, extra);
 	set_command(o, spec);
 	set_resources(o, &row->job, extra);
-	set_times(o, row, spec, extra->now_usec);
+	set_times(o, row, extra->now_usec);
 	set_places(o, &row->job, extra);
 	set(o, "accounting", wire_usage_json(row->job.run ? &row->job.run->usage : &unknown, row->job.mem_bytes));
 	set(o, "cost", cost_json(row, extra));
 	set(o, "live", json_null());
+	set_long_members(o, row, spec, extra);
 	return o;
 }
 
@@ -348,6 +437,8 @@ json_t *wire_job_json(const struct mscg_row *row, const struct mscg_spec *spec, 
 json_t *wire_event_json(const struct mscg_event *event)
 {
 	bool ended = event->kind == MSCG_EVENT_EXITED || event->kind == MSCG_EVENT_ENDED;
+	size_t left = LONG_MAX_BYTES;
+	_cleanup_free_ char *text = event->text ? xstrndup(event->text, fit(event->text, &left)) : NULL;
 	json_t *o = json_object();
 
 	set(o, "seq", known_or_null(event->seq));
@@ -363,7 +454,7 @@ json_t *wire_event_json(const struct mscg_event *event)
 	set_text(o, "cpuset", event->cpus);
 	set_text(o, "gres", event->gres);
 	set(o, "mem_bytes", positive_or_null(event->mem_bytes));
-	set_text(o, "text", event->text);
+	set_text(o, "text", text);
 	return o;
 }
 

@@ -16,6 +16,8 @@
 #define WIRE_JOBS_MAX       10000 /* specs in one Submit */
 #define WIRE_LISTED_ARRAYS_MAX 64 /* of them with an array of several ranges, which are costly to sort out */
 #define WIRE_SHARED_MAX     (64u * 1024 * 1024) /* environments and scripts of one Submit, each counted for every job */
+#define WIRE_BRIEF_MAX      4096  /* of a job in a list: bytes of JSON of argv, of the command, ... */
+#define WIRE_BRIEF_LIST_MAX 65536 /* and of what has to be read again whole: files, dependencies */
 #define WIRE_DUMP_FLAGS     (JSON_COMPACT | JSON_REAL_PRECISION(15)) /* 0.1 as 0.1; also for what --json prints */
 
 extern const char wire_interface_description[]; /* text of io.mscg.varlink */
@@ -158,6 +160,7 @@ struct wire_job_extra {
 	const struct cost_rates *rates; /* NULL: none */
 	const char *currency;
 	const char *qos, *partition; /* the names of its own */
+	bool        brief; /* one of many: its long members are cut (WIRE_BRIEF_MAX). Otherwise to what a message has room for */
 };
 json_t *wire_job_json(const struct mscg_row *row, const struct mscg_spec *spec, const struct wire_job_extra *extra);
 json_t *wire_usage_json(const struct mscg_usage *usage, uint64_t mem_bytes);
@@ -169,6 +172,8 @@ json_t *wire_time_json(int64_t usec); /* RFC 3339; null for 0 */
 /* argv as one line, quoted for a shell; for shell commands the text itself; argv[0] of a script is its name. Always one
  * line of UTF-8 without control characters (they are shown as in $'...'). malloc'ed */
 char *wire_command_line(const struct mscg_spec *spec);
+/* Its beginning: all of it, or at least so many bytes. malloc'ed */
+char *wire_command_begin(const struct mscg_spec *spec, size_t max);
 json_t *wire_cpus_json(uint32_t milli); /* 2 -> integer, 0.5 -> real */
 
 #endif

@@ -128,6 +128,7 @@ static void compare_list(struct store *store, const struct world *w, struct stor
 
 	f.limit = 1 + rnd_below(200);
 	f.scan_max = in_steps ? 1 + rnd_below(100) : 0;
+	f.bytes_max = rnd_below(2) ? 1 + rnd_below(2000) : 0; /* store_list gives all the same */
 	while (more) {
 		struct store_record *record = NULL;
 		struct mscg_id last;
@@ -138,6 +139,10 @@ static void compare_list(struct store *store, const struct world *w, struct stor
 		else
 			assert_ok(store_list(store, &f, &record, &n, &error));
 		assert_true(n <= f.limit);
+		size_t bytes = 0;
+		for (uint32_t k = 0; k + 1 < n; k++)
+			bytes += store_record_bytes(&record[k]);
+		assert_true(!in_steps || !f.bytes_max || bytes < f.bytes_max);
 		for (uint32_t k = 0; k < n; k++, i++) {
 			while (i < w->n && !wanted(w, &f, &w->row[f.newest_first ? w->n - 1 - i : i]))
 				i++;

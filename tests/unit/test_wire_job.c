@@ -368,6 +368,92 @@ static void test_shell_agrees(void **state)
 	}
 }
 
+/* -- what no message has room for -------------------------------------------------------------------------------------- */
+
+static char *repeated(const char *unit, size_t size)
+{
+	size_t n = strlen(unit), times = size / n;
+	char *text = xcalloc(times * n + 1, 1);
+
+	for (size_t i = 0; i < times; i++)
+		memcpy(text + i * n, unit, n);
+	return text;
+}
+
+static size_t size_of(const json_t *value)
+{
+	_cleanup_free_ char *text = json_dumps(value, JSON_ENCODE_ANY | WIRE_DUMP_FLAGS);
+
+	assert_non_null(text);
+	return strlen(text);
+}
+
+/* What is there of a member: all of it, or its beginning and its name among those that are cut. */
+static void check_beginning(const json_t *o, const char *key, const char *whole)
+{
+	const char *text = json_string_value(json_object_get(o, key));
+	const json_t *cut = json_object_get(o, "cut"), *name;
+	bool is_cut = false;
+	size_t i;
+
+	json_array_foreach(cut, i, name)
+		is_cut |= streq(json_string_value(name), key);
+	assert_non_null(text);
+	assert_int_equal(strncmp(whole, text, strlen(text)), 0);
+	assert_int_equal(strlen(text) < strlen(whole), is_cut);
+}
+
+static void test_long(void **state)
+{
+	static const char *const units[] = {"x", "\001", "\"\\", "\t\v\177", "\303\244", "\360\237\230\200 ", "word "};
+	struct mscg_row row = {.job = {.id = {12, MSCG_NO_TASK}, .flags = MSCG_JOB_ARRAY, .submit_usec = T0}};
+	struct mscg_range range = {0, 9, 1};
+
+	(void)state;
+	for (size_t u = 0; u < ARRAY_SIZE(units); u++)
+		for (size_t size = 500; size <= 2000000; size *= 8)
+			for (int brief = 0; brief < 2; brief++) {
+				_cleanup_free_ char *text = repeated(units[u], size), *path = repeated(units[u], 4200), *line = NULL;
+				struct mscg_spec *spec = make_spec();
+				struct wire_job_extra extra = {.brief = brief, .stdin_path = path, .stdout_path = path, .stderr_path = path};
+
+				for (size_t i = 0; i < 5; i++)
+					strv_add(&spec->argv, text);
+				spec->comment = xstrdup(text);
+				spec->submit_line = xstrdup(text);
+				spec->dependency = xstrdup(text);
+				spec->array = xcalloc(1, sizeof *spec->array);
+				spec->array[0] = range;
+				spec->array_n = 1;
+				row.pending = row.held = row.dependency = text;
+				json_t *o = wire_job_json(&row, spec, &extra), *argv = json_object_get(o, "argv");
+
+				check_object("Job", o);
+				assert_true(size_of(o) <= (brief ? 400u * 1024 : WIRE_MESSAGE_MAX - 1024u));
+				line = wire_command_line(spec);
+				check_beginning(o, "command", line);
+				check_beginning(o, "stdout_path", path);
+				check_beginning(o, "comment", text);
+				check_beginning(o, "submit_line", text);
+				check_beginning(o, "array_pending", text);
+				check_beginning(o, "array_held", text);
+				check_beginning(o, "dependency", text);
+				check_beginning(o, "depends_on", text);
+				for (size_t i = 0; i < json_array_size(argv); i++)
+					assert_string_equal(json_string_value(json_array_get(argv, i)), spec->argv[i]);
+				if (brief) {
+					assert_true(size_of(argv) <= WIRE_BRIEF_MAX + 2);
+					assert_true(size_of(json_object_get(o, "command")) <= WIRE_BRIEF_MAX + 2);
+					assert_true(size_of(json_object_get(o, "dependency")) <= WIRE_BRIEF_LIST_MAX + 2);
+				} else if (size < 10000) {
+					assert_true(json_is_null(json_object_get(o, "cut")));
+					assert_int_equal(json_array_size(argv), strv_length(spec->argv));
+				}
+				json_decref(o);
+				mscg_spec_free(spec);
+			}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -379,6 +465,7 @@ int main(void)
 		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_command_line),
 		cmocka_unit_test(test_shell_agrees),
+		cmocka_unit_test(test_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
