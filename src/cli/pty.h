@@ -19,7 +19,7 @@ struct pty {
 int  forward_open(void);
 
 int  pty_open(struct pty *p, struct mscg_error *error);
-void pty_close_slave(struct pty *p); /* once it was handed over */
+void pty_close_slave(struct pty *p); /* once the job has it */
 /* The job has started: keys are its own from now on. The terminal is put back at the end of the process, however it ends. */
 void pty_raw(struct pty *p);
 void pty_cooked(struct pty *p);

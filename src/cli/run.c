@@ -15,7 +15,7 @@ struct run_options {
 	bool pty, quiet;
 };
 
-enum { TELL_PENDING_MS = 500 };
+enum { LOOK_MS = 500 }; /* until it is said why it waits; and whether a daemon is there again */
 
 struct run {
 	struct cli *cli;
@@ -29,6 +29,7 @@ struct run {
 	bool        cancelled; /* by us */
 	int         signals;  /* signalfd */
 	struct pty *pty;      /* NULL: none */
+	int         stdio[3]; /* the job's */
 };
 
 /* -- signals ------------------------------------------------------------------------------------------------------ */
@@ -124,23 +125,43 @@ static void take_signals(struct run *r)
 static void set_started(struct run *r)
 {
 	r->started = true;
+	r->watch.stdio = NULL;
 	mscg_close(r->events);
 	r->events = NULL;
-	if (r->pty)
+	if (r->pty) {
+		pty_close_slave(r->pty);
 		pty_raw(r->pty);
+	}
 	if (r->held)
 		cancel(r, r->held);
 	r->held = 0;
 }
 
+/* Without an end to the stream: while the daemon is away, another is opened when it is back. */
+static void lose_events(struct run *r, int code)
+{
+	if (cli_is_away(code)) {
+		mscg_close(r->events);
+		r->events = NULL;
+	} else {
+		set_started(r); /* cannot be known: better too early than never */
+	}
+}
+
 static void open_events(struct run *r)
 {
 	struct mscg_error error;
+	int code;
 
-	if (cli_try_connect(r->cli, 0, &r->events, &error) == 0 &&
-	    mscg_send_call(r->events, "Events", json_pack("{s:s, s:i}", "id", r->id, "since", 0), true, &error) == 0)
+	if (r->started || r->events || watch_fd(&r->watch) < 0)
 		return;
-	set_started(r); /* cannot be known: better too early than never */
+	code = cli_try_connect(r->cli, 0, &r->events, &error);
+	if (code < 0)
+		r->events = NULL;
+	else
+		code = mscg_send_call(r->events, "Events", json_pack("{s:s, s:i}", "id", r->id, "since", 0), true, &error);
+	if (code < 0)
+		lose_events(r, code);
 }
 
 static void take_events(struct run *r)
@@ -153,7 +174,9 @@ static void take_events(struct run *r)
 	while (r->events && (n = mscg_next_reply(r->events, &reply, &continues, &error)) != 0) {
 		const char *kind = n > 0 ? jtext(json_object_get(reply, "event"), "kind", "") : "";
 
-		if (n < 0 || streq(kind, mscg_event_name(MSCG_EVENT_STARTED)))
+		if (n < 0)
+			lose_events(r, n);
+		else if (streq(kind, mscg_event_name(MSCG_EVENT_STARTED)))
 			set_started(r);
 		if (n > 0)
 			json_decref(reply);
@@ -165,7 +188,7 @@ static void tell_pending(struct run *r)
 {
 	json_t *job;
 
-	if (r->started || r->told_pending || clock_boot_usec() - r->submitted_usec < TELL_PENDING_MS * USEC_PER_MSEC)
+	if (r->started || r->told_pending || clock_boot_usec() - r->submitted_usec < LOOK_MS * USEC_PER_MSEC)
 		return;
 	r->told_pending = true;
 	job = show(r);
@@ -191,7 +214,7 @@ static int loop(struct run *r, json_t **ret_ended, struct mscg_error *error)
 		fds[SIGNALS].fd = r->signals;
 		if (r->pty)
 			pty_poll(r->pty, &fds[PTY]);
-		poll(fds, FDS, watch_timeout(&r->watch, r->started || r->told_pending ? -1 : TELL_PENDING_MS));
+		poll(fds, FDS, watch_timeout(&r->watch, r->started || (r->told_pending && r->events) ? -1 : LOOK_MS));
 		take_events(r); /* first: what a signal means depends on whether the job has started */
 		take_signals(r);
 		if (r->pty)
@@ -199,6 +222,7 @@ static int loop(struct run *r, json_t **ret_ended, struct mscg_error *error)
 		n = watch_next(&r->watch, ret_ended, error);
 		if (n != 0)
 			return n;
+		open_events(r);
 		tell_pending(r);
 	}
 }
@@ -223,18 +247,16 @@ static void tell_end(const struct run *r, const json_t *ended)
 
 static int run_attached(struct run *r, struct mscg *m, const struct mscg_spec *spec, bool quiet)
 {
-	int fds[3] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}, status;
 	struct mscg_error error = {0};
 	json_t *job, *ended;
+	int status;
 
-	if (r->pty)
-		fds[0] = fds[1] = fds[2] = r->pty->slave;
-	if (job_submit(m, spec, fds, &job, &error) < 0) {
+	for (int i = 0; i < 3; i++)
+		r->stdio[i] = r->pty ? r->pty->slave : i;
+	if (job_submit(m, spec, r->stdio, &job, &error) < 0) {
 		mscg_close(m);
 		return cli_fail(&error);
 	}
-	if (r->pty)
-		pty_close_slave(r->pty);
 	snprintf(r->id, sizeof r->id, "%s", jtext(job, "id", "?"));
 	if (jhas(job, "warning"))
 		cli_error("warning: job %s: %s", r->id, jtext(job, "warning", ""));
@@ -242,9 +264,11 @@ static int run_attached(struct run *r, struct mscg *m, const struct mscg_spec *s
 	r->submitted_usec = clock_boot_usec();
 	r->told_pending = quiet || !isatty(STDERR_FILENO);
 	watch_start(&r->watch, r->cli, m, json_pack("[s]", r->id));
+	r->watch.stdio = r->stdio;
 	open_events(r);
 	status = loop(r, &ended, &error);
 	if (r->pty) {
+		pty_close_slave(r->pty);
 		pty_drain(r->pty);
 		pty_cooked(r->pty);
 	}
@@ -316,7 +340,7 @@ const struct verb verb_run = {
 		"Options end at the first other word. One word is given to sh -c; several are a program and its arguments.\n"
 		"\n"
 		"Signals are passed on to the job. Ctrl-C interrupts it; twice within a second cancels it, and once is enough while\n"
-		"it waits. When mscg run is killed, the job is cancelled; when the scheduler is restarted, the job goes on.",
+		"it waits. When mscg run is killed, the job is cancelled; when the scheduler is restarted, the job goes on, or waits on.",
 	.examples = "  mscg run -c 4 --mem 2GB make -j4\n  mscg run --pty bash",
 	.run = run_run,
 	.options = run_options,

@@ -16,7 +16,15 @@ static void lose(struct watch *w)
 
 static int ask(struct watch *w, struct mscg_error *error)
 {
-	return mscg_send_call(w->m, "Wait", json_pack("{s:O}", "ids", w->ids), true, error);
+	int r = w->stdio ? mscg_pass_stdio(w->m, w->stdio, error) : 0;
+	json_t *parameters;
+
+	if (r < 0)
+		return r;
+	parameters = json_pack("{s:O}", "ids", w->ids);
+	if (w->stdio)
+		json_object_set_new(parameters, "attached", json_true());
+	return mscg_send_call(w->m, "Wait", parameters, true, error);
 }
 
 void watch_start(struct watch *w, const struct cli *cli, struct mscg *m, json_t *ids)
@@ -69,7 +77,10 @@ static int try_again(struct watch *w, struct mscg_error *error)
 	}
 	if (w->told)
 		cli_error("mscgd is back");
-	if (ask(w, NULL) < 0)
+	r = ask(w, error);
+	if (r < 0 && !cli_is_lost(r))
+		return r;
+	if (r < 0)
 		lose(w);
 	return 0;
 }

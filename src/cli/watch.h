@@ -18,6 +18,7 @@ struct watch {
 	json_t      *ids;       /* that have not ended yet */
 	int64_t      lost_usec, retry_usec, delay_usec; /* boot clock */
 	bool         told;
+	const int   *stdio;     /* of an attached job that has not started: the next daemon is given them again. NULL: none */
 };
 /* Takes `m` and the reference to `ids`, an array of strings. */
 void watch_start(struct watch *w, const struct cli *cli, struct mscg *m, json_t *ids);

@@ -100,9 +100,14 @@ int access_act(const struct client *c, const char *verb, struct mscg_id id, cons
 	return 0;
 }
 
+int access_own(const struct client *c, const char *verb, struct mscg_id id, const struct mscg_job *job, struct mscg_error *error)
+{
+	return c->peer.uid == job->uid ? 0 : refuse_job(c, verb, id, job, error);
+}
+
 int access_enter(const struct client *c, const char *verb, struct mscg_id id, const struct mscg_job *job, struct mscg_error *error)
 {
-	return c->peer.uid == job->uid || c->peer.uid == 0 ? 0 : refuse_job(c, verb, id, job, error);
+	return c->peer.uid == 0 ? 0 : access_own(c, verb, id, job, error);
 }
 
 void access_entered(const struct client *c, const char *verb, const struct mscg_job *job)

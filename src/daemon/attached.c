@@ -1,7 +1,8 @@
 /* Attached jobs and commands: stdin, stdout and stderr of a client. They are never received here, since to close a file one
  * asks its server (FUSE, NFS), which may not answer, and everybody would wait for it. A client puts them into a socket that
  * it is given (PassStdio), and the other end of that, with them in it, goes on to the supervisor: the job itself takes them out
- * (src/runner/child.c). Until then that end waits here. */
+ * (src/runner/child.c). Until then that end waits here. It ends with this program; a client that is there still passes them again to the
+ * next one, and what is to start before that waits in the engine, for a while. */
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -61,13 +62,19 @@ int stdio_take(struct request *r, struct mscg_error *error)
 	return 0;
 }
 
-static struct attached *unlink_one(struct daemon *d, struct mscg_id id)
+static struct attached **find(struct daemon *d, struct mscg_id id)
 {
-	struct attached **p = &d->attached, *a;
+	struct attached **p = &d->attached;
 
 	while (*p && !mscg_id_equal((*p)->id, id))
 		p = &(*p)->next;
-	a = *p;
+	return p;
+}
+
+static struct attached *unlink_one(struct daemon *d, struct mscg_id id)
+{
+	struct attached **p = find(d, id), *a = *p;
+
 	if (a)
 		*p = a->next;
 	return a;
@@ -80,18 +87,72 @@ int attached_take(struct daemon *d, struct mscg_id id)
 	return a ? a->fd : -1;
 }
 
-void attached_keep(struct request *r, struct mscg_id id)
+bool attached_may_come(const struct daemon *d)
 {
-	struct client *c = r->client;
+	return d->engine->ops->attach && clock_boot_usec() < d->started_boot_usec + ENGINE_ATTACH_USEC;
+}
 
-	if (!c || r->stdio_fd < 0)
-		return;
+static void keep(struct request *r, struct mscg_id id)
+{
 	struct attached *a = xmalloc(sizeof *a);
 
-	*a = (struct attached){ .id = id, .uid = c->peer.uid, .fd = steal_fd(&r->stdio_fd), .next = c->d->attached };
-	c->d->attached = a;
+	*a = (struct attached){ .id = id, .uid = r->stdio_uid, .fd = steal_fd(&r->stdio_fd), .next = r->d->attached };
+	r->d->attached = a;
+}
+
+static void end_with(struct client *c, struct mscg_id id)
+{
 	GROW(c->attached, c->attached_n, c->attached_cap);
 	c->attached[c->attached_n++] = id;
+}
+
+void attached_keep(struct request *r, struct mscg_id id)
+{
+	if (!r->client || r->stdio_fd < 0)
+		return;
+	keep(r, id);
+	end_with(r->client, id);
+}
+
+static int check_again(const struct request *r, struct mscg_id id, const struct mscg_job *job, struct mscg_error *error)
+{
+	int code = access_own(r->client, request_verb(r), id, job, error);
+	char text[MSCG_ID_TEXT];
+
+	mscg_id_format(id, text);
+	if (code == 0 && !(job->flags & MSCG_JOB_ATTACHED))
+		return mscg_error_set(error, -EINVAL, "job %s is not attached: expected one of mscg run", text);
+	if (code == 0 && *find(r->d, id))
+		return mscg_error_set(error, -EBUSY, "job %s has its standard input, output and error already", text);
+	return code;
+}
+
+/* One that has begun has taken its own, or never will. */
+static void give(struct request *r, struct mscg_id id, const struct mscg_job *job)
+{
+	const struct engine_ops *ops = r->d->engine->ops;
+
+	if (ops->attach && ops->attach(r->d->engine, id, r->stdio_fd))
+		r->stdio_fd = -1;
+	else if (!(job->flags & MSCG_JOB_STARTED))
+		keep(r, id);
+}
+
+int attached_again(struct request *r, struct mscg_id id, struct mscg_error *error)
+{
+	const struct mscg_job *job = core_find(r->d->core, id);
+	int code = job ? check_again(r, id, job, error) : 0;
+
+	if (code == 0)
+		code = stdio_take(r, error);
+	if (code < 0)
+		return code;
+	if (job) {
+		give(r, id, job);
+		end_with(r->client, id);
+	}
+	drop_socket(r->d, steal_fd(&r->stdio_fd), r->stdio_uid);
+	return 0;
 }
 
 void attached_drop(struct daemon *d, struct mscg_id id)

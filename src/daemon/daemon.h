@@ -108,6 +108,8 @@ void access_used(const struct client *client, const char *verb);
 int  access_isolation(const struct client *client, const char *verb, struct mscg_spec *spec, struct mscg_error *error);
 /* Before an act on a job, named `id` by the client: 0, or the code and text of the refusal. */
 int  access_act(const struct client *client, const char *verb, struct mscg_id id, const struct mscg_job *job, struct mscg_error *error);
+/* The same before what only the job's own user may. */
+int  access_own(const struct client *client, const char *verb, struct mscg_id id, const struct mscg_job *job, struct mscg_error *error);
 /* The same before acting as the job's user, which only that user and root may; and that it was done, whoever did it. */
 int  access_enter(const struct client *client, const char *verb, struct mscg_id id, const struct mscg_job *job, struct mscg_error *error);
 void access_entered(const struct client *client, const char *verb, const struct mscg_job *job);
@@ -198,7 +200,12 @@ void stdio_start(struct request *r); /* PassStdio */
 /* What the client has passed is the request's now. -EINVAL with text: nothing. */
 int  stdio_take(struct request *r, struct mscg_error *error);
 void attached_keep(struct request *r, struct mscg_id id); /* that of a Submit, when its job has an id */
+/* Wait with attached, after a restart: its client is here again, and what it has passed is for the job if that has not begun; from now
+ * on the job ends with this connection. -EINVAL, -EPERM, -EBUSY with text. */
+int  attached_again(struct request *r, struct mscg_id id, struct mscg_error *error);
 int  attached_take(struct daemon *d, struct mscg_id id);  /* -1: there is none */
+/* Whether what it has not may yet come: a restart was a moment ago. */
+bool attached_may_come(const struct daemon *d);
 void attached_drop(struct daemon *d, struct mscg_id id);
 void attached_close(struct daemon *d); /* all of them */
 

@@ -385,7 +385,7 @@ static const struct method methods[] = {
 	{ "io.mscg.Top", top_start, KEYS(), ACCESS_VIEWER, false },
 	{ "io.mscg.Stats", stats_start, KEYS(), ACCESS_ANYONE, false },
 	{ "io.mscg.Cancel", cancel_start, KEYS("ids", "mine", "user", "states", "signal"), ACCESS_OWNER, false },
-	{ "io.mscg.Wait", wait_start, KEYS("ids"), ACCESS_VIEWER, true },
+	{ "io.mscg.Wait", wait_start, KEYS("ids", "attached"), ACCESS_VIEWER, true },
 	{ "io.mscg.Requeue", requeue_start, KEYS("ids"), ACCESS_OWNER, true },
 	{ "io.mscg.PassStdio", stdio_start, KEYS(), ACCESS_ANYONE, true },
 	{ "io.mscg.Exec", exec_start, KEYS("id", "argv", "pty", "term"), ACCESS_USER, true },

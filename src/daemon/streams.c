@@ -173,11 +173,16 @@ void wait_start(struct request *r)
 {
 	_cleanup_free_ struct mscg_id *ids = NULL;
 	struct mscg_error error;
+	bool attached = false;
 	uint32_t n = 0;
 	int code = many_ids(r, 0, &ids, &n, &error);
 
 	if (code >= 0 && n == 0)
 		code = mscg_error_set(&error, -EINVAL, "parameter 'ids' is empty: wait for which jobs?");
+	if (code >= 0)
+		code = wire_get_bool(r->parameters, "attached", &attached, &error);
+	if (code >= 0 && attached)
+		code = n > 1 ? mscg_error_set(&error, -EINVAL, "an attached job comes alone") : attached_again(r, ids[0], &error);
 	if (code < 0) {
 		request_fail(r, code, &error);
 		return;
@@ -382,7 +387,7 @@ void streams_committed(struct daemon *d, const struct mscg_event *events, uint32
 	for (uint32_t i = 0; i < n; i++) {
 		d->last_seq = MAX_OF(d->last_seq, events[i].seq);
 		tell_waiters(d, &events[i]);
-		if (mscg_state_is_final((enum mscg_state)events[i].state))
+		if (events[i].kind == MSCG_EVENT_STARTED || mscg_state_is_final((enum mscg_state)events[i].state))
 			attached_drop(d, events[i].id);
 	}
 	for (struct request *r = d->watchers; r; r = r->next_watcher) {

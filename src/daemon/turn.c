@@ -60,7 +60,7 @@ static void start(struct daemon *d, struct planned *p)
 	bool attached = p->spec->spec->attached;
 	int stdio_fd = attached ? attached_take(d, a->id) : -1;
 
-	if (attached && stdio_fd < 0) {
+	if (attached && stdio_fd < 0 && !attached_may_come(d)) {
 		refuse_start(d, a);
 		return;
 	}

@@ -30,11 +30,16 @@ struct engine_exec {
 	bool         pty;        /* stdin is a terminal: it becomes the controlling one */
 };
 
+#define ENGINE_ATTACH_USEC (30 * USEC_PER_SEC)
+
 struct engine_ops {
 	const char *name;
 	/* `action` and `spec` are borrowed; the engine copies what it needs later. stdio_fd: of an attached job, a
-	 * socket in which its standard input, output and error are, now the engine's; -1: none. */
+	 * socket in which its standard input, output and error are, now the engine's; -1: none. One that is attached and has
+	 * none waits for `attach` for ENGINE_ATTACH_USEC, and then fails. */
 	void (*start)(struct engine *e, const struct mscg_action *action, const struct mscg_spec *spec, int stdio_fd);
+	/* What such a one waits for, the engine's if true. False: no such job waits for it. NULL: there is no use for it. */
+	bool (*attach)(struct engine *e, struct mscg_id id, int stdio_fd);
 	/* A start ahead of its commit: everything but the first instruction of the job's own program. False: not now, and nothing was
 	 * done; it is started when it is committed. Otherwise one of the other two follows: let_go, or withdraw, after which it has never
 	 * begun (and is refused for a moment, until what was made is gone). NULL: there is nothing to gain. */

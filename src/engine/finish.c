@@ -252,6 +252,10 @@ void finish_late(struct local *l, struct task *t)
 		ended(l, t);
 		return;
 	}
+	if (t->phase == TASK_WAITING) {
+		launch_late(l, t);
+		return;
+	}
 	if (t->phase == TASK_LAUNCHED && !t->killed) {
 		local_log(l, LOG_ERR, "job=%s was not started within its deadline: killed", t->name + 4);
 		t->reason = MSCG_REASON_LAUNCH_FAILED;

@@ -5,7 +5,7 @@
  *
  *     WAITING -> LAUNCHED -> RUNNING -> EMPTYING -> ENDED -> (removed)
  *
- * WAITING: resizes that free its cores are under way. EMPTYING: the main process has ended, its cgroup is not empty yet.
+ * WAITING: resizes that free its cores are under way, or descriptors of its client are to come. EMPTYING: the main process has ended, its cgroup is not empty yet.
  * ENDED: accounted and reported; cgroup and slot are kept until the end is committed (REMOVE).
  */
 #ifndef ENGINE_INTERNAL_H
@@ -40,7 +40,7 @@ struct task {
 	int      events_fd;       /* cgroup.events, polled while EMPTYING; -1 */
 	int      log_fd, log_watch_fd; /* what its log writer counts, and that it changed, after its cgroup is empty; -1 */
 	bool     log_late;        /* not waited for any more */
-	int64_t  deadline_usec;   /* boot clock; LAUNCHED: to be at exec; killed: to be killed again; 0: none */
+	int64_t  deadline_usec;   /* boot clock; WAITING: to have its descriptors; LAUNCHED: to be at exec; killed: to be killed again; 0: none */
 	struct mscg_grant *grant; /* what it was given last */
 	bool     elastic, by_pressure, delegate;
 	struct need *need;        /* while it runs, by pressure */
@@ -53,6 +53,7 @@ struct task {
 	struct mscg_action action;
 	struct mscg_spec  *spec;  /* a copy */
 	int      stdio_fd;
+	bool     wants_stdio;     /* which is still to come */
 	uint32_t uid;
 	struct last_word *last_word; /* NULL: it has no file of its own for errors */
 	char    *path[RUNNER_STAGE_COUNT]; /* what a stage of its launch is about, until it has started */
@@ -192,6 +193,8 @@ void delegate_end(const struct mscg_cgroup *job); /* before it is removed: nothi
 
 /* launch.c */
 void launch_start(struct engine *e, const struct mscg_action *action, const struct mscg_spec *spec, int stdio_fd);
+bool launch_attach(struct engine *e, struct mscg_id id, int stdio_fd);
+void launch_late(struct local *l, struct task *t); /* what it waits for has not come */
 bool launch_prepare(struct engine *e, const struct mscg_action *action, const struct mscg_spec *spec);
 void launch_let_go(struct engine *e, const struct mscg_action *action);
 void launch_withdraw(struct engine *e, const struct mscg_action *action);

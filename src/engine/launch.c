@@ -198,16 +198,50 @@ static void begin(struct local *l, const struct mscg_action *a, const struct msc
 	t->stdio_fd  = stdio_fd;
 	t->uid       = spec->uid;
 	t->phase = TASK_WAITING;
+	t->wants_stdio = spec->attached && stdio_fd < 0;
 	if (!prepare(l, t, spec))
 		return;
-	if (!a->after_n) {
+	if (!a->after_n && !t->wants_stdio) {
 		launch(l, t, spec);
 		return;
 	}
+	if (t->wants_stdio)
+		task_set_deadline(l, t, clock_boot_usec() + ENGINE_ATTACH_USEC);
 	t->spec           = mscg_spec_copy(spec);
 	t->action         = (struct mscg_action){ .kind = MSCG_ACTION_START, .after_n = a->after_n };
 	t->action.after   = xreallocarray(NULL, a->after_n, sizeof *a->after);
-	memcpy(t->action.after, a->after, a->after_n * sizeof *a->after);
+	if (a->after_n)
+		memcpy(t->action.after, a->after, a->after_n * sizeof *a->after);
+}
+
+/* What was waiting, if nothing is left that it waits for. */
+static void go_on(struct local *l, struct task *t)
+{
+	if (t->action.after_n || t->wants_stdio)
+		return;
+	struct mscg_spec *spec = steal(&t->spec);
+
+	launch(l, t, spec);
+	mscg_spec_free(spec);
+}
+
+bool launch_attach(struct engine *e, struct mscg_id id, int stdio_fd)
+{
+	struct local *l = local_of(e);
+	struct task *t = task_find(l, id);
+
+	if (!t || t->phase != TASK_WAITING || !t->wants_stdio)
+		return false;
+	t->stdio_fd    = stdio_fd;
+	t->wants_stdio = false;
+	task_set_deadline(l, t, 0);
+	go_on(l, t);
+	return true;
+}
+
+void launch_late(struct local *l, struct task *t)
+{
+	fail_for_good(l, t, "cannot start: whoever ran it did not come back when mscgd was restarted");
 }
 
 /* What was made for it when it was withdrawn is not gone yet. */
@@ -318,11 +352,8 @@ void launch_resized(struct local *l, uint64_t seq, bool taken)
 			t->action.after_n = left;
 			if (mine && !taken) {
 				launch_give_up(l, t, EAGAIN, NOT_FREED);
-			} else if (mine && left == 0) {
-				struct mscg_spec *spec = steal(&t->spec);
-
-				launch(l, t, spec);
-				mscg_spec_free(spec);
+			} else if (mine) {
+				go_on(l, t);
 			}
 		}
 }

@@ -358,7 +358,7 @@ static void local_close(struct engine *e)
 }
 
 static const struct engine_ops local_ops = {
-	.name = "local", .start = launch_start, .prepare = launch_prepare, .let_go = launch_let_go,
+	.name = "local", .start = launch_start, .attach = launch_attach, .prepare = launch_prepare, .let_go = launch_let_go,
 	.withdraw = launch_withdraw, .resize = resize_start, .signal = finish_signal, .kill = finish_kill,
 	.remove = finish_remove, .adopt = adopt_job, .adopt_done = adopt_done, .live = local_live, .paths = local_paths,
 	.exec = exec_in, .each_stuck = finish_each_stuck, .check = check_all,

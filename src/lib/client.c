@@ -14,7 +14,7 @@
 static int drop(struct mscg *m)
 {
 	wire_conn_free(steal(&m->conn));
-	m->busy = false;
+	m->busy = m->passed = false;
 	return mscg_once_end(m);
 }
 
@@ -50,6 +50,21 @@ int mscg_handle_fd(struct mscg *m)
 	return m->conn ? wire_conn_fd(m->conn) : -EBADF;
 }
 
+/* The other end is gone: says how, as far as that can be known. */
+static int gone(struct mscg *m, int why, struct mscg_error *error)
+{
+	bool child = m->child != 0;
+	int status = drop(m);
+
+	if (child && status != -1 && WIFSIGNALED(status))
+		return mscg_error_set(error, -ECONNRESET, "mscgd --once ended by signal %d before it answered", WTERMSIG(status));
+	if (child)
+		return mscg_error_set(error, -ECONNRESET, "mscgd --once ended with exit status %d before it answered",
+		                      status == -1 ? -1 : WEXITSTATUS(status));
+	return mscg_error_set(error, -ECONNRESET, "the daemon on %s closed the connection before it answered%s%s", m->socket,
+	                      why ? ": " : "", why ? strerrordesc_np(-why) : "");
+}
+
 /* A connection on which nothing waits to be read. One that has ended since the last call, or on which the daemon said
  * something unasked, is made anew: nothing was sent yet, so nothing is done twice. */
 static int fresh_connection(struct mscg *m, struct mscg_error *error)
@@ -64,6 +79,8 @@ static int fresh_connection(struct mscg *m, struct mscg_error *error)
 			json_decref(unasked);
 		if (r == 0 && wire_conn_read(m->conn) == -EAGAIN)
 			return 0;
+		if (m->passed)
+			return gone(m, 0, error);
 		drop(m);
 	}
 	r = mscg_socket_open(m->socket, &fd, &why);
@@ -100,21 +117,6 @@ static int wait_for(struct mscg *m, short events, int64_t deadline, struct mscg_
 		if (r < 0 && errno != EINTR)
 			return mscg_error_set(error, -errno, "cannot wait for the daemon: %m");
 	}
-}
-
-/* The other end is gone: says how, as far as that can be known. */
-static int gone(struct mscg *m, int why, struct mscg_error *error)
-{
-	bool child = m->child != 0;
-	int status = drop(m);
-
-	if (child && status != -1 && WIFSIGNALED(status))
-		return mscg_error_set(error, -ECONNRESET, "mscgd --once ended by signal %d before it answered", WTERMSIG(status));
-	if (child)
-		return mscg_error_set(error, -ECONNRESET, "mscgd --once ended with exit status %d before it answered",
-		                      status == -1 ? -1 : WEXITSTATUS(status));
-	return mscg_error_set(error, -ECONNRESET, "the daemon on %s closed the connection before it answered%s%s", m->socket,
-	                      why ? ": " : "", why ? strerrordesc_np(-why) : "");
 }
 
 /* 1 and a message, 0: none yet, -ECONNRESET, -EIO. */
@@ -170,6 +172,7 @@ static int send_call(struct mscg *m, const char *method, json_t *parameters, boo
 	if (r < 0)
 		return r;
 	m->busy = true;
+	m->passed = false;
 	r = send_all(m, deadline_in(m->timeout_ms), error);
 	if (r < 0)
 		drop(m);

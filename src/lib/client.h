@@ -16,6 +16,9 @@ int mscg_call_more(struct mscg *m, const char *method, json_t *parameters, bool 
  * of mscg_set_timeout is for answers that are due. */
 int mscg_call_until(struct mscg *m, const char *method, json_t *parameters, int64_t deadline_boot_usec,
                     bool (*each)(json_t *parameters, void *ctx), void *ctx, struct mscg_error *error);
+/* stdin, stdout and stderr for the next call (Wait with attached): three descriptors, which stay the caller's. Should the connection
+ * end before that, the call is -ECONNRESET, and not made on another. */
+int mscg_pass_stdio(struct mscg *m, const int stdio[3], struct mscg_error *error);
 /* As mscg_call_json, after stdin, stdout and stderr for it were passed (Submit with attached, Exec): three descriptors, which stay
  * the caller's; NULL: none. */
 int mscg_call_stdio(struct mscg *m, const char *method, json_t *parameters, const int *stdio, json_t **ret, struct mscg_error *error);

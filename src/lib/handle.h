@@ -14,6 +14,7 @@ struct mscg {
 	char *socket;
 	int   timeout_ms;
 	bool  busy; /* replies to a call are still to come */
+	bool  passed; /* descriptors for the next call are with this connection */
 	int   fd;   /* that came with the last reply; -1: none */
 
 	/* Without a daemon: a child for each request. */

@@ -36,17 +36,25 @@ static int pass(int socket, const int stdio[3], struct mscg_error *error)
 	return sendmsg(socket, &msg, MSG_NOSIGNAL) < 0 ? not_passed(-errno, stdio, error) : 0;
 }
 
+int mscg_pass_stdio(struct mscg *m, const int stdio[3], struct mscg_error *error)
+{
+	_cleanup_close_ int socket = -1;
+	json_t *reply;
+	int r = mscg_call_json(m, "PassStdio", NULL, &reply, error);
+
+	if (r < 0)
+		return r;
+	json_decref(reply);
+	socket = mscg_take_fd(m);
+	r = socket < 0 ? mscg_error_set(error, -EIO, "the daemon gave no socket for stdin, stdout and stderr") : pass(socket, stdio, error);
+	m->passed = r == 0;
+	return r;
+}
+
 int mscg_call_stdio(struct mscg *m, const char *method, json_t *parameters, const int *stdio, json_t **ret, struct mscg_error *error)
 {
-	json_t *reply;
-	int r = stdio ? mscg_call_json(m, "PassStdio", NULL, &reply, error) : 0;
+	int r = stdio ? mscg_pass_stdio(m, stdio, error) : 0;
 
-	if (stdio && r == 0) {
-		_cleanup_close_ int socket = mscg_take_fd(m);
-
-		json_decref(reply);
-		r = socket < 0 ? mscg_error_set(error, -EIO, "the daemon gave no socket for stdin, stdout and stderr") : pass(socket, stdio, error);
-	}
 	if (r < 0) {
 		json_decref(parameters);
 		return r;

@@ -226,6 +226,19 @@ try:
     d.start()
     works("mscgd killed, and the next one")
     ok(d.show(before)["state"] == "RUNNING" and d.show(job)["state"] == "RUNNING", "jobs run on")
+    c = passed(d.connect())
+    waits = c.call("Submit", jobs=[{**attached, "dependency": "afterany:%s" % before}])["jobs"][0]["id"]
+    d.process.kill()
+    d.process.wait(10)
+    leave(c)
+    d.start()
+    c = passed(d.connect())
+    c.send("Wait", {"ids": [waits], "attached": True}, more=True)
+    until(lambda: "already" in str(error_of(d.connect(), "Wait", ids=[waits], attached=True)))
+    works("passed again after that")
+    d.call("Cancel", ids=[waits])
+    ok(c.receive()["state"] == "CANCELLED", "and not needed")
+    leave(c)
     # In a queue, the last one, and something of the file is not written yet.
     clients = [d.connect() for _ in range(60)]
     sockets = [c.stdio_socket() for c in clients[:45]]

@@ -465,6 +465,26 @@ static void test_fds(void **state)
 	mscg_close(m);
 }
 
+/* They are with the connection that they were passed on: the call that they are for is made on no other. */
+static void test_fds_and_a_restart(void **state)
+{
+	struct mscg *m = open_it();
+	struct mscg_error e = {0};
+	int fds[3] = {0, 1, 2};
+	json_t *reply;
+
+	(void)state;
+	lie = (struct lie){.hang_up = true};
+	assert_int_equal(mscg_pass_stdio(m, fds, &e), 0);
+	poll(&(struct pollfd){.fd = mscg_handle_fd(m), .events = POLLRDHUP}, 1, -1);
+	lie = (struct lie){0};
+	assert_int_equal(mscg_call_json(m, "Show", json_pack("{s:s}", "id", "1"), &reply, &e), -ECONNRESET);
+	assert_int_equal(mscg_call_json(m, "Show", json_pack("{s:s}", "id", "1"), &reply, &e), 0);
+	json_decref(reply);
+	close(steal_fd(&passed));
+	mscg_close(m);
+}
+
 static void test_by_hand(void **state)
 {
 	struct mscg *m = open_it();
@@ -703,6 +723,7 @@ int main(void)
 		cmocka_unit_test(test_cancel_resize),
 		cmocka_unit_test(test_raw_call),
 		cmocka_unit_test(test_fds),
+		cmocka_unit_test(test_fds_and_a_restart),
 		cmocka_unit_test(test_by_hand),
 		cmocka_unit_test(test_lies),
 		cmocka_unit_test(test_endless_reply),
