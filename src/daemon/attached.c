@@ -130,9 +130,9 @@ static int check_again(const struct request *r, struct mscg_id id, const struct 
 /* One that has begun has taken its own, or never will. */
 static void give(struct request *r, struct mscg_id id, const struct mscg_job *job)
 {
-	const struct engine_ops *ops = r->d->engine->ops;
+	const struct engine_ops *ops = r->d->engine ? r->d->engine->ops : NULL;
 
-	if (ops->attach && ops->attach(r->d->engine, id, r->stdio_fd))
+	if (ops && ops->attach && ops->attach(r->d->engine, id, r->stdio_fd))
 		r->stdio_fd = -1;
 	else if (!(job->flags & MSCG_JOB_STARTED))
 		keep(r, id);
