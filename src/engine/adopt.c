@@ -36,8 +36,7 @@ static void say_again(struct local *l, const struct task *t)
 		report           = task_report(t, t->phase == TASK_EMPTYING ? MSCG_REPORT_EXITED : launched ? task_end_kind(t) : MSCG_REPORT_START_FAILED);
 		report.time_usec = t->end_usec ? t->end_usec : clock_real_usec();
 		report.usage     = t->usage;
-		if (report.kind == MSCG_REPORT_LOST)
-			snprintf(report.text, sizeof report.text, "%s", OUTCOME_UNKNOWN_TEXT);
+		finish_say_end(t, &report);
 		local_report(l, &report);
 	}
 }

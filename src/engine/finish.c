@@ -84,10 +84,21 @@ static bool log_is_whole(struct local *l, struct task *t)
 		return false;
 	if (r == 0)
 		t->usage.log_cut_bytes = log.cut;
+	t->log_lost  = log.lost;
+	t->log_error = (int)log.errno_value;
 	if (!log.done)
 		local_log(l, LOG_WARNING, "job=%s the writer of its output %s", t->name + 4, closed ? "was killed" : "is not done: not waited for");
 	finish_forget_log(l, t);
 	return true;
+}
+
+void finish_say_end(const struct task *t, struct mscg_report *report)
+{
+	if (report->kind == MSCG_REPORT_LOST)
+		snprintf(report->text, sizeof report->text, "%s", OUTCOME_UNKNOWN_TEXT);
+	else if (report->kind == MSCG_REPORT_ENDED && t->log_lost)
+		snprintf(report->text, sizeof report->text, "%llu bytes of its output could not be written: %s", (unsigned long long)t->log_lost,
+		         strerror(t->log_error));
 }
 
 static void ended(struct local *l, struct task *t)
@@ -110,8 +121,7 @@ static void ended(struct local *l, struct task *t)
 	struct mscg_report report = task_report(t, task_end_kind(t));
 	report.time_usec          = t->end_usec;
 	report.usage              = t->usage;
-	if (report.kind == MSCG_REPORT_LOST)
-		snprintf(report.text, sizeof report.text, "%s", OUTCOME_UNKNOWN_TEXT);
+	finish_say_end(t, &report);
 	local_report(l, &report);
 }
 

@@ -41,6 +41,8 @@ struct task {
 	int      log_fd, log_watch_fd; /* what its log writer counts, and that it changed, after its cgroup is empty; -1 */
 	bool     log_late;        /* not waited for any more */
 	int64_t  deadline_usec;   /* boot clock; WAITING: to have its descriptors; LAUNCHED: to be at exec; killed: to be killed again; 0: none */
+	int      log_error;       /* why log_lost bytes of output could not be written */
+	uint64_t log_lost;
 	struct mscg_grant *grant; /* what it was given last */
 	bool     elastic, by_pressure, delegate;
 	struct need *need;        /* while it runs, by pressure */
@@ -210,6 +212,7 @@ void launch_give_up(struct local *l, struct task *t, int error, const char *text
 void finish_event(const struct runner_slot_info *info, void *ctx);
 void finish_emptying(struct local *l, struct task *t);  /* the main process is gone */
 void finish_rest(struct local *l, struct task *t);      /* killed, and again until nothing is left */
+void finish_say_end(const struct task *t, struct mscg_report *report); /* fills its text where there is something to say */
 void finish_say_failed(const struct task *t, const struct runner_slot_info *info, char *text, size_t size); /* why it was not started */
 void finish_orphan(struct local *l, struct task *t);    /* its supervisor is gone: it is ended */
 void finish_look(struct local *l, struct task *t);      /* cgroup.events fired */

@@ -20,7 +20,8 @@
 
 struct stream {
 	int      in, out; /* in -1: none, or at its end */
-	uint64_t room, cut;
+	uint64_t room, cut, lost;
+	int      error;   /* why it is lost */
 	bool     in_line; /* what was written last does not end a line */
 };
 
@@ -29,7 +30,7 @@ static int  count_fd; /* a struct runner_log */
 
 /* -- the writer --------------------------------------------------------------------------------------------------- */
 
-/* As much as there is room for; what cannot be written is cut too. */
+/* As much as there is room for. */
 static void take(struct stream *s, size_t n)
 {
 	size_t at = 0, fit = (size_t)MIN_OF(s->room, (uint64_t)n);
@@ -39,32 +40,41 @@ static void take(struct stream *s, size_t n)
 
 		if (w < 0 && errno == EINTR)
 			continue;
-		if (w <= 0)
+		if (w <= 0) {
+			s->error = w < 0 ? errno : ENOSPC;
 			break;
+		}
 		at += (size_t)w;
 	}
 	if (at > 0)
 		s->in_line = chunk[at - 1] != '\n';
 	s->room -= at;
-	s->cut += n - at;
+	s->lost += fit - at;
+	s->cut += n - fit;
 }
 
 static void mark(struct stream *s, uint64_t max)
 {
-	char size[32], text[160];
+	char size[32], text[320];
+	int n = 0;
 
-	if (s->cut == 0)
-		return;
-	int n = snprintf(text, sizeof text, "%s[mscg: %llu bytes of output were cut here (--log-max %s)]\n", s->in_line ? "\n" : "",
-	                 (unsigned long long)s->cut, format_size(max, size, sizeof size));
+	if (s->lost)
+		n = snprintf(text, sizeof text, "%s[mscg: %llu bytes of output could not be written: %s]\n", s->in_line ? "\n" : "",
+		             (unsigned long long)s->lost, strerror(s->error));
+	if (s->cut)
+		n += snprintf(text + n, sizeof text - (size_t)n, "%s[mscg: %llu bytes of output were cut here (--log-max %s)]\n",
+		              s->in_line && !n ? "\n" : "", (unsigned long long)s->cut, format_size(max, size, sizeof size));
 	/* On a full disk it is in the count only. */
-	if (write(s->out, text, (size_t)n) < 0)
+	if (n && write(s->out, text, (size_t)n) < 0)
 		s->in_line = false;
 }
 
 static void say(const struct stream streams[2], bool done)
 {
-	struct runner_log log = { .cut = streams[0].cut + streams[1].cut, .done = done };
+	struct runner_log log = {
+		.cut = streams[0].cut + streams[1].cut, .done = done, .lost = streams[0].lost + streams[1].lost,
+		.errno_value = (uint64_t)(streams[0].error ? streams[0].error : streams[1].error),
+	};
 
 	if (pwrite(count_fd, &log, sizeof log, 0) < 0)
 		return; /* who waits for it does so for a while only */
@@ -79,7 +89,7 @@ __attribute__((noreturn)) static void work(struct stream streams[2], uint64_t ma
 			continue;
 		for (int i = 0; i < 2; i++) {
 			struct stream *s = &streams[i];
-			uint64_t before = s->cut;
+			uint64_t before = s->cut + s->lost;
 
 			if (s->in < 0 || !p[i].revents)
 				continue;
@@ -91,7 +101,7 @@ __attribute__((noreturn)) static void work(struct stream streams[2], uint64_t ma
 				close(s->in);
 				s->in = -1;
 			}
-			if (s->cut != before)
+			if (s->cut + s->lost != before)
 				say(streams, false);
 		}
 	}

@@ -217,8 +217,10 @@ void runner_free_slot(struct runner *runner, uint32_t slot);
 /* What the log writer of a slot's last launch has counted; -ENOENT: it had none. The descriptor, the caller's, is of a
  * file that changes (inotify) when the count does, and is closed for good when the writer ends. */
 struct runner_log {
-	uint64_t cut;  /* bytes */
+	uint64_t cut;  /* bytes beyond the limit */
 	uint64_t done; /* everything is written that will be */
+	uint64_t lost; /* bytes that could not be written */
+	uint64_t errno_value; /* why, when the last of them could not; 0: none is lost */
 };
 int  runner_log_open(const struct runner *runner, uint32_t slot);
 int  runner_log_read(int fd, struct runner_log *ret);

@@ -155,7 +155,18 @@ if os.geteuid() == 0:
     job = d.submit("head -c 300000 /dev/zero; exit 6", log_max=200000, stdout_path=small + "/%j.out")
     o = d.wait(job)[job]
     have = os.path.getsize("%s/%s.out" % (small, job))
-    ok(o["exit_code"] == 6 and have <= 65536 and cut(job) == 300000 - have, "a full disk: dropped and counted, the job goes on", o, have, cut(job))
+    said = d.show(job)["reason_text"]
+    ok(o["exit_code"] == 6 and have <= 65536 and cut(job) == 0 and said == "%d bytes of its output could not be written: No space left on device" %
+       (300000 - have), "a full disk: dropped and counted, and said why; the job goes on", o, have, cut(job), said)
+    os.unlink("%s/%s.out" % (small, job))
+    with open(small + "/filler", "wb") as f:
+        f.write(bytes(32768))
+    os.chown(small + "/filler", d.uid, -1)
+    job = d.submit("head -c 300000 /dev/zero; sleep 1; rm %s/filler" % small, log_max=1000000, stdout_path=small + "/%j.out")
+    d.wait(job)
+    text = open("%s/%s.out" % (small, job), "rb").read()
+    ok(text.endswith(b"\n[mscg: %d bytes of output could not be written: No space left on device]\n" % (300000 - text.index(b"\n"))),
+       "and marked where there is room for that", text[-90:], len(text))
     subprocess.check_call(["umount", small])
 d.process.send_signal(signal.SIGTERM)
 d.process.wait(60)
