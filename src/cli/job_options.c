@@ -345,6 +345,8 @@ int job_submit(struct mscg *m, const struct mscg_spec *spec, const int *fds, jso
 	if (r < 0)
 		return r;
 	*ret = json_incref(json_array_get(json_object_get(reply, "jobs"), 0));
+	if (jhas(reply, "not_enforced"))
+		json_object_set(*ret, "not_enforced", json_object_get(reply, "not_enforced"));
 	json_decref(reply);
 	return 0;
 }

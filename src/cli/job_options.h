@@ -183,7 +183,7 @@ char **job_environment(const char *export_list);
 void   job_environment_tasks(char ***env, const struct job_options *o);
 void   job_environment_submit_dir(char ***env, const struct job_options *o);
 
-/* Submits one job on `m`; *ret is the Submitted object. fds: three descriptors, or NULL. 0, or -errno with text. */
+/* Submits one job on `m`; *ret is the Submitted object, with what is not enforced. fds: three descriptors, or NULL. 0, or -errno with text. */
 int job_submit(struct mscg *m, const struct mscg_spec *spec, const int *fds, json_t **ret, struct mscg_error *error);
 /* Command line as typed. malloc'ed */
 char *job_command_line(char **argv);

@@ -84,9 +84,9 @@ static void print_line(const struct pipeline_job *job, const json_t *submitted)
 }
 
 /* In the order of the file. */
-static void print_submitted(const struct cli *cli, const struct submit_options *o, const struct pipeline *p, const json_t *jobs)
+static void print_submitted(const struct cli *cli, const struct submit_options *o, const struct pipeline *p, const json_t *submitted)
 {
-	json_t *list = json_array();
+	json_t *list = json_array(), *jobs = json_object_get(submitted, "jobs");
 
 	for (uint32_t i = 0; i < p->n; i++) {
 		json_t *job = json_array_get(jobs, p->job[i].place);
@@ -103,6 +103,9 @@ static void print_submitted(const struct cli *cli, const struct submit_options *
 	if (cli->json) {
 		json_t *reply = json_pack("{s:O}", "jobs", list);
 
+		if (jhas(submitted, "not_enforced"))
+			json_object_set(reply, "not_enforced", json_object_get(submitted, "not_enforced"));
+
 		print_json(reply);
 		json_decref(reply);
 	}
@@ -114,6 +117,7 @@ static void print_submitted(const struct cli *cli, const struct submit_options *
 		if (jhas(job, "warning"))
 			cli_error("warning: job %s (%s): %s", jtext(job, "id", "?"), p->job[i].name, jtext(job, "warning", ""));
 	}
+	submit_warn_not_enforced(cli, o, submitted);
 }
 
 static json_t *ids_of(const json_t *jobs)
@@ -142,7 +146,7 @@ static int submit(const struct cli *cli, const struct submit_options *o, const s
 		return cli_fail(&error);
 	}
 	jobs = json_object_get(reply, "jobs");
-	print_submitted(cli, o, p, jobs);
+	print_submitted(cli, o, p, reply);
 	if (o->wait) {
 		json_t *ids = ids_of(jobs);
 

@@ -185,6 +185,7 @@ static void print_ours(const json_t *job)
 	known("Nodes:", job, "nodes");
 	print_switches(job);
 	known("Cgroup:", job, "cgroup");
+	known("Not enforced:", job, "not_enforced");
 	if (jhas(job, "pid"))
 		line("Main pid:", "%lld", (long long)jint(job, "pid", 0));
 	if (job_usage(job, "log_cut_bytes") > 0)

@@ -120,6 +120,13 @@ static int print_test(const struct cli *cli, struct mscg_spec *spec)
 	return CLI_OK;
 }
 
+/* Scripts find it in what --json prints, and in the job. */
+void submit_warn_not_enforced(const struct cli *cli, const struct submit_options *o, const json_t *reply)
+{
+	if (jhas(reply, "not_enforced") && !cli->json && !o->parsable)
+		cli_error("warning: this machine lacks controllers (mscg doctor): %s", jtext(reply, "not_enforced", ""));
+}
+
 static void print_submitted(const struct cli *cli, const struct submit_options *o, const struct mscg_spec *spec, const json_t *job)
 {
 	const char *id = jtext(job, "id", "?");
@@ -135,6 +142,7 @@ static void print_submitted(const struct cli *cli, const struct submit_options *
 	cli_flush();
 	if (jhas(job, "warning"))
 		cli_error("warning: job %s: %s", id, jtext(job, "warning", ""));
+	submit_warn_not_enforced(cli, o, job);
 }
 
 static int submit_and_wait(const struct cli *cli, const struct submit_options *o, const struct mscg_spec *spec)

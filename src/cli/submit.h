@@ -35,6 +35,8 @@ int  pipeline_read(const struct cli *cli, const char *file, struct pipeline *ret
 void pipeline_clear(struct pipeline *p);
 /* pipeline_order.c: fills dependency, place, order. */
 int  pipeline_order(struct pipeline *p, struct mscg_error *error);
+/* What the machine does not keep jobs to, of the answer to a submission: once, on stderr. */
+void submit_warn_not_enforced(const struct cli *cli, const struct submit_options *o, const json_t *reply);
 /* pipeline_submit.c: --file. Returns the exit status. */
 int  pipeline_submit(struct cli *cli, const struct submit_options *o, char **words);
 

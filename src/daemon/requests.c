@@ -207,7 +207,12 @@ static void submit_answer(struct request *r, const struct core_answer *answer)
 		request_fail(r, r->failed_code, &r->failure);
 		return;
 	}
-	buf_adds(&r->text, "]}}");
+	buf_addc(&r->text, ']');
+	if (r->d->engine && r->d->engine->not_enforced) {
+		buf_adds(&r->text, ",\"not_enforced\":");
+		wire_add_string(&r->text, r->d->engine->not_enforced);
+	}
+	buf_adds(&r->text, "}}");
 	request_reply_text(r);
 }
 

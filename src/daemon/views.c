@@ -118,6 +118,8 @@ json_t *view_job(struct daemon *d, const struct mscg_row *row, const struct mscg
 	extra.qos = qos ? qos->name : name_key(spec->qos) == shown.job.qos ? spec->qos : NULL;
 	extra.partition = partition_name(d, &shown.job, spec);
 	set_nodes(d, &shown.job, &extra);
+	if (here || row->job.start_usec >= now.real_usec - (now.boot_usec - d->started_boot_usec))
+		extra.not_enforced = d->engine ? d->engine->not_enforced : NULL;
 	json_t *job = wire_job_json(&shown, spec, &extra);
 	free(extra.nodes);
 	strv_free(extra.switches);

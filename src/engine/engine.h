@@ -85,6 +85,7 @@ struct engine {
 	/* Closes a stdio_fd: not by close(2), as it may have files in it whose server does not answer. NULL: by close(2) */
 	void (*drop)(void *ctx, int stdio_fd, uint32_t uid);
 	void *ctx;
+	char *not_enforced; /* what of any job is not, for people; NULL: all is */
 	uint32_t machine_gpus; /* that are given out */
 	const struct engine_device *devices; /* all of the machine; borrowed, and another when it changes */
 	uint32_t devices_n;

@@ -352,6 +352,7 @@ static void local_close(struct engine *e)
 	cleanup_close(&l->event_fd);
 	cleanup_close(&l->need_fd);
 	cleanup_close(&l->memory_fd);
+	free(l->engine.not_enforced);
 	free(l->runtime_dir);
 	free(l->jobs_dir);
 	free(l);

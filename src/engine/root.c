@@ -64,8 +64,9 @@ static int find_controllers(struct local *l, const struct mscg_cgroup *cgroup, b
 			add_mend(warnings, &finding);
 			return mscg_error_set(error, -EOPNOTSUPP, "%.180s; --missing-controllers=warn runs without; to mend it:", finding.text);
 		}
-		_cleanup_free_ char *line = xasprintf("%s: %s", finding.text, not_enforced(wanted[i]));
+		_cleanup_free_ char *line = xasprintf("%s: %s", finding.text, not_enforced(wanted[i])), *before = l->engine.not_enforced;
 		strv_add(warnings, line);
+		l->engine.not_enforced = xasprintf("%s%s%s", before ? before : "", before ? "; " : "", not_enforced(wanted[i]));
 	}
 	*ret = have;
 	return 0;

@@ -301,6 +301,7 @@ static void set_places(json_t *o, const struct mscg_job *job, const struct wire_
 	set(o, "stdout_path", json_null());
 	set(o, "stderr_path", json_null());
 	set_text(o, "control_file", extra->control_file);
+	set_text(o, "not_enforced", extra->not_enforced);
 }
 
 /* Memory counts as it is now for as long as it ran. An array as a whole has none of its own. */

@@ -161,6 +161,7 @@ struct wire_job_extra {
 	const char *currency;
 	const char *qos, *partition; /* the names of its own */
 	bool        brief; /* one of many: its long members are cut (WIRE_BRIEF_MAX). Otherwise to what a message has room for */
+	const char *not_enforced; /* NULL: all is */
 };
 json_t *wire_job_json(const struct mscg_row *row, const struct mscg_spec *spec, const struct wire_job_extra *extra);
 json_t *wire_usage_json(const struct mscg_usage *usage, uint64_t mem_bytes);

@@ -114,6 +114,11 @@ if not in_vm:
     ok(all(any(c in w for w in warnings) for c in ("cpuset", "cpu ", "memory", "pids")), "with =warn it runs, and says what is not enforced", *warnings)
     job = d.submit(probe + "/exit_with", "5")
     ok(d.wait(job)[job]["exit_code"] == 5, "and jobs run")
+    lacks = "jobs are not kept on their own CPUs; shares of a CPU are not enforced; memory limits are not enforced and memory is not accounted; "
+    mscg = lambda *words: subprocess.run([os.path.join(build, "mscg"), words[0], "--socket", d.socket, *words[1:]], capture_output=True, text=True, cwd="/", user=d.uid)
+    said, quiet, shown = mscg("submit", "-o", "/dev/null", "true"), mscg("submit", "--parsable", "-o", "/dev/null", "true"), mscg("show", job)
+    ok(lacks in said.stderr and lacks not in said.stdout and said.stderr.count("\n") == 1 and quiet.stderr == "" and lacks in d.show(job)["not_enforced"] and
+       lacks in shown.stdout, "each submission and each job says what it is not kept to", said, quiet, shown)
     d.stop()
 
 # -- delegation
