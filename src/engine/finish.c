@@ -372,7 +372,7 @@ static void failed(struct local *l, struct task *t, const struct runner_slot_inf
 	}
 	task_set_deadline(l, t, 0);
 	t->phase     = TASK_ENDED;
-	t->exit_code = info->stage == RUNNER_STAGE_EXEC && info->errno_value == ENOENT ? 127 : 126;
+	t->exit_code = (info->stage == RUNNER_STAGE_EXEC || info->stage == RUNNER_STAGE_INTERPRETER) && info->errno_value == ENOENT ? 127 : 126;
 	t->reason    = MSCG_REASON_LAUNCH_FAILED;
 	account(l, t);
 	struct mscg_report report = task_report(t, MSCG_REPORT_START_FAILED);

@@ -91,6 +91,8 @@ static void note_paths(struct task *t, const struct runner_launch *launch)
 
 	for (int i = 0; i < RUNNER_STAGE_COUNT; i++)
 		t->path[i] = path[i] ? xstrdup(path[i]) : NULL;
+	t->path[RUNNER_STAGE_INTERPRETER] = launch->script && strncmp(launch->script, "#!", 2) == 0
+	                                            ? xstrndup(launch->script, strcspn(launch->script, "\n")) : xstrdup(launch->exec_path);
 }
 
 /* The smaller of what the job and the machine allow; 0: no limit. */

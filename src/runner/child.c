@@ -365,7 +365,11 @@ CHILD_CODE void child_become(void *plan)
 	load_filter(p);
 	pass_gate(p);
 	note(p, RUNNER_STAGE_EXEC);
-	fail(p, has_slash(p->exec_path) ? try_exec(p, p->exec_path) : search(p));
+	bool is_path = has_slash(p->exec_path);
+	long r = is_path ? try_exec(p, p->exec_path) : search(p);
+	if (p->script_fd >= 0 || (r == -ENOENT && is_path && sys(faccessat, AT_FDCWD, p->exec_path, F_OK) == 0))
+		note(p, RUNNER_STAGE_INTERPRETER); /* it is there itself */
+	fail(p, r);
 }
 
 CHILD_CODE void child_join(void *plan)

@@ -22,7 +22,7 @@ int execs_open(struct execs *e)
 
 CHILD_CODE static void say(int channel, struct exec_end *end, enum runner_stage stage)
 {
-	const char *about = end->error ? runner_stage_text(stage) : "";
+	const char *about = !end->error ? "" : stage == RUNNER_STAGE_INTERPRETER ? "its interpreter" : runner_stage_text(stage);
 	size_t n = length(about);
 
 	if (n >= sizeof end->about)

@@ -46,7 +46,7 @@ enum runner_slot_state { RUNNER_FREE, RUNNER_ARMED, RUNNER_CLONING, RUNNER_RUNNI
 	X(BIND, "source of a bind") X(BIND_TARGET, "target of a bind") \
 	X(ROOT, "root file system") X(ROOT_PLACE, "place in the root file system for the job's own") \
 	X(LANDLOCK, "Landlock") X(IMAGE, "image (root's alone to change, with its whole path)") \
-	X(GATE, "waiting for its grant to be recorded")
+	X(GATE, "waiting for its grant to be recorded") X(INTERPRETER, "interpreter of")
 enum runner_stage {
 #define X(name, text) RUNNER_STAGE_##name,
 	RUNNER_STAGES(X)

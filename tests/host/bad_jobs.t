@@ -51,7 +51,7 @@ ends("no such file", d.submit(place + "/nothing", "x"), "FAILED", 127, "/nothing
 ends("no such command in a shell", d.submit("no-such-command-here"), "FAILED", 127)
 ends("not executable", d.submit(file("text", "echo\n", 0o644), "x"), "FAILED", 126, "Permission denied")
 ends("a directory", d.submit(place, "x"), "FAILED", 126, "Permission denied")
-ends("an interpreter that is not there", d.submit(file("script", "#!/no/such/interpreter\n", 0o755), "x"), "FAILED", 127, "No such file")
+ends("an interpreter that is not there", d.submit(file("script", "#!/no/such/interpreter\n", 0o755), "x"), "FAILED", 127, "interpreter of '", "No such file")
 ends("no program: taken for a shell's, as a shell does", d.submit(file("noise", "exit 9\n", 0o755), "x"), "FAILED", 9)
 fine("commands")
 

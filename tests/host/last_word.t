@@ -77,6 +77,12 @@ job = d.call("Submit", jobs=[{"argv": ["/no/such/program"], "workdir": work, "st
 d.wait(job)
 ok(says(job + ".err", job, "cannot start: exec '/no/such/program': No such file or directory"), "a program that is not there", text(job + ".err"))
 
+job = d.call("Submit", scripts=["#!/nonexistent/python -x\nprint(1)\n"], jobs=[{"argv": ["batch"], "script": 0, "workdir": work, "stdout_path": work + "/%j.out",
+                              "stderr_path": work + "/%j.err", "mem_bytes": 32 << 20}])["jobs"][0]["id"]
+o = d.wait(job)[job]
+ok(o["exit_code"] == 127 and says(job + ".err", job, "cannot start: interpreter of '#!/nonexistent/python -x': No such file or directory"),
+   "a script whose interpreter is not there", text(job + ".err"), o)
+
 quiet = [submit("echo fails >&2; exit 3"), submit("echo dies >&2; kill -9 $$"), submit("echo ends >&2")]
 d.wait(*quiet)
 

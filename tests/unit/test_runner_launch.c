@@ -118,7 +118,7 @@ static void exec_failures(void **state)
 	job_make(&j);
 	one_argument(&j, broken);
 	job_run(&j);
-	assert_failed(&j, RUNNER_STAGE_EXEC, ENOENT);
+	assert_failed(&j, RUNNER_STAGE_INTERPRETER, ENOENT);
 
 	/* A bare name that is nowhere in PATH, and one that is there but may not be run. */
 	job_make(&j);
