@@ -242,7 +242,7 @@ struct core_answer {
 	int      code;  /* 0 or -errno: -ESRCH no such job, -EALREADY it has ended, -EINVAL, -ENOSPC refused, -EBUSY not of a job in this state */
 	bool     last;  /* no further answer to this token */
 	struct mscg_id   id;
-	enum mscg_reason reason; /* SUBMIT: INFEASIBLE as a warning */
+	enum mscg_reason reason; /* SUBMIT: INFEASIBLE, DEPENDENCY_NEVER as a warning */
 	enum core_resize resize;
 	char     text[160]; /* for people; "" when there is nothing to say */
 };

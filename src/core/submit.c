@@ -129,6 +129,7 @@ void life_submit(struct core *core, const struct core_input *in)
 	struct mscg_event event;
 	struct entry *e;
 	struct mscg_job job;
+	enum mscg_reason reason;
 	char text[160];
 	bool fits = false;
 	int r = -ENOSPC;
@@ -165,7 +166,8 @@ void life_submit(struct core *core, const struct core_input *in)
 		depend_submitted(core, e, in->spec->dependency_left);
 	gate_arm(core, e);
 	gate_consider(core, e);
+	reason = !fits ? MSCG_REASON_INFEASIBLE : depend_never(e) ? depend_why(core, e, core->now, text) : MSCG_REASON_NONE;
 	a = out_answer(core, in->token, id, 0, CORE_RESIZE_NONE, true, "%s", text);
 	if (a)
-		a->reason = fits ? MSCG_REASON_NONE : MSCG_REASON_INFEASIBLE;
+		a->reason = reason;
 }

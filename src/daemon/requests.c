@@ -176,7 +176,7 @@ static void submit_say(struct request *r, const struct core_answer *answer)
 	buf_adds(&r->text, mscg_id_format(answer->id, text));
 	buf_adds(&r->text, "\",\"job_id\":");
 	buf_addi(&r->text, answer->id.job);
-	if (answer->reason == MSCG_REASON_INFEASIBLE) {
+	if (answer->reason != MSCG_REASON_NONE) {
 		buf_adds(&r->text, ",\"warning\":");
 		wire_add_string(&r->text, answer->text);
 	}

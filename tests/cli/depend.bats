@@ -34,8 +34,10 @@ is() { [ "$(field "$1" state)" = "$2" ]; }
     mscg wait 1 2 3 || true
     mscg submit -d afterok:1,afternotok:2,afterany:3,afternotok:3_1,after:1 true
     within 10 is 4 COMPLETED
-    mscg submit -d afterok:2 true
+    run mscg submit -d afterok:2 true
+    same "mscg: warning: job 5: what it waits for can not happen any more: afterok:2(failed)" "${lines[-1]}"
     same "PENDING DependencyNeverSatisfied" "$(field 5 state) $(field 5 reason)"
+    mscg why 5 | grep -q "cannot be said: it does not start, unless its dependency is changed"
     mscg submit -d "afterok:2?afterok:1" true
     within 10 is 6 COMPLETED
     mscg submit -d after:1+600 true
