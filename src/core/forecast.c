@@ -273,6 +273,16 @@ static void what_would_open(struct forecast *f)
 	}
 }
 
+/* Said of what is not considered, beside its reason. */
+static const char *const until_when[MSCG_REASON_COUNT] = {
+	[MSCG_REASON_INFEASIBLE] = "it does not start while it asks for more than there is",
+	[MSCG_REASON_HELD_USER] = "it takes its place when it is released",
+	[MSCG_REASON_HELD_ADMIN] = "it takes its place when it is released",
+	[MSCG_REASON_DEPENDENCY] = "it takes its place when that has happened",
+	[MSCG_REASON_DEPENDENCY_NEVER] = "it does not start, unless its dependency is changed",
+	[MSCG_REASON_DRAINED] = "nothing is started before that is undone",
+};
+
 bool core_foresee(const struct core *core, struct mscg_id id, struct core_now now, struct core_forecast *ret)
 {
 	struct forecast f = {.core = core, .now = now, .ret = ret, .e = entry_find(core, id)};
@@ -294,7 +304,7 @@ bool core_foresee(const struct core *core, struct mscg_id id, struct core_now no
 	} else {
 		what_would_open(&f);
 		if (ret->start_usec == USEC_NEVER)
-			snprintf(ret->unsaid, sizeof ret->unsaid, "it is not in the queue: %s", ret->text);
+			snprintf(ret->unsaid, sizeof ret->unsaid, "%s", until_when[ret->reason] ? until_when[ret->reason] : "it takes its place when that is over");
 	}
 	free(f.front);
 	plan_clear(&f.plan);

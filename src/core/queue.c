@@ -137,20 +137,18 @@ bool queue_feasible(const struct core *core, const struct mscg_job *job, char te
 	enum pool pool = pool_of(job);
 	uint32_t least = queue_least(core, job);
 	uint64_t total = book_total(core, pool);
+	bool lacks_mem = job->mem_bytes > core->mem_total;
 	char a[32], b[32];
+	size_t n = 0;
 
-	if (least > total) {
-		if (text)
-			snprintf(text, 160, "needs %s CPUs, this machine has %s%s", format_cpus(least, a, sizeof a),
-			         format_cpus((uint32_t)total, b, sizeof b), pool == POOL_SHARED ? " for sharing" : "");
+	if (least > total && text)
+		n = (size_t)snprintf(text, 160, "needs %s CPUs, this machine has %s%s", format_cpus(least, a, sizeof a),
+		                     format_cpus((uint32_t)total, b, sizeof b), pool == POOL_SHARED ? " for sharing (shared-cpus)" : "");
+	if (lacks_mem && text)
+		snprintf(text + n, 160 - n, "%sneeds %s of memory, this machine has %s", n ? "; " : "", format_size(job->mem_bytes, a, sizeof a),
+		         format_size(core->mem_total, b, sizeof b));
+	if (least > total || lacks_mem)
 		return false;
-	}
-	if (job->mem_bytes > core->mem_total) {
-		if (text)
-			snprintf(text, 160, "needs %s of memory, this machine has %s", format_size(job->mem_bytes, a, sizeof a),
-			         format_size(core->mem_total, b, sizeof b));
-		return false;
-	}
 	if (!gres_exist(core, job->gres, text))
 		return false;
 	return user_feasible(core, job->uid, job->qos, job->cpus_milli, job->mem_bytes, text) &&

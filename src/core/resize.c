@@ -284,7 +284,7 @@ static bool bounds(const struct core *core, const struct entry *e, uint32_t cpus
 		         format_cpus(e->job.min_cpus_milli, b, sizeof b), format_cpus(e->job.max_cpus_milli, c, sizeof c));
 	else if (cpus > total)
 		snprintf(text, size, "%s CPUs are more than this machine has%s: %s", format_cpus(cpus, a, sizeof a),
-		         shared ? " for sharing" : "", format_cpus((uint32_t)total, b, sizeof b));
+		         shared ? " for sharing (shared-cpus)" : "", format_cpus((uint32_t)total, b, sizeof b));
 	else if (!shared && cpus % CPU)
 		snprintf(text, size, "%s CPUs: the job has CPUs of its own, expected a whole number", format_cpus(cpus, a, sizeof a));
 	else if (mem && mem < MEM_MIN)
