@@ -45,6 +45,7 @@ static void print_cpus(const json_t *job)
 	     text_cpus(jreal(job, "min_cpus", 0), min, sizeof min), text_cpus(jreal(job, "max_cpus", 0), max, sizeof max));
 	if (streq(jtext(job, "elastic_by", ""), "pressure"))
 		line("Elastic by:", "pressure (%s)", jtext(job, "elastic_need", "nothing is known of its need yet"));
+	known("Not grown:", job, "elastic_why");
 }
 
 static void print_times(const json_t *job)

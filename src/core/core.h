@@ -331,6 +331,8 @@ uint32_t core_next_job_id(const struct core *core);
 bool     core_drained(const struct core *core);
 /* Of a job that is elastic by pressure: what it uses of its CPUs, for people. NULL: nothing is known. The core's, until the next step. */
 const char *core_need(const struct core *core, struct mscg_id id);
+/* Why an elastic job that could have more CPUs gets none. False: nothing is in its way. */
+bool core_why_small(const struct core *core, struct mscg_id id, char text[160]);
 /* Of a job whose memory moves: why it was moved last, or was not. Likewise. */
 const char *core_mem_need(const struct core *core, struct mscg_id id);
 /* What a job has that asks for no memory: the default for its CPUs, between its least and its most. */

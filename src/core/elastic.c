@@ -456,6 +456,29 @@ void elastic_need(struct core *core, struct entry *e, const struct mscg_report *
 	elastic_update(core, e);
 }
 
+/* As elastic_grow decides, but for what comes right in a moment. */
+bool core_why_small(const struct core *core, struct mscg_id id, char text[160])
+{
+	const struct entry *e = entry_find(core, id);
+	uint64_t unit;
+
+	if (!e || !e->live || !e->live->listed || !e->live->room)
+		return false;
+	unit = pool_of(&e->job) == POOL_EXCLUSIVE ? CPU : 1;
+	if (!core->policy.elastic)
+		snprintf(text, 160, "elastic jobs keep what they asked for here (disable-elastic)");
+	else if (elastic_utilisation(core) * 100 >= core->policy.elastic_threshold)
+		snprintf(text, 160, "jobs hold %.0f %% of this machine (mean of CPUs and memory), and elastic jobs grow below %u %% (elastic-threshold)",
+		         elastic_utilisation(core) * 100, core->policy.elastic_threshold);
+	else if (core->wanted)
+		snprintf(text, 160, "others wait for CPUs that are free");
+	else if (free_to_grow(core, pool_of(&e->job)) < unit)
+		snprintf(text, 160, "no CPUs are free");
+	else
+		return false;
+	return true;
+}
+
 const char *core_need(const struct core *core, struct mscg_id id)
 {
 	const struct entry *e = entry_find(core, id);

@@ -71,7 +71,7 @@ const char *partition_name(const struct daemon *d, const struct mscg_job *job, c
 json_t *view_job(struct daemon *d, const struct mscg_row *row, const struct mscg_spec *spec, bool live, bool brief)
 {
 	const struct mscg_job *known = core_find(d->core, row->job.id);
-	char cgroup[512] = "", control[512] = "", why[160] = "";
+	char cgroup[512] = "", control[512] = "", why[160] = "", small[160];
 	struct mscg_row shown = *row;
 	struct mscg_run run;
 	bool here = known && mscg_id_equal(known->id, row->job.id) && known->state == row->job.state;
@@ -104,6 +104,7 @@ json_t *view_job(struct daemon *d, const struct mscg_row *row, const struct mscg
 		.cgroup       = cgroup[0] ? cgroup : NULL,
 		.control_file = control[0] ? control : NULL,
 		.need         = here ? core_need(d->core, row->job.id) : NULL,
+		.why_small    = here && core_why_small(d->core, row->job.id, small) ? small : NULL,
 		.mem_need     = here ? core_mem_need(d->core, row->job.id) : NULL,
 		.stdin_path   = in,
 		.stdout_path  = spec->attached ? NULL : out,

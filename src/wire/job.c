@@ -255,6 +255,7 @@ static void set_resources(json_t *o, const struct mscg_job *job, const struct wi
 	set(o, "elastic", json_boolean(job->flags & MSCG_JOB_ELASTIC));
 	set_text(o, "elastic_by", !(job->flags & MSCG_JOB_ELASTIC) ? NULL : job->flags & MSCG_JOB_BY_PRESSURE ? "pressure" : "share");
 	set_text(o, "elastic_need", extra->need);
+	set_text(o, "elastic_why", extra->why_small);
 	set(o, "min_mem_bytes", positive_or_null(mem_moves(job) ? mem_least(job) : 0));
 	set(o, "max_mem_bytes", positive_or_null(mem_moves(job) ? mem_most(job) : 0));
 	set(o, "mem_asked_bytes", positive_or_null(mem_moves(job) ? mem_asked(job) : 0));

@@ -151,6 +151,7 @@ struct wire_job_extra {
 	const char *reason_text;
 	const char *cgroup, *control_file;
 	const char *need; /* what it uses of its CPUs, where that decides; NULL: nothing is known */
+	const char *why_small; /* why an elastic job does not grow; NULL: it does, or has all it may have */
 	const char *mem_need; /* why its memory was resized, or was not; NULL: there is nothing to say */
 	const char *stdin_path, *stdout_path, *stderr_path; /* expanded */
 	char       *nodes, **switches; /* of a topology file: NULL where there is none, or it holds nothing */

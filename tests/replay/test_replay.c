@@ -693,7 +693,12 @@ static void do_foresee(struct replay *r, char *args)
 	struct mscg_id id = lookup(r, word(&args));
 
 	if (!core_foresee(r->rig.core, id, r->rig.now, &f)) {
-		buf_adds(&r->out, "> it does not wait\n");
+		char small[160];
+
+		if (core_why_small(r->rig.core, id, small))
+			buf_addf(&r->out, "> it is not grown: %s\n", small);
+		else
+			buf_adds(&r->out, "> it does not wait\n");
 		return;
 	}
 	buf_addf(&r->out, "> %s, behind %u:", mscg_reason_name(f.reason), f.ahead);
