@@ -168,6 +168,9 @@ static void read_memory(struct machine *m, const struct config *config)
 	else if (config->total_mem)
 		total = config->total_mem;
 	m->mem_reserved   = MIN_OF(reserve, total / 2);
+	if (m->mem_reserved < reserve)
+		log_line(LOG_WARNING, "reserve-mem is %llu MiB of %llu, and at least half is left to jobs: reserving %llu", (unsigned long long)(reserve >> 20),
+		         (unsigned long long)(total >> 20), (unsigned long long)(m->mem_reserved >> 20));
 	m->core.mem_bytes = (total - m->mem_reserved) & ~((UINT64_C(1) << 20) - 1);
 }
 

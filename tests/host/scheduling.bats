@@ -180,3 +180,10 @@ EOF
     same "$cpus $node" "$(field 1 cpuset) $(mscg show --json 1 | json 'j["nodes"]')"
     same "[\"s${node#node}\"]" "$(mscg show --json 1 | json 'j["switches"]')"
 }
+
+@test "more memory in reserve than jobs can spare" {
+    kill_daemon
+    start_real --reserve-mem 1G
+    grep -q "reserve-mem is 1024 MiB of 512, and at least half is left to jobs: reserving 256$" daemon.log
+    mscg stats --json | json 'j["mem_total"] == 256 << 20' | grep -q true
+}
