@@ -537,6 +537,14 @@ const char *config_origin(const struct config *config, size_t index)
 	return config->origin[index] ? config->origin[index] : "default";
 }
 
+bool config_is_given(const struct config *config, const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
+		if (streq(settings[i].pub.name, name))
+			return config->origin[i] != NULL;
+	return false;
+}
+
 char *config_value(const struct config *config, size_t index, char *text, size_t size)
 {
 	const char *field = (const char *)config + settings[index].offset;

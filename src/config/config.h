@@ -90,5 +90,6 @@ void config_clear(struct config *config);
 /* The value as text, as it would stand in the file. Returns text. */
 char *config_value(const struct config *config, size_t index, char *text, size_t size);
 const char *config_origin(const struct config *config, size_t index);
+bool config_is_given(const struct config *config, const char *name); /* it is not the default that is in force */
 
 #endif

@@ -191,6 +191,58 @@ bool client_may_use(const struct client *c, const struct partition_config *p)
 	return !p->allow_groups || client_is_operator(c) || any_name(c, p->allow_groups, group_has);
 }
 
+/* -- names of the configuration ------------------------------------------------------------------------------------- */
+
+static bool is_user(const char *name)
+{
+	uint32_t uid;
+
+	return users_uid(name, &uid) == 0;
+}
+
+static bool is_group(const char *name)
+{
+	return getgrnam(name) != NULL;
+}
+
+static void warn_unknown(const char *section, const char *setting, const char *names, bool (*is_known)(const char *name))
+{
+	_cleanup_free_ char *copy = xstrdup(names);
+	char *rest = NULL;
+
+	for (char *one = copy ? strtok_r(copy, ", \t", &rest) : NULL; one; one = strtok_r(NULL, ", \t", &rest))
+		if (!is_known(one))
+			log_line(LOG_WARNING, "%s: %s: no %s %s on this machine", section, setting, is_known == is_user ? "user" : "group", one);
+}
+
+static void warn_of_names(const struct config *c)
+{
+	for (uint32_t i = 0; i < c->qos.n; i++) {
+		_cleanup_free_ char *section = xasprintf("qos %s", c->qos.qos[i].name);
+
+		warn_unknown(section, "users", c->qos.qos[i].users, is_user);
+		warn_unknown(section, "groups", c->qos.qos[i].groups, is_group);
+	}
+	for (uint32_t i = 0; i < c->partitions.n; i++) {
+		_cleanup_free_ char *section = xasprintf("partition %s", c->partitions.partition[i].name);
+
+		warn_unknown(section, "allow-groups", c->partitions.partition[i].allow_groups, is_group);
+	}
+}
+
+void access_look_up(struct daemon *d)
+{
+	const struct config *c = &d->config;
+	const struct group *group = c->operator_group && *c->operator_group ? getgrnam(c->operator_group) : NULL;
+
+	d->operator_gid = group ? group->gr_gid : (gid_t)-1;
+	if (c->once)
+		return;
+	if (!group && c->operator_group && *c->operator_group && config_is_given(c, "operator-group"))
+		log_line(LOG_WARNING, "operator-group: no group %s on this machine: nobody is an operator by it", c->operator_group);
+	warn_of_names(c);
+}
+
 int access_partition(const struct client *c, const char *verb, const char *name, const struct partition_config **ret, struct mscg_error *error)
 {
 	const struct config *config = &c->d->config;

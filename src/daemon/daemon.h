@@ -101,6 +101,8 @@ bool client_may_act(const struct client *client, uint32_t uid); /* on a job of t
 bool client_sees(const struct client *client, uint32_t uid);    /* that there is one */
 bool client_knows(const struct client *client, uint32_t uid);   /* whose it is, and what */
 /* A verb of operators: refused, or used. */
+/* Once the configuration is read: who the operators are. Warns of users and groups in it that this machine does not know. */
+void access_look_up(struct daemon *d);
 int  access_refuse(const struct client *client, const char *verb, struct mscg_error *error);
 void access_used(const struct client *client, const char *verb);
 /* -EINVAL with text for one that asks for what mounts of its own are needed for, and has none. Where there is an isolate-min: -EPERM with text for a job that is below it; one that does not say is given what is

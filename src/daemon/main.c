@@ -1,6 +1,5 @@
 /* mscgd: puts the rooms together and runs the loop. */
 #include <fcntl.h>
-#include <grp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
@@ -225,6 +224,7 @@ static int take_over_config(struct daemon *d, struct config *fresh, struct mscg_
 	}
 	config_clear(&d->config);
 	d->config = *fresh;
+	access_look_up(d);
 	daemon_set_policy(d);
 	return 0;
 }
@@ -333,13 +333,6 @@ static void raise_limits(void)
 	setpriority(PRIO_PROCESS, 0, -10);
 }
 
-static void look_up_operators(struct daemon *d)
-{
-	const struct group *group = d->config.operator_group ? getgrnam(d->config.operator_group) : NULL;
-
-	d->operator_gid = group ? group->gr_gid : (gid_t)-1;
-}
-
 /* After one that was killed: a child of its may hold the lock still. Nothing tells when it lets go. */
 static int open_store(struct daemon *d, struct mscg_error *error)
 {
@@ -361,7 +354,7 @@ static int setup(struct daemon *d, struct mscg_error *error)
 	if ((r = sd_id128_get_boot(&boot)) < 0)
 		return mscg_error_set(error, r, "cannot read the boot id: %s", strerror(-r));
 	sd_id128_to_string(boot, d->boot_id);
-	look_up_operators(d);
+	access_look_up(d);
 	if ((r = open_store(d, error)) < 0)
 		return r;
 	if (!d->config.once && (r = open_engine(d, &d->allowed, error)) < 0)

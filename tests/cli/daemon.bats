@@ -83,3 +83,20 @@ teardown() { stop_daemon; }
     run mscg scheduler --frobnicate
     [ "$status" -ne 0 ]
 }
+
+@test "names in the configuration that nobody has" {
+    make_room
+    printf '[daemon]\noperator-group = nosuchgroup\n[qos a]\nusers = root nosuchuser\ngroups = nogroup, nosuchgroup\n[partition p]\nallow-groups = nosuchgroup\n' >conf
+    start_daemon --config "$room/conf"
+    grep -q 'operator-group: no group nosuchgroup on this machine: nobody is an operator by it$' daemon.log
+    grep -q 'qos a: users: no user nosuchuser on this machine$' daemon.log
+    grep -q 'qos a: groups: no group nosuchgroup on this machine$' daemon.log
+    grep -q 'partition p: allow-groups: no group nosuchgroup on this machine$' daemon.log
+    same 4 "$(grep -c "on this machine" daemon.log)"
+    sed -i '/nosuch/d' conf
+    : >daemon.log
+    kill -HUP "$daemon_pid"
+    reloaded() { grep -q "configuration reloaded" daemon.log; }
+    within 5 reloaded
+    same 0 "$(grep -c "on this machine" daemon.log)"
+}
