@@ -152,28 +152,49 @@ static void take_index(struct array *a, uint32_t at, uint32_t index)
 	}
 }
 
-/* Puts it back, between ranges or at the end of one. */
+/* Two ranges behind one another are one. */
+static bool touch(const struct mscg_range *x, const struct mscg_range *y)
+{
+	uint32_t gap = y->first - x->last;
+	bool one = x->first == x->last, other = y->first == y->last;
+
+	return one && other ? gap == 1 : (one || x->step == gap) && (other || y->step == gap);
+}
+
+static bool join(struct array *a, uint32_t at)
+{
+	struct mscg_range *r = &a->range[at];
+
+	if (at + 1 >= a->n || !touch(r, r + 1))
+		return false;
+	r->step = r[1].first - r->last;
+	r->last = r[1].last;
+	memmove(r + 1, r + 2, (a->n - at - 2) * sizeof *r);
+	a->n--;
+	return true;
+}
+
+/* Puts it back, and joins what then touches. */
 static void put_index(struct array *a, uint32_t index)
 {
 	uint32_t at = a->first;
-	struct mscg_range *r;
 
 	while (at < a->n && a->range[at].first < index)
 		at++;
 	a->waiting++;
-	r = &a->range[at];
-	if (at > a->first && r[-1].last + 1 == index && (r[-1].step == 1 || r[-1].first == r[-1].last)) {
-		r[-1].last = index;
-		r[-1].step = 1;
-	} else if (at == a->first && a->first > 0) {
-		a->range[--a->first] = (struct mscg_range){index, index, 1};
+	if (at == a->first && a->first > 0) {
+		at = --a->first;
 	} else {
 		GROW(a->range, a->n, a->cap);
-		r = &a->range[at];
-		memmove(r + 1, r, (a->n - at) * sizeof *r);
-		*r = (struct mscg_range){index, index, 1};
+		memmove(a->range + at + 1, a->range + at, (a->n - at) * sizeof *a->range);
 		a->n++;
 	}
+	a->range[at] = (struct mscg_range){index, index, 1};
+	join(a, at);
+	if (at > a->first)
+		at--;
+	while (join(a, at))
+		;
 }
 
 static void hold(struct array *a, uint32_t index)

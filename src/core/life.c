@@ -439,11 +439,27 @@ static int may_requeue(const struct mscg_job *job, char text[160])
 	const char *why = job->state == MSCG_STATE_PENDING     ? "waits in the queue already" :
 	                  !mscg_state_is_final((enum mscg_state)job->state) && job->flags & MSCG_JOB_CANCELLING ? "is being cancelled" :
 	                  job->flags & MSCG_JOB_ATTACHED       ? "was attached to a terminal: run it again" :
-	                  job->flags & MSCG_JOB_ARRAY          ? "is an array: requeue its tasks that run" : NULL;
+	                  job->flags & MSCG_JOB_ARRAY          ? "is an array that has ended: submit it again" : NULL;
 
 	if (why)
 		snprintf(text, 160, "job %s %s", id, why);
 	return why ? -EBUSY : 0;
+}
+
+/* Its tasks that run; the others wait. */
+static int requeue_array(struct core *core, struct entry *record, char text[160])
+{
+	struct entry *task;
+	uint32_t n = 0;
+
+	IDS_EACH(&record->array->tasks, index, task) {
+		if (task->node.bits & ENTRY_ENDED || may_requeue(&task->job, text) < 0)
+			continue;
+		requeue_running(core, task);
+		n++;
+	}
+	snprintf(text, 160, "no task of array %u runs: what waits is in the queue already", record->job.id.job);
+	return n ? 0 : -EBUSY;
 }
 
 void life_requeue(struct core *core, const struct core_input *in)
@@ -456,10 +472,12 @@ void life_requeue(struct core *core, const struct core_input *in)
 	if (!job || (e && e->node.bits & ENTRY_ENDED) || (!e && !mscg_state_is_final((enum mscg_state)job->state))) {
 		r = -ESRCH;
 		snprintf(text, sizeof text, "job %s has just ended: try again", mscg_id_format(in->id, id));
+	} else if (e && is_record(e)) {
+		r = requeue_array(core, e, text);
 	} else if ((r = may_requeue(job, text)) == 0 && e) {
 		requeue_running(core, e);
 	} else if (r == 0 && (r = user_admits(core, job, 1, text)) == 0) {
 		requeue_ended(core, in->row);
 	}
-	out_answer(core, in->token, in->id, r, CORE_RESIZE_NONE, true, "%s", text);
+	out_answer(core, in->token, in->id, r, CORE_RESIZE_NONE, true, "%s", r < 0 ? text : "");
 }

@@ -109,6 +109,7 @@ static void start_failed(struct core *core, struct entry *e, const struct mscg_r
 	if (e->job.flags & MSCG_JOB_CANCELLING) {
 		ending.state = MSCG_STATE_CANCELLED;
 		ending.reason = cancel_reason(&e->job);
+		ending.code = ending.signal = 0;
 	} else if (r->reason) {
 		ending.reason = r->reason;
 	}

@@ -66,6 +66,8 @@ static void hold_index(struct core *core, const struct core_input *in)
 	mscg_id_format(in->id, id);
 	if (hold && depend_corr(e))
 		out_say(core, in, -EOPNOTSUPP, "task %s waits for a task of another array (aftercorr): expected the whole of it, %u", id, in->id.job);
+	else if (!hold && !held && e->job.flags & MSCG_JOB_HELD)
+		out_say(core, in, -EBUSY, "job %s is held with its array: `mscg release %u` releases the whole of it", id, in->id.job);
 	else if (!hold && !held)
 		out_say(core, in, -EBUSY, "job %s is not held", id);
 	else {

@@ -79,6 +79,8 @@ static char *why_none(const struct request *r, const char *text, struct mscg_id 
 	for (int s = 0; s < MSCG_STATE_COUNT; s++)
 		if (states & 1u << s)
 			buf_addf(&names, "%s%s", names.size ? states >> s == 1 ? " or " : ", " : "", mscg_state_name((enum mscg_state)s));
+	if (states & CORE_STATE_HELD && job->flags & MSCG_JOB_HELD)
+		return xasprintf("the tasks of %s are held with their array: `mscg release %u` releases the whole of it", text, id.job);
 	if (states & CORE_STATE_HELD)
 		return xasprintf("no task of %s is held", text);
 	return xasprintf("no task of %s is %s", text, names.data);

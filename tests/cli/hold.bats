@@ -146,12 +146,12 @@ PY
 @test "tasks of an array, by index: held, shown, over a restart, released, cancelled" {
     mscg submit -c 4 --hold -a 0-9:2,20 --throttle 2 --mem 10M true
     mscg hold '1_[4-8]'
-    same "0-2:2,4,6,8,20 4,6,8" "$(field 1 array_pending) $(field 1 array_held)"
+    same "0-8:2,20 4,6,8" "$(field 1 array_pending) $(field 1 array_held)"
     mscg show 1 | grep -q "Held: *4,6,8"
     fails 1 mscg release 1_2
-    says "is not held"
+    says "job 1_2 is held with its array: \`mscg release 1\` releases the whole of it"
     fails 3 mscg release '1_[0-2]'
-    says "no task of 1_[0-2] is held"
+    says "the tasks of 1_[0-2] are held with their array: \`mscg release 1\` releases the whole of it"
     fails 3 mscg hold '1_[10-19]'
     says "no task of 1_[10-19] is PENDING"
     mscg hold 1_4
@@ -165,6 +165,15 @@ PY
     same "6" "$(field 1 array_held)"
     mscg release 1
     ! mscg show 1 | grep -q "Held:"
+    mscg submit --hold -a 0-9 true
+    mscg submit --begin now+1hour -a 0-9 true
+    fails 1 mscg release 3_2
+    says "job 3_2 is not held"
+    fails 3 mscg release '3_[0-2]'
+    says "no task of 3_[0-2] is held"
+    mscg hold 3_2
+    mscg release 3_2
+    same "0-9" "$(field 3 array_pending)"
     within 20 is 1 CANCELLED
     mscg events 1 --json | grep -q '"text": *"task 4 is held"'
 }

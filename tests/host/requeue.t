@@ -70,6 +70,16 @@ ok(open("%s/%s_0.out" % (d.out, array)).read() == "run 0 0\n", "each by its own 
 r = mscg("requeue", array + "_1")
 ok(r.returncode == 1 and "submit it again with --array=1 and" in r.stderr, "an ended task is refused", r)
 
+array = d.submit(say + "sleep 600", array="0-2", stdout_path=d.out + "/%A_%a.out")
+for task in ("_0", "_1"):
+    runs(array + task, 0)
+r = mscg("requeue", array)
+ok(r.returncode == 0, "mscg requeue of an array: its tasks that run", r)
+for task in ("_0", "_1"):
+    runs(array + task, 1)
+d.call("Cancel", ids=[array])
+d.wait(array)
+
 if os.geteuid() == 0:
     nobody = Connection(d.socket, 65534)
     job = d.submit("sleep 600")
