@@ -370,7 +370,14 @@ struct mscg_row {
 	char    *account;      /* what it is charged to, where that counts for anything; NULL: nothing */
 	uint32_t array_max_fails, array_fails; /* array record: how many may fail, and have: neither COMPLETED nor CANCELLED */
 	char    *held;         /* array record: those of `pending` that are held by themselves, as ranges; NULL: none */
+	/* Array record: those that waited when the rest was given up, as ranges (NULL: none), how many, why and when. */
+	char    *unstarted;
+	uint32_t unstarted_n;
+	uint8_t  unstarted_reason;
+	int64_t  unstarted_usec;
 };
+/* What these came to: DEADLINE or CANCELLED. */
+MSCG_PUBLIC enum mscg_state mscg_row_unstarted_state(const struct mscg_row *row);
 MSCG_PUBLIC void mscg_row_clear(struct mscg_row *row);
 MSCG_PUBLIC struct mscg_run *mscg_run_copy(const struct mscg_run *run);
 MSCG_PUBLIC void             mscg_run_free(struct mscg_run *run);

@@ -71,9 +71,15 @@ void mscg_row_clear(struct mscg_row *row)
 	mscg_run_free(row->job.run);
 	free(row->pending);
 	free(row->held);
+	free(row->unstarted);
 	free(row->dependency);
 	free(row->account);
 	*row = (struct mscg_row){0};
+}
+
+enum mscg_state mscg_row_unstarted_state(const struct mscg_row *row)
+{
+	return row->unstarted_reason == MSCG_REASON_DEADLINE ? MSCG_STATE_DEADLINE : MSCG_STATE_CANCELLED;
 }
 
 void mscg_event_clear(struct mscg_event *event)

@@ -25,9 +25,15 @@ bool job_has_started(const json_t *job)
 	return jhas(job, "start_time") && !streq(jtext(job, "state", ""), "PENDING");
 }
 
+/* Those of an array that have no jobs of their own: they wait, or never started. */
+static const char *job_listed_tasks(const json_t *job)
+{
+	return job_has_ended(job) ? jtext(json_object_get(job, "array_unstarted"), "tasks", "") : job_pending_tasks(job);
+}
+
 bool job_is_spent_array(const json_t *job)
 {
-	return jhas(job, "array_pending") && !*job_pending_tasks(job) && jint(job, "array_tasks", 0) > 0;
+	return jhas(job, "array_pending") && !*job_listed_tasks(job) && jint(job, "array_tasks", 0) > 0;
 }
 
 int64_t job_usage(const json_t *job, const char *key)
@@ -83,14 +89,14 @@ void print_column(const char *text, int width, bool right)
 
 TEXT(job_text_id)
 {
-	const char *pending = job_pending_tasks(job);
+	const char *tasks = job_listed_tasks(job);
 	int64_t throttle = jint(job, "array_throttle", 0);
 
-	if (!*pending)
+	if (!*tasks)
 		return jtext(job, "id", "?");
 	/* Slurm cuts long lists so. */
-	snprintf(buf, JOB_TEXT, "%lld_[%.60s%s", (long long)jint(job, "job_id", 0), pending, strlen(pending) > 60 ? "..." : "");
-	if (throttle)
+	snprintf(buf, JOB_TEXT, "%lld_[%.60s%s", (long long)jint(job, "job_id", 0), tasks, strlen(tasks) > 60 ? "..." : "");
+	if (throttle && !job_has_ended(job))
 		snprintf(buf + strlen(buf), JOB_TEXT - strlen(buf), "%%%lld", (long long)throttle);
 	snprintf(buf + strlen(buf), JOB_TEXT - strlen(buf), "]");
 	return buf;
@@ -307,7 +313,7 @@ static TEXT(text_cost)
 /* -- their names ------------------------------------------------------------------------------------------------ */
 
 const struct job_field job_fields[] = {
-	{'i', "JOBID", "JobID", -12, job_text_id, "12, 12_3, and 12_[5-15] for the tasks of an array that wait"},
+	{'i', "JOBID", "JobID", -12, job_text_id, "12, 12_3, and 12_[5-15] for the tasks of an array that wait, or never started"},
 	{'A', "JOBID", "JobIDRaw", -12, text_raw_id, "the same without the list"},
 	{'F', "ARRAY_JOB_ID", "ArrayJobID", 10, text_job_number, "12 of 12_3"},
 	{'K', "ARRAY_TASK_ID", "ArrayTaskID", 11, text_task, "3 of 12_3"},

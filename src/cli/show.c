@@ -114,6 +114,7 @@ static uint64_t count_tasks(const char *ranges)
 
 static void print_array(const json_t *job)
 {
+	const json_t *never = json_object_get(job, "array_unstarted");
 	const char *pending = job_pending_tasks(job);
 	int64_t tasks = jint(job, "array_tasks", 0), ended = jint(job, "array_ended", 0), waiting = (int64_t)count_tasks(pending);
 
@@ -123,6 +124,8 @@ static void print_array(const json_t *job)
 	     (long long)MAX_OF(tasks - ended - waiting, 0), (long long)ended, (long long)jint(job, "array_failed", 0));
 	if (*pending)
 		line("Waiting:", "%s", pending);
+	if (jhas(job, "array_unstarted"))
+		line("Never ran:", "%s, %s", jtext(never, "tasks", ""), jtext(never, "state", "?"));
 	if (jhas(job, "array_held"))
 		line("Held:", "%s", jtext(job, "array_held", ""));
 	if (jint(job, "array_throttle", 0))

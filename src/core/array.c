@@ -62,6 +62,10 @@ int array_load(struct array *a, const struct mscg_row *row, struct mscg_error *e
 	a->failed = row->array_failed;
 	a->max_fails = row->array_max_fails;
 	a->fails = row->array_fails;
+	a->unstarted = xstrdup(row->unstarted);
+	a->unstarted_n = row->unstarted_n;
+	a->unstarted_reason = row->unstarted_reason;
+	a->unstarted_usec = row->unstarted_usec;
 	return r;
 }
 
@@ -70,6 +74,7 @@ void array_free(struct array *a)
 	ids_free(&a->tasks);
 	free(a->range);
 	free(a->held);
+	free(a->unstarted);
 	free(a);
 }
 
@@ -396,8 +401,8 @@ bool array_cancel_index(struct core *core, struct entry *record, uint32_t index)
 	return true;
 }
 
-/* Tasks that wait never start. */
-static void give_up(struct core *core, struct entry *record, enum mscg_reason reason, const char *how)
+/* Tasks that wait never start. None becomes a job of its own: the record says which they were. */
+static void give_up(struct core *core, struct entry *record, enum mscg_reason why, const char *how)
 {
 	struct array *a = record->array;
 	struct mscg_event event = out_new(core, record, MSCG_EVENT_UPDATED);
@@ -406,12 +411,17 @@ static void give_up(struct core *core, struct entry *record, enum mscg_reason re
 
 	if (corr)
 		corr->ready_n = 0, corr->ready_count = 0;
-	event.reason = (uint8_t)reason;
+	if (why != MSCG_REASON_CANCELLED)
+		event.reason = (uint8_t)why;
 	event.text = xasprintf("%" PRIu64 " waiting tasks %s", left, how);
 	core->count[MSCG_STATE_PENDING] -= left;
 	user_count(core, &record->job, -(int64_t)left);
 	a->ended += (uint32_t)left;
 	a->failed += (uint32_t)left;
+	a->unstarted = array_waiting(a, false);
+	a->unstarted_n = (uint32_t)left;
+	a->unstarted_reason = (uint8_t)why;
+	a->unstarted_usec = core->now.real_usec;
 	a->waiting = 0;
 	a->held_n = 0;
 	a->first = a->n = 0;
@@ -441,7 +451,7 @@ void array_cancel(struct core *core, struct entry *record, enum mscg_reason reas
 		out_event(core, record, &event);
 	}
 	if (array_left(a))
-		give_up(core, record, (enum mscg_reason)record->job.reason, "cancelled");
+		give_up(core, record, reason, "cancelled");
 	IDS_EACH(&a->tasks, key, task)
 		if (!(task->node.bits & ENTRY_ENDED) && !(fails && task->job.flags & (MSCG_JOB_CANCELLING | MSCG_JOB_TIMED_OUT)))
 			life_cancel_for(core, task, reason);

@@ -229,6 +229,8 @@ struct array {
 	uint64_t waiting, active;
 	uint32_t throttle, ended, worst, failed, max_fails, fails;
 	uint64_t excess; /* more than the throttle may run: it was higher when these were started */
+	char    *unstarted; uint32_t unstarted_n; /* as in struct mscg_row */
+	uint8_t  unstarted_reason; int64_t unstarted_usec;
 };
 
 /* gres.c. Counted by name, and by name and type: a request without a type is one of the former. */

@@ -147,6 +147,10 @@ void out_fill_row(const struct entry *e, struct mscg_row *ret)
 		ret->array_failed = a->failed;
 		ret->array_max_fails = a->max_fails;
 		ret->array_fails = a->fails;
+		ret->unstarted = xstrdup(a->unstarted);
+		ret->unstarted_n = a->unstarted_n;
+		ret->unstarted_reason = a->unstarted_reason;
+		ret->unstarted_usec = a->unstarted_usec;
 	}
 }
 

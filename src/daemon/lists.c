@@ -47,13 +47,13 @@ static void list_free(struct list_work *l)
 	free(l);
 }
 
-static bool still_waits(const char *pending, uint32_t task)
+static bool is_among(const char *tasks, uint32_t task)
 {
 	struct mscg_range *ranges = NULL;
 	uint32_t n = 0;
 	bool found = false;
 
-	if (!pending || mscg_ranges_parse(pending, &ranges, &n, NULL) < 0)
+	if (!tasks || mscg_ranges_parse(tasks, &ranges, &n, NULL) < 0)
 		return false;
 	for (uint32_t i = 0; i < n && !found; i++)
 		found = task >= ranges[i].first && task <= ranges[i].last && (task - ranges[i].first) % ranges[i].step == 0;
@@ -61,7 +61,17 @@ static bool still_waits(const char *pending, uint32_t task)
 	return found;
 }
 
-/* A task that was never split off has no row: it is its array's, waiting. */
+/* The record of an array as one of those of its tasks that never started. */
+static void become_unstarted(struct mscg_row *row)
+{
+	row->job.state     = (uint8_t)mscg_row_unstarted_state(row);
+	row->job.reason    = row->unstarted_reason;
+	row->job.end_usec  = row->unstarted_usec;
+	row->job.exit_code = row->job.exit_signal = 0;
+	row->array_worst   = 0;
+}
+
+/* A task that was never split off has no row: it is its array's, waiting or given up. */
 int list_read_one(struct store *store, struct mscg_id id, struct store_record *ret, struct mscg_error *error)
 {
 	int r = store_get(store, id, ret, error);
@@ -71,13 +81,16 @@ int list_read_one(struct store *store, struct mscg_id id, struct store_record *r
 	r = store_get(store, (struct mscg_id){ id.job, MSCG_NO_TASK }, ret, error);
 	if (r < 0)
 		return r;
-	if (!still_waits(ret->row.pending, id.task)) {
+	if (is_among(ret->row.unstarted, id.task)) {
+		become_unstarted(&ret->row);
+	} else if (!is_among(ret->row.pending, id.task)) {
 		store_record_clear(ret);
 		return -ENOENT;
 	}
 	ret->row.job.id = id;
 	ret->row.job.flags &= ~(uint32_t)MSCG_JOB_ARRAY;
 	free(steal(&ret->row.pending));
+	free(steal(&ret->row.unstarted));
 	return 0;
 }
 
@@ -179,6 +192,12 @@ static bool add_slice(struct request *r)
 	bool fits = true;
 
 	for (uint32_t i = 0; i < l->n && fits; i++) {
+		struct mscg_row *row = &l->records[i].row;
+
+		if (l->tasks && row->unstarted)
+			become_unstarted(row);
+		if (l->filter.states && !(l->filter.states & 1u << row->job.state))
+			continue;
 		json_t *job = job_json(r, &l->records[i]);
 
 		fits = !job || parts_add(r, "jobs", job);

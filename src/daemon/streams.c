@@ -371,6 +371,20 @@ void events_start(struct request *r)
 
 /* -- after a commit ----------------------------------------------------------------------------------------------- */
 
+/* With the end of an array it is over for tasks that never started. */
+static void tell_of_unstarted(struct daemon *d, const struct mscg_event *e)
+{
+	uint8_t reason = e->reason == MSCG_REASON_DEADLINE || e->reason == MSCG_REASON_MAX_FAILS ? e->reason : MSCG_REASON_CANCELLED;
+	uint8_t state = reason == MSCG_REASON_DEADLINE ? MSCG_STATE_DEADLINE : MSCG_STATE_CANCELLED;
+
+	for (size_t i = 0; i < BUCKETS; i++)
+		for (struct waiter *w = d->waiters[i], *next; w; w = next) {
+			next = w->next;
+			if (w->id.job == e->id.job && w->id.task != MSCG_NO_TASK)
+				wait_tell(w, state, reason, 0, 0);
+		}
+}
+
 static void tell_waiters(struct daemon *d, const struct mscg_event *e)
 {
 	if (!d->waiters || !mscg_state_is_final((enum mscg_state)e->state))
@@ -380,6 +394,8 @@ static void tell_waiters(struct daemon *d, const struct mscg_event *e)
 		if (mscg_id_equal(w->id, e->id))
 			wait_tell(w, e->state, e->reason, e->exit_code, e->exit_signal);
 	}
+	if (e->id.task == MSCG_NO_TASK && !e->attempt)
+		tell_of_unstarted(d, e);
 }
 
 void streams_committed(struct daemon *d, const struct mscg_event *events, uint32_t n)

@@ -279,7 +279,7 @@ static int delete_job(struct store *store, int64_t key, struct mscg_error *error
 			return r;
 		waiting = sqlite3_column_int64(st, JOB_waiting);
 	}
-	const struct sums_of old = sums_of_row(&row.job, (uint64_t)waiting), none = {.state = -1};
+	const struct sums_of old = sums_of_row(&row, (uint64_t)waiting), none = {.state = -1};
 	mscg_row_clear(&row);
 	sums_change(&store->kept, &old, &none);
 

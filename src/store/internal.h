@@ -15,7 +15,9 @@
 	X(TOTAL_SET,    "INSERT INTO total VALUES(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT(state) DO UPDATE SET " \
 	                "jobs = ?2, started = ?3, wait_msec = ?4, ended = ?5, run_msec = ?6") \
 	X(TOTAL_ALL,    "SELECT state, jobs, started, wait_msec, ended, run_msec FROM total") \
-	X(JOB_OLD,      "SELECT outcome, state, waiting, submit_usec, start_usec, end_usec, uid FROM job WHERE key = ?1") \
+	X(JOB_OLD,      "SELECT outcome, state, waiting, submit_usec, start_usec, end_usec, uid, " \
+	                "iif(waiting IS NULL, NULL, json_extract(detail, '$.unstarted_n')), " \
+	                "iif(waiting IS NULL, NULL, json_extract(detail, '$.unstarted_reason')) FROM job WHERE key = ?1") \
 	X(JOB_INSERT,   "INSERT INTO job({job}) VALUES({job?})") \
 	X(JOB_UPDATE,   "UPDATE job SET {job~} WHERE key = ?1") \
 	X(JOB_END,      "UPDATE job SET {job=} WHERE key = ?1") \
@@ -91,6 +93,8 @@ struct sums {
 struct sums_of {
 	int          state; /* enum mscg_state; -1: no row */
 	struct sums  sums;
+	int          unstarted_state; /* of an array, beside what waits of it */
+	int64_t      unstarted;
 };
 
 /* What a row was like when it was last written. */
@@ -208,7 +212,7 @@ int meta_set_int(struct store *store, const char *name, int64_t value, struct ms
 int meta_load(struct store *store, struct mscg_error *error);
 
 /* total.c */
-struct sums_of sums_of_row(const struct mscg_job *job, uint64_t waiting);
+struct sums_of sums_of_row(const struct mscg_row *row, uint64_t waiting);
 void sums_change(struct kept *kept, const struct sums_of *old, const struct sums_of *new);
 /* Of the states with that outcome, OUTCOME_COUNT for all. -EBADMSG. */
 int  sums_compare(struct store *store, const struct kept *found, enum outcome of, struct mscg_error *error);

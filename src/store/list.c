@@ -153,10 +153,23 @@ static int lower_bound(struct store *store, int64_t since_usec, int64_t *ret, st
 	return 0;
 }
 
+static bool has_state(const struct store_filter *f, int state)
+{
+	return state >= 0 && state < 32 && f->states & 1u << state;
+}
+
+/* An array that is over also by those of its tasks that never started. */
+static bool has_states(const struct store_filter *f, const struct mscg_row *row)
+{
+	bool over = mscg_state_is_final((enum mscg_state)row->job.state);
+
+	return !f->states || has_state(f, row->job.state) || (over && row->unstarted_n && has_state(f, mscg_row_unstarted_state(row)));
+}
+
 static bool row_matches(const struct store_filter *f, uint32_t uid, sqlite3_stmt *st)
 {
-	int state = sqlite3_column_int(st, JOB_state);
-	if (f->states && !(state >= 0 && state < 32 && f->states & 1u << state))
+	bool array = sqlite3_column_type(st, JOB_waiting) != SQLITE_NULL;
+	if (f->states && !array && !has_state(f, sqlite3_column_int(st, JOB_state)))
 		return false;
 	if (uid != UINT32_MAX && (uint32_t)sqlite3_column_int64(st, JOB_uid) != uid)
 		return false;
@@ -225,7 +238,7 @@ static int add_row(struct store *store, const struct store_filter *f, sqlite3_st
 	if (r <= 0)
 		return r;
 	r = row_read(store, st, &record.row, error);
-	if (r < 0 || (f->partition && record.row.job.partition != f->partition)) {
+	if (r < 0 || (f->partition && record.row.job.partition != f->partition) || !has_states(f, &record.row)) {
 		store_record_clear(&record);
 		return r;
 	}

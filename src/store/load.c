@@ -15,7 +15,7 @@ int store_load_active(struct store *store, int (*each)(struct mscg_row *row, voi
 		struct mscg_row row;
 		if ((r = row_read(store, st, &row, error)) < 0)
 			return r;
-		struct sums_of of = sums_of_row(&row.job, (uint64_t)sqlite3_column_int64(st, JOB_waiting));
+		struct sums_of of = sums_of_row(&row, (uint64_t)sqlite3_column_int64(st, JOB_waiting));
 		sums_change(&found, &none, &of);
 		if ((r = each(&row, ctx)) < 0)
 			return r;

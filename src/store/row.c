@@ -33,22 +33,24 @@ static int read_old(struct store *store, int64_t key, struct old_row *ret, struc
 		return sql_error(store, rc, error, "cannot read");
 
 	bool array = sqlite3_column_type(st, 2) != SQLITE_NULL;
-	struct mscg_job job = {
-		.state       = (uint8_t)sqlite3_column_int(st, 1),
-		.flags       = array ? MSCG_JOB_ARRAY : 0,
-		.submit_usec = sqlite3_column_int64(st, 3),
-		.start_usec  = sqlite3_column_int64(st, 4),
-		.end_usec    = sqlite3_column_int64(st, 5),
+	const struct mscg_row row = {
+		.job.state        = (uint8_t)sqlite3_column_int(st, 1),
+		.job.flags        = array ? MSCG_JOB_ARRAY : 0,
+		.job.submit_usec  = sqlite3_column_int64(st, 3),
+		.job.start_usec   = sqlite3_column_int64(st, 4),
+		.job.end_usec     = sqlite3_column_int64(st, 5),
+		.unstarted_n      = (uint32_t)sqlite3_column_int64(st, 7),
+		.unstarted_reason = (uint8_t)sqlite3_column_int(st, 8),
 	};
-	if (job.state >= MSCG_STATE_COUNT)
-		return mscg_error_set(error, -EBADMSG, "%s/mscg.db is damaged (state %u); restore a backup", store->dir, job.state);
+	if (row.job.state >= MSCG_STATE_COUNT)
+		return mscg_error_set(error, -EBADMSG, "%s/mscg.db is damaged (state %u); restore a backup", store->dir, row.job.state);
 	*ret = (struct old_row){
 		.key      = key,
 		.found    = true,
 		.outcome  = (enum outcome)sqlite3_column_int(st, 0),
 		.uid      = (uint32_t)sqlite3_column_int64(st, 6),
-		.end_usec = job.end_usec,
-		.sums     = sums_of_row(&job, (uint64_t)sqlite3_column_int64(st, 2)),
+		.end_usec = row.job.end_usec,
+		.sums     = sums_of_row(&row, (uint64_t)sqlite3_column_int64(st, 2)),
 	};
 	return 0;
 }
@@ -118,7 +120,7 @@ int row_write(struct store *store, const struct mscg_row *row, struct mscg_error
 		store->ended_high = MAX_OF(store->ended_high, key);
 	struct old_row new = {
 		.key = key, .found = true, .outcome = outcome, .uid = job->uid, .end_usec = job->end_usec,
-		.sums = sums_of_row(job, waiting),
+		.sums = sums_of_row(row, waiting),
 	};
 	sums_change(&store->kept, &old.sums, &new.sums);
 	*old_slot(store, key) = new;
@@ -146,7 +148,7 @@ int row_read(struct store *store, sqlite3_stmt *st, struct mscg_row *ret, struct
 		u.bad |= !unpack_run(run, size, row.job.run);
 	}
 	in_int(&in, 0);
-	if (!in_sum_matches(&in) || !unpack_done(&u) || row.job.state >= MSCG_STATE_COUNT || row.job.reason >= MSCG_REASON_COUNT) {
+	if (!in_sum_matches(&in) || !unpack_done(&u) || row.job.state >= MSCG_STATE_COUNT || row.job.reason >= MSCG_REASON_COUNT || row.unstarted_reason >= MSCG_REASON_COUNT) {
 		char id[MSCG_ID_TEXT];
 		return mscg_error_set(error, -EBADMSG, "%s/mscg.db is damaged (row of job %s); restore a backup", store->dir,
 		                      mscg_id_format(key_id(key), id));

@@ -81,7 +81,7 @@ static const char views[] =
 	" LEFT JOIN reason ON reason.id = coalesce(" DETAIL("event", "reason") ", 0);";
 
 /* What came since, beside members of details, which are left out where they are 0. */
-static const char *const steps[STORE_VERSION] = {[1] = "", [2] = "", [3] = "", [4] = USAGE_TABLE, [5] = RESERVATION_TABLE};
+static const char *const steps[STORE_VERSION] = {[1] = "", [2] = "", [3] = "", [4] = USAGE_TABLE, [5] = RESERVATION_TABLE, [6] = ""};
 const struct schema schema_now = {STORE_VERSION, steps};
 
 static int pragma_int(struct store *store, const char *sql, int64_t *ret, struct mscg_error *error)

@@ -14,7 +14,7 @@
 
 struct store;
 
-#define STORE_VERSION 6
+#define STORE_VERSION 7
 
 struct store_info {
 	char     instance[40];   /* random UUID of this state directory */
@@ -99,7 +99,7 @@ void store_record_clear(struct store_record *record);
 int  store_get(struct store *store, struct mscg_id id, struct store_record *ret, struct mscg_error *error);
 
 /* A slice of the list, by key (the record of an array before its tasks): the next call gives the last id seen. `states` is
- * a bit set (1 << state), 0: all. */
+ * a bit set (1 << state), 0: all; an array that is over is found also by what its tasks that never started came to. */
 struct store_filter {
 	uint32_t    states;
 	uint32_t    uid;         /* UINT32_MAX: everybody's */

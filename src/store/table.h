@@ -101,7 +101,11 @@ struct columns {
 	X(U32,   PLAIN, job.min_mem_mib,        min_mem_mib) \
 	X(U32,   PLAIN, job.max_mem_mib,        max_mem_mib) \
 	X(U32,   PLAIN, job.reservation,        reservation) \
-	X(TEXT,  PLAIN, held,                   held)
+	X(TEXT,  PLAIN, held,                   held) \
+	X(TEXT,  PLAIN, unstarted,              unstarted) \
+	X(U32,   PLAIN, unstarted_n,            unstarted_n) \
+	X(U8,    PLAIN, unstarted_reason,       unstarted_reason) \
+	X(I64,   PLAIN, unstarted_usec,         unstarted_usec)
 
 /* In a column `run` of its own, NULL while the job has none; then "usage", a list in the order of USAGES (left out
  * where nothing is known), and "grant". */

@@ -1,15 +1,19 @@
 /* Totals over all rows, kept up to date by every commit, so that asking costs nothing.
  *
- * A task counts as a job. The record of an array is not one: it counts as those of its tasks that still wait.
+ * A task counts as a job. The record of an array is not one: it counts as those of its tasks that still wait, and those that
+ * never started, which have no rows.
  */
 #include "src/store/internal.h"
 
 #define USEC_PER_MSEC_OF(a, b) ((b) > (a) ? ((b) - (a)) / 1000 : 0) /* a clock that was set back gives 0, never less */
 
-struct sums_of sums_of_row(const struct mscg_job *job, uint64_t waiting)
+struct sums_of sums_of_row(const struct mscg_row *row, uint64_t waiting)
 {
+	const struct mscg_job *job = &row->job;
+
 	if (job->flags & MSCG_JOB_ARRAY)
-		return (struct sums_of){.state = MSCG_STATE_PENDING, .sums.jobs = (int64_t)waiting};
+		return (struct sums_of){.state = MSCG_STATE_PENDING, .sums.jobs = (int64_t)waiting,
+		                        .unstarted_state = mscg_row_unstarted_state(row), .unstarted = row->unstarted_n};
 	struct sums_of of = {.state = job->state, .sums.jobs = 1};
 	if (job->start_usec) {
 		of.sums.started = 1;
@@ -33,6 +37,10 @@ static void add(struct kept *kept, const struct sums_of *of, int sign)
 	s->ended += sign * of->sums.ended;
 	s->run_msec += sign * of->sums.run_msec;
 	kept->changed |= 1u << of->state;
+	if (of->unstarted) {
+		kept->sums[of->unstarted_state].jobs += sign * of->unstarted;
+		kept->changed |= 1u << of->unstarted_state;
+	}
 }
 
 void sums_change(struct kept *kept, const struct sums_of *old, const struct sums_of *new)
@@ -132,7 +140,7 @@ int total_check(struct store *store, struct mscg_error *error)
 		struct mscg_row row = {0};
 		if ((r = row_read(store, st, &row, error)) < 0)
 			return r;
-		struct sums_of of = sums_of_row(&row.job, (uint64_t)sqlite3_column_int64(st, JOB_waiting));
+		struct sums_of of = sums_of_row(&row, (uint64_t)sqlite3_column_int64(st, JOB_waiting));
 		sums_change(&found, &none, &of);
 		mscg_row_clear(&row);
 	}

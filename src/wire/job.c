@@ -147,6 +147,15 @@ int wire_usage_parse(const json_t *accounting, struct mscg_usage *ret, struct ms
 
 /* -- Job -------------------------------------------------------------------------------------------------------- */
 
+static json_t *unstarted_json(const struct mscg_row *row)
+{
+	if (!row->unstarted)
+		return json_null();
+	return json_pack("{s:s, s:I, s:s, s:o, s:o}", "tasks", "", "count", (json_int_t)row->unstarted_n, "state",
+	                 mscg_state_name(mscg_row_unstarted_state(row)), "reason", reason_json(row->unstarted_reason), "time",
+	                 wire_time_json(row->unstarted_usec));
+}
+
 static void set_identity(json_t *o, const struct mscg_row *row, const struct mscg_spec *spec, const struct wire_job_extra *extra)
 {
 	const struct mscg_job *job = &row->job;
@@ -157,6 +166,7 @@ static void set_identity(json_t *o, const struct mscg_row *row, const struct msc
 	set(o, "array_task_id", job->id.task == MSCG_NO_TASK ? json_null() : json_integer(job->id.task));
 	set(o, "array_pending", json_null());
 	set(o, "array_held", json_null());
+	set(o, "array_unstarted", unstarted_json(row));
 	set(o, "array_tasks", array ? known_or_null(mscg_ranges_count(spec->array, spec->array_n)) : json_null());
 	set(o, "array_ended", array ? json_integer(row->array_ended) : json_null());
 	set(o, "array_failed", array ? json_integer(row->array_failed) : json_null());
@@ -407,6 +417,8 @@ static void set_long_members(json_t *o, const struct mscg_row *row, const struct
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		set_long(o, texts[i].key, texts[i].text, room.brief ? texts[i].brief_max : room.left / 2, &room);
+	if (row->unstarted)
+		set_long(json_object_get(o, "array_unstarted"), "tasks", row->unstarted, room.brief ? WIRE_BRIEF_MAX : room.left / 2, &room);
 	set_argv(o, spec->argv, &room);
 	size_t max = room.brief ? WIRE_BRIEF_MAX : room.left;
 	_cleanup_free_ char *line = wire_command_begin(spec, max);

@@ -124,3 +124,53 @@ teardown() { stop_daemon; }
     fails 2 mscg history --me --user x
     fails 4 mscg --socket "$room/none" --state-dir "$(not_mine)" history
 }
+
+@test "tasks of an array that never started are one line, and counted" {
+    rows() { mscg history -n -P -o JobID,State,ExitCode "$@" | xargs; }
+    cancelled() { mscg stats --json | json '"%d %d" % (j["by_state"].get("CANCELLED", 0), j["pending"])'; }
+    mscg submit -c 4 -a 0-9 sleep 600
+    within 10 eval '[ "$(field 1_0 state)" = RUNNING ]'
+    mscg wait 1_7 --timeout 20 >waited 3>&- &
+    waits=$!
+    mscg cancel 1_3
+    mscg cancel 1
+    within 10 eval '[ "$(field 1 state)" = CANCELLED ]'
+    wait $waits || same 1 $?
+    same "Job 1_7 CANCELLED" "$(<waited)"
+    same "1_[1-2,4-9]|CANCELLED|0:0 1_0|CANCELLED|0:15 1_3|CANCELLED|0:0" "$(rows -j 1)"
+    same "1_5|CANCELLED|0:0" "$(rows -j 1_5)"
+    mscg show 1_5 | grep -q 'Status: *CANCELLED'
+    mscg show 1 | grep -q 'Never ran: *1-2,4-9, CANCELLED'
+    fails 3 mscg show 1_10
+    same "10 0" "$(cancelled)"
+    same '["1", "CANCELLED", "Cancelled", "1-2,4-9", 8]' \
+        "$(mscg history -j 1 --json | json '[j[0][k] for k in ("id", "state", "reason")] + [j[0]["array_unstarted"][k] for k in ("tasks", "count")]')"
+    mscg queue | grep -q '^ *1_\[1-2,4-9\] *CANCELLED'
+
+    mscg submit --hold -a 0-4 true # before any task of it ran
+    mscg cancel 2
+    mscg submit -c 4 -a 0-9 --max-fails 1 "exit 3"
+    within 10 eval '[ "$(field 3 state)" = FAILED ]'
+    same "2_[0-4]|CANCELLED|0:0" "$(rows -j 2)"
+    same "3_[1-9]|CANCELLED|0:0 3_0|FAILED|3:0" "$(rows -j 3)"
+    same "3_[1-9] JobArrayMaxFails" "$(mscg history -n -P -o JobID,Reason -j 3 | head -1 | tr '|' ' ')"
+    same "1_[1-2,4-9] 1_0 1_3 2_[0-4] 3_[1-9]" "$(mscg history -n -P -o JobID --state CANCELLED | xargs)"
+    same "3_0" "$(mscg history -n -P -o JobID --state FAILED)"
+
+    mscg submit -c 4 sleep 600
+    mscg submit -a 0-3 --deadline now+3s -t 1s true
+    within 20 eval '[ "$(field 5 state)" = DEADLINE ]'
+    mscg cancel 4
+    within 10 eval '[ "$(field 4 state)" = CANCELLED ]'
+    same "5_[0-3]|DEADLINE|0:0" "$(rows -s DL)"
+    same DEADLINE "$(field 5_2 state)"
+    same 4 "$(mscg stats --json | json 'j["by_state"]["DEADLINE"]')"
+    same "25 0" "$(cancelled)"
+    kill_daemon
+    start_daemon
+    same "25 0" "$(cancelled)"
+    mscg fsck >/dev/null
+    # what waits for one of these knows what came of it
+    mscg submit -d afterany:1_5 true
+    within 10 eval '[ "$(field 6 state)" = COMPLETED ]'
+}

@@ -52,7 +52,7 @@ def version(file):
 restore(dump.replace("user_version = 1;", "user_version = 99;"))
 before = open(path, "rb").read()
 status, text = refused()
-ok(status == 1 and "has version 99" in text and "knows versions up to 6" in text, "a newer version is refused, both are named", text)
+ok(status == 1 and "has version 99" in text and "knows versions up to 7" in text, "a newer version is refused, both are named", text)
 ok(open(path, "rb").read() == before, "and the database is as it was")
 
 # -- what cannot be migrated is as it was
@@ -102,5 +102,5 @@ os.unlink(copy)
 d.start()
 ok(not os.path.exists(copy), "it is done once")
 d.stop()
-ok(version(path) == 6, "the version is the new one")
+ok(version(path) == 7, "the version is the new one")
 done()

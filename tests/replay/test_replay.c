@@ -230,6 +230,7 @@ static void keep_rows(struct replay *r)
 		f->row.job.run = mscg_run_copy(row->job.run);
 		f->row.pending = xstrdup(row->pending);
 		f->row.held = xstrdup(row->held);
+		f->row.unstarted = xstrdup(row->unstarted);
 		f->row.account = xstrdup(row->account);
 		f->row.dependency = xstrdup(row->dependency);
 	}

@@ -465,6 +465,58 @@ static void test_large_array_is_one_record(void **state)
 	assert_int_equal(find_row(&r.out, id)->array_ended, 1);
 	assert_int_equal(find_row(&r.out, (struct mscg_id){id.job, 5000})->job.state, MSCG_STATE_CANCELLED);
 	assert_int_equal(rig_cancel(&r, (struct mscg_id){id.job, 5000}), -EALREADY);
+	/* and its end too: cancelled, three of the four that run asked to end */
+	assert_int_equal(rig_cancel(&r, id), 0);
+	assert_true(r.out.rows_n <= 5 && r.out.events_n <= 2 + 2 * 4);
+	assert_string_equal(find_row(&r.out, id)->unstarted, "4-4999,5001-9999999");
+	assert_int_equal(find_row(&r.out, id)->unstarted_n, 9999995);
+	assert_int_equal(find_row(&r.out, id)->unstarted_reason, MSCG_REASON_CANCELLED);
+	assert_int_equal(find_row(&r.out, id)->unstarted_usec, r.now.real_usec);
+	free(spec.array);
+	rig_close(&r);
+}
+
+static void array_row(struct rig *r, struct mscg_id id, const char *pending, const char *held)
+{
+	const struct mscg_row *row = find_row(&r->out, id);
+
+	assert_string_equal(row->pending, pending);
+	assert_string_equal(row->held ? row->held : "", held);
+}
+
+static void change_task(struct rig *r, enum core_input_kind kind, uint32_t job, uint32_t task)
+{
+	rig_step(r, &(struct core_input){.kind = kind, .token = 7, .id = {job, task}}, 1);
+	assert_int_equal(r->out.answers[0].code, 0);
+}
+
+/* What was held and is let go stands in a range again. */
+static void test_ranges_join(void **state)
+{
+	struct rig r;
+	struct mscg_spec spec = job_spec(1, MIB * 16, 0);
+	struct mscg_id id;
+
+	(void)state;
+	open_rig(&r, 1);
+	rig_step(&r, &(struct core_input){.kind = CORE_DRAIN, .on = true}, 1);
+	assert_int_equal(mscg_array_parse("0-9,20-28:2", &spec, NULL), 0);
+	id = rig_submit(&r, &spec);
+	change_task(&r, CORE_HOLD, id.job, 2);
+	array_row(&r, id, "0-9,20-28:2", "2");
+	change_task(&r, CORE_HOLD, id.job, 3);
+	change_task(&r, CORE_HOLD, id.job, 0);
+	change_task(&r, CORE_HOLD, id.job, 24);
+	change_task(&r, CORE_HOLD, id.job, 28);
+	array_row(&r, id, "0-9,20-28:2", "0,2-3,24,28");
+	change_task(&r, CORE_RELEASE, id.job, 3);
+	change_task(&r, CORE_RELEASE, id.job, 28);
+	change_task(&r, CORE_RELEASE, id.job, 24);
+	change_task(&r, CORE_RELEASE, id.job, 2);
+	array_row(&r, id, "0-9,20-28:2", "0");
+	change_task(&r, CORE_RELEASE, id.job, 0);
+	array_row(&r, id, "0-9,20-28:2", "");
+	assert_int_equal(core_check(r.core, NULL), 0);
 	free(spec.array);
 	rig_close(&r);
 }
@@ -488,6 +540,7 @@ int main(void)
 		cmocka_unit_test(test_cpus_go_and_come),
 		cmocka_unit_test(test_all_cpus_of_a_job_go),
 		cmocka_unit_test(test_large_array_is_one_record),
+		cmocka_unit_test(test_ranges_join),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1003,6 +1003,26 @@ static void check_preempted(struct world *w, const struct mscg_event *e)
 	w->stilled += !ends;
 }
 
+/* What is given up of an array is said once, of all that waits. */
+static void check_unstarted(const struct mscg_row *row, const struct mscg_row *before)
+{
+	_cleanup_free_ struct mscg_range *range = NULL;
+	uint32_t n;
+
+	if (before->unstarted)
+		assert_string_equal(row->unstarted, before->unstarted);
+	if (!row->unstarted) {
+		assert_int_equal(row->unstarted_n, 0);
+		return;
+	}
+	assert_string_equal(row->pending, "");
+	assert_int_equal(mscg_ranges_parse(row->unstarted, &range, &n, NULL), 0);
+	assert_int_equal(mscg_ranges_count(range, n), row->unstarted_n);
+	assert_true(row->unstarted_n > 0 && row->unstarted_n <= row->array_failed && row->array_failed <= row->array_ended);
+	if (before->pending && !before->unstarted)
+		assert_true(row->unstarted_usec > 0);
+}
+
 /* Rows are what the fold is, and nothing else changed. */
 static void check_rows(struct world *w)
 {
@@ -1012,11 +1032,13 @@ static void check_rows(struct world *w)
 		struct journal *j = book_of(w, out->rows[i].job.id);
 
 		assert_same_job(w, &j->job, &out->rows[i].job);
+		check_unstarted(&out->rows[i], &j->row);
 		mscg_row_clear(&j->row);
 		j->row = out->rows[i];
 		j->row.job.run = mscg_run_copy(out->rows[i].job.run);
 		j->row.pending = xstrdup(out->rows[i].pending);
 		j->row.held = xstrdup(out->rows[i].held);
+		j->row.unstarted = xstrdup(out->rows[i].unstarted);
 		j->row.dependency = xstrdup(out->rows[i].dependency);
 		j->row.account = xstrdup(out->rows[i].account);
 		j->has_row = true;

@@ -378,7 +378,7 @@ static inline struct mscg_row rnd_row(struct mscg_id id)
 {
 	struct mscg_row row = {.job = {.id = id}};
 
-	assert_int_equal(sizeof row, 0xf8);
+	assert_int_equal(sizeof row, 0x110);
 	row.job.uid = 1000 + rnd_below(5);
 	row.job.flags = rnd_u32() & ~(uint32_t)MSCG_JOB_ARRAY;
 	row.job.state = (uint8_t)rnd_below(MSCG_STATE_COUNT);
@@ -428,6 +428,10 @@ static inline struct mscg_row rnd_row(struct mscg_id id)
 		row.pending = xasprintf(rnd_one_in(4) ? "" : "%u-%u:%u,9000000", rnd_below(1000), 1000 + rnd_below(1000),
 		                        1 + rnd_below(7));
 		row.held = rnd_one_in(2) ? xasprintf("%u-%u", rnd_below(1000), 1000 + rnd_below(1000)) : NULL;
+		row.unstarted = rnd_one_in(2) ? xasprintf("%u-%u", rnd_below(1000), 1000 + rnd_below(1000)) : NULL;
+		row.unstarted_n = rnd_u32();
+		row.unstarted_reason = (uint8_t)rnd_below(MSCG_REASON_COUNT);
+		row.unstarted_usec = (int64_t)(rnd() >> 12);
 	}
 	return row;
 }
@@ -465,6 +469,10 @@ static inline void assert_row_equal(const struct mscg_row *x, const struct mscg_
 
 		SAME_TEXT(pending);
 		SAME_TEXT(held);
+		SAME_TEXT(unstarted);
+		SAME(unstarted_n);
+		SAME(unstarted_reason);
+		SAME(unstarted_usec);
 		SAME_TEXT(dependency);
 		SAME_TEXT(account);
 		SAME(job.restarts);

@@ -33,6 +33,16 @@ static struct mscg_row some_row(uint32_t job, uint32_t task, uint32_t user)
 	return row;
 }
 
+/* An array of which some never started: cancelled, or by its deadline. */
+static void give_up(struct mscg_row *row)
+{
+	if (row->job.state == MSCG_STATE_COMPLETED || rnd_one_in(2))
+		return;
+	row->unstarted = xstrdup("100-199:3,300");
+	row->unstarted_n = 35;
+	row->unstarted_reason = rnd_one_in(2) ? MSCG_REASON_DEADLINE : MSCG_REASON_CANCELLED;
+}
+
 static struct world *make_world(struct store *store)
 {
 	static const char *const names[] = {"train", "test", NULL}, *const accounts[] = {"lab", "ops", NULL};
@@ -50,7 +60,8 @@ static struct world *make_world(struct store *store)
 		w->row[w->n++] = some_row(job, MSCG_NO_TASK, user);
 		if (rnd_one_in(20)) {
 			w->row[first].job.flags |= MSCG_JOB_ARRAY;
-			w->row[first].pending = xstrdup(rnd_one_in(2) ? "100-199:3,300" : "");
+			give_up(&w->row[first]);
+			w->row[first].pending = xstrdup(!w->row[first].unstarted && rnd_one_in(2) ? "100-199:3,300" : "");
 			for (uint32_t task = 0, n = rnd_below(15); task < n; task++)
 				w->row[w->n++] = some_row(job, task * 3, user);
 		}
@@ -72,11 +83,18 @@ static void free_world(struct world *w)
 	free(w);
 }
 
+static bool is_wanted_for_unstarted(const struct store_filter *f, const struct mscg_row *row)
+{
+	enum mscg_state came_to = row->unstarted_reason == MSCG_REASON_DEADLINE ? MSCG_STATE_DEADLINE : MSCG_STATE_CANCELLED;
+
+	return row->unstarted && mscg_state_is_final((enum mscg_state)row->job.state) && f->states & 1u << came_to;
+}
+
 static bool wanted(const struct world *w, const struct store_filter *f, const struct mscg_row *row)
 {
 	const struct mscg_spec *spec = w->spec[row->job.id.job];
 
-	if (f->states && !(f->states & 1u << row->job.state))
+	if (f->states && !(f->states & 1u << row->job.state) && !is_wanted_for_unstarted(f, row))
 		return false;
 	if (f->uid != UINT32_MAX && f->uid != row->job.uid)
 		return false;
@@ -318,6 +336,8 @@ static void compare_totals(struct store *store, const struct world *w)
 			bool waits = w->row[i].pending && *w->row[i].pending && !mscg_state_is_final((enum mscg_state)job->state);
 
 			want.by_state[MSCG_STATE_PENDING] += waits ? 35 : 0;
+			if (w->row[i].unstarted)
+				want.by_state[w->row[i].unstarted_reason == MSCG_REASON_DEADLINE ? MSCG_STATE_DEADLINE : MSCG_STATE_CANCELLED] += 35;
 			continue;
 		}
 		want.by_state[job->state]++;
@@ -355,6 +375,9 @@ static void test_totals(void **state)
 
 		again.job.flags = row->job.flags;
 		again.pending = steal(&row->pending);
+		mscg_row_clear(row);
+		if (again.job.flags & MSCG_JOB_ARRAY)
+			give_up(&again);
 		*row = again;
 		if (rnd_one_in(10)) {
 			/* not committed, not counted */

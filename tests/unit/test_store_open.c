@@ -302,8 +302,8 @@ static void test_newer_version(void **state)
 
 	assert_ok(fill(store, 1, 5, &error));
 	store_close(store);
-	with_sql(*state, "PRAGMA user_version = 7");
-	assert_refused(*state, -EPROTONOSUPPORT, "version 7");
+	with_sql(*state, "PRAGMA user_version = 99");
+	assert_refused(*state, -EPROTONOSUPPORT, "version 99");
 	assert_refused(*state, -EPROTONOSUPPORT, "versions up to " TEXT_OF(STORE_VERSION));
 	assert_refused(*state, -EPROTONOSUPPORT, MSCG_VERSION);
 	with_sql(*state, "PRAGMA user_version = " TEXT_OF(STORE_VERSION));

@@ -262,8 +262,18 @@ static void test_array(void **state)
 	IS(o, "exit_code", "null");
 	json_decref(o);
 	row.job.state = MSCG_STATE_FAILED;
+	row.pending = NULL;
+	row.unstarted = (char *)(uintptr_t)"5-15:2";
+	row.unstarted_n = 6;
+	row.unstarted_reason = MSCG_REASON_DEADLINE;
+	row.unstarted_usec = T0;
 	o = wire_job_json(&row, spec, &extra);
+	check_object("Job", o);
 	IS(o, "exit_code", "3");
+	IS(json_object_get(o, "array_unstarted"), "tasks", "\"5-15:2\"");
+	IS(json_object_get(o, "array_unstarted"), "count", "6");
+	IS(json_object_get(o, "array_unstarted"), "state", "\"DEADLINE\"");
+	IS(json_object_get(o, "array_unstarted"), "reason", "\"DeadLine\"");
 	json_decref(o);
 	mscg_spec_free(spec);
 }
