@@ -292,6 +292,11 @@ MSCG_PUBLIC struct mscg_grant *mscg_grant_new(uint32_t n);
 MSCG_PUBLIC struct mscg_grant *mscg_grant_copy(const struct mscg_grant *grant);
 MSCG_PUBLIC void               mscg_grant_free(struct mscg_grant *grant);
 
+/* What attempts that began held, all but the present one: CPUs, memory (MiB) and GPUs, times time. */
+struct mscg_past {
+	uint64_t cpu_usec, mem_mib_msec, gpu_usec;
+};
+
 /* A job's life beyond the queue: allocated with its first grant, kept until its row is final. */
 struct mscg_run {
 	struct mscg_grant *grant; /* owned; what it holds now; NULL once released */
@@ -301,7 +306,8 @@ struct mscg_run {
 	uint64_t mem_asked_bytes; /* what was asked of memory that moves, while it is granted; else 0 */
 	int64_t  held_since_usec; /* boot clock: cpu_held_usec is exact up to here */
 	char     fail_text[160];  /* why a launch failed, for people */
-	struct mscg_usage usage;
+	struct mscg_usage usage;  /* of the present attempt; while it waits for another, of the last */
+	struct mscg_past  past;   /* while it waits for another attempt, of the last too */
 };
 
 /* The fold of a job's events. */

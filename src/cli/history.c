@@ -221,7 +221,9 @@ const struct verb verb_history = {
 	.words = "[JOB...]",
 	.about =
 		"Lists jobs with what they used, from the kernel's own counters, the newest last. Without jobs and without --since,\n"
-		"those of today. Times are 2026-01-31, 2026-01-31T12:00, 12:00, today, yesterday, now-2hours.",
+		"those of today. Of a job that was requeued it is what its last attempt used, but Cost is of all of them. Tasks of an\n"
+		"array that never started, as the rest of it was given up, are one line, 12_[5-9]. Times are 2026-01-31,\n"
+		"2026-01-31T12:00, 12:00, today, yesterday, now-2hours.",
 	.examples = "  mscg history\n  mscg history --since yesterday --state FAILED,OUT_OF_MEMORY --me\n"
 	            "  mscg history -S 2026-01-01 -n -P -o JobID,State,Elapsed,TotalCPU,MaxRSS > january.txt\n"
 	            "  mscg history -j 12,13 -o JobID,CPUEff,MemEff",

@@ -360,7 +360,7 @@ const struct job_field job_fields[] = {
 	{0, NULL, "CPUTimeRAW", 12, text_held_raw, "in seconds"},
 	{0, NULL, "CPUEff", 8, text_cpu_efficiency, "used of held"},
 	{0, NULL, "MemEff", 8, text_memory_efficiency, "peak of limit"},
-	{0, NULL, "Cost", 10, text_cost, "what it cost by the rates of mscgd"},
+	{0, NULL, "Cost", 10, text_cost, "what all of its attempts cost by the rates of mscgd"},
 	{0, NULL, "MaxDiskRead", 12, text_read, "read from disks"},
 	{0, NULL, "MaxDiskWrite", 12, text_write, "written to disks"},
 	{0, NULL, "LogCut", 10, text_log_cut, "output that was cut (--log-max)"},

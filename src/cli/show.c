@@ -343,7 +343,8 @@ const struct verb verb_show = {
 	.words = "JOB...",
 	.about =
 		"Prints all that is known of a job: what it asked for, where it stands and why, what it holds while it runs, and what\n"
-		"it really used, from the kernel's own counters. After its end it says what may be asked for less, or more, next time.\n"
+		"it really used, from the kernel's own counters (in its last attempt; Cost: is of all). After its end it says what may be\n"
+		"asked for less, or more, next time.\n"
 		"A job is 12, a task of an array 12_3; of an array as a whole its record is shown. --json prints the Job object of\n"
 		"mscg-json(5), and an array of them for more than one job.",
 	.examples = "  mscg show 12\n  mscg show --json 12_3",

@@ -157,6 +157,18 @@ void book_accrue(struct core *core, struct entry *e)
 	run->held_since_usec = core->now.boot_usec;
 }
 
+void book_close_attempt(struct mscg_job *job, int64_t end_usec)
+{
+	struct mscg_past *past = job->run ? &job->run->past : NULL;
+	uint64_t ran = (uint64_t)MAX_OF(end_usec - job->start_usec, INT64_C(0));
+
+	if (!past || !job->start_usec)
+		return;
+	past->cpu_usec += job->run->usage.cpu_held_usec;
+	past->mem_mib_msec += (job->mem_bytes >> 20) * (ran / 1000);
+	past->gpu_usec += gres_count(job->gres, GRES_GPU) * ran;
+}
+
 void book_dress(struct core *core, struct entry *e)
 {
 	struct mscg_share *share = share_of(e);

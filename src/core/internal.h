@@ -441,6 +441,7 @@ void     book_release(struct core *core, struct entry *e); /* everything, at the
 void     book_list(struct core *core, struct live *live);   /* it holds something */
 void     book_unlist(struct core *core, struct live *live);
 void     book_accrue(struct core *core, struct entry *e);       /* cpu_held_usec up to now */
+void     book_close_attempt(struct mscg_job *job, int64_t end_usec); /* what it held, if it began, goes to run->past */
 void     book_give_up_awaited(struct core *core, struct entry *e); /* shrinks that it waits for are for nobody now */
 void     book_dress(struct core *core, struct entry *e);  /* node name and memory nodes of its grant */
 

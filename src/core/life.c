@@ -324,6 +324,7 @@ void life_back(struct core *core, struct entry *e, enum mscg_event_kind kind, en
 	struct live *l = e->live;
 
 	book_release(core, e);
+	book_close_attempt(&e->job, e->job.end_usec ? e->job.end_usec : core->now.real_usec);
 	resize_drop(core, e, "the job is back in the queue");
 	event.reason = (uint8_t)reason;
 	event.text = text && *text ? xstrdup(text) : NULL;

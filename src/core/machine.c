@@ -168,7 +168,7 @@ static int granted(struct mscg_job *job, const struct mscg_event *event, struct 
 	if (!job->run)
 		job->run = xcalloc(1, sizeof *job->run);
 	release(job);
-	*job->run = (struct mscg_run){.grant = mscg_grant_new(1)};
+	*job->run = (struct mscg_run){.grant = mscg_grant_new(1), .past = job->run->past};
 	mscg_usage_init(&job->run->usage);
 	job->run->grant->cpu_mode = job->flags & MSCG_JOB_QUOTA ? MSCG_CPUS_QUOTA : MSCG_CPUS_EXCLUSIVE;
 	share = &job->run->grant->share[0];

@@ -115,7 +115,10 @@ struct columns {
 	X(I32,   PLAIN, pid,                    pid) \
 	X(I64,   PLAIN, held_since_usec,        held_since_usec) \
 	X(CHARS, PLAIN, fail_text,              fail_text) \
-	X(U64,   PLAIN, mem_asked_bytes,        mem_asked_bytes)
+	X(U64,   PLAIN, mem_asked_bytes,        mem_asked_bytes) \
+	X(U64,   PLAIN, past.cpu_usec,          past_cpu_usec) \
+	X(U64,   PLAIN, past.mem_mib_msec,      past_mem_mib_msec) \
+	X(U64,   PLAIN, past.gpu_usec,          past_gpu_usec)
 #define USAGES(X) \
 	X(USAGE, PLAIN, cpu_usec,               cpu_usec) \
 	X(USAGE, PLAIN, cpu_user_usec,          cpu_user_usec) \

@@ -315,19 +315,21 @@ static void set_places(json_t *o, const struct mscg_job *job, const struct wire_
 	set_text(o, "not_enforced", extra->not_enforced);
 }
 
-/* Memory counts as it is now for as long as it ran. An array as a whole has none of its own. */
+/* Of all attempts that began. Memory counts as it is now for as long as this one ran. An array as a whole has none of its own. */
 static json_t *cost_json(const struct mscg_row *row, const struct wire_job_extra *extra)
 {
 	const struct mscg_job *job = &row->job;
 	int64_t end = job->end_usec ? job->end_usec : extra->now_usec;
+	bool begun = job->start_usec && job->state != MSCG_STATE_PENDING;
+	const double usec_per_hour = 3600.0 * USEC_PER_SEC;
 	double cpu_hours, gib_hours, gpu_hours, ran;
 
-	if (job->flags & MSCG_JOB_ARRAY || !job->run || !job->start_usec || job->state == MSCG_STATE_PENDING)
+	if (job->flags & MSCG_JOB_ARRAY || !job->run || (!begun && !job->run->past.cpu_usec))
 		return json_null();
-	cpu_hours = (double)job->run->usage.cpu_held_usec / (3600.0 * USEC_PER_SEC);
-	ran = (double)MAX_OF(end - job->start_usec, INT64_C(0)) / (3600.0 * USEC_PER_SEC);
-	gib_hours = (double)job->mem_bytes / (1 << 30) * ran;
-	gpu_hours = gres_count(job->gres, GRES_GPU) * ran;
+	ran = begun ? (double)MAX_OF(end - job->start_usec, INT64_C(0)) : 0;
+	cpu_hours = (double)(job->run->past.cpu_usec + (begun ? job->run->usage.cpu_held_usec : 0)) / usec_per_hour;
+	gib_hours = ((double)job->run->past.mem_mib_msec * 1000 / 1024 + (double)job->mem_bytes / (1 << 30) * ran) / usec_per_hour;
+	gpu_hours = ((double)job->run->past.gpu_usec + gres_count(job->gres, GRES_GPU) * ran) / usec_per_hour;
 	return json_pack("{s:f, s:f, s:f, s:o, s:s?}", "cpu_hours", cpu_hours, "gib_hours", gib_hours, "gpu_hours", gpu_hours, "amount",
 	                 extra->rates && extra->rates->given ? json_real(cost_amount(extra->rates, cpu_hours, gib_hours, gpu_hours)) : json_null(),
 	                 "currency", extra->currency);

@@ -125,3 +125,34 @@ seconds() { echo "__import__('datetime').datetime.fromisoformat(j['$1_time'].rep
     run mscgd --engine=fake --state-dir "$room/state2" --socket "$room/sock2" --runtime-dir "$room/run2" --config bad
     [[ $output == *"bad:2: cost-rates: the price of CPU is none"* ]]
 }
+
+@test "all attempts of a job count, as they do for budgets" {
+    printf '[cost]\ncost-rates = CPU=3600\n[priority]\npriority-calc-period = 0:00:01\n[budget]\nbudget-user = 1000\n' >conf
+    kill_daemon
+    start_daemon --config "$room/conf"
+    amount() { mscg cost --me --by job --json | json 'j["total"]["amount"]'; }
+    mscg submit "sleep 600"
+    for attempt in 1 2; do
+        within 10 eval '[ "$(field 1 attempt) $(field 1 state)" = "$attempt RUNNING" ]'
+        sleep 1
+        mscg requeue 1
+    done
+    within 10 eval '[ "$(field 1 attempt) $(field 1 state)" = "3 RUNNING" ]'
+    python3 -c "import sys; sys.exit(not 1.9 < $(amount) < 60)"
+    mscg drain
+    mscg requeue 1
+    within 10 eval '[ "$(field 1 state)" = PENDING ]'
+    waits=$(amount)
+    python3 -c "import sys; sys.exit(not 1.9 < $waits < 60)"
+    sleep 0.5
+    same "$waits" "$(amount)"
+    mscg drain --undo
+    within 10 eval '[ "$(field 1 attempt) $(field 1 state)" = "4 RUNNING" ]'
+    sleep 0.5
+    mscg cancel 1
+    within 10 eval '[ "$(field 1 state)" = CANCELLED ]'
+    python3 -c "import sys; sys.exit(not $waits + 0.45 < $(amount) < 60)"
+    within 10 eval 'mscg cost --json | json "0.9 < j[\"budgets\"][0][\"spent\"] / j[\"total\"][\"amount\"] < 1.1" | grep -qx true'
+    # what it used is of the last one
+    mscg show 1 --json | json "j['accounting']['cpu_held_usec'] / 1e6 < j['cost']['amount'] - 1.9" | grep -qx true
+}

@@ -62,6 +62,57 @@ static void test_held_time_of_a_share(void **state)
 	rig_close(&r);
 }
 
+/* What attempts held is added up, each that began once. */
+static void test_held_by_attempts(void **state)
+{
+	struct rig r;
+	struct mscg_spec spec = job_spec(2, GIB, 0);
+	const struct mscg_past *past;
+	struct core_input requeue = {.kind = CORE_REQUEUE};
+	struct mscg_row row;
+
+	(void)state;
+	open_rig(&r, 2);
+	spec.max_retries = 1;
+	requeue.id = rig_submit(&r, &spec);
+	REPORT(&r, START_DEFERRED, requeue.id, .text = "no memory");
+	rig_tick(&r, USEC_PER_SEC);
+	assert_int_equal(rig_state(&r, requeue.id), MSCG_STATE_RUNNING);
+	rig_started(&r, requeue.id);
+	assert_true(rig_job(&r, requeue.id)->start_usec > 0);
+	rig_pass(&r, 5 * USEC_PER_SEC);
+	REPORT(&r, ENDED, requeue.id, .exit_code = 3);
+	assert_int_equal(rig_job(&r, requeue.id)->attempt, 3);
+	past = &rig_job(&r, requeue.id)->run->past;
+	assert_int_equal(past->cpu_usec, 2 * 5 * USEC_PER_SEC);
+	assert_int_equal(past->mem_mib_msec, 1024 * 5000);
+	rig_started(&r, requeue.id);
+	rig_pass(&r, 3 * USEC_PER_SEC);
+	REPORT(&r, ENDED, requeue.id, .exit_code = 4);
+	row = *find_row(&r.out, requeue.id);
+	assert_int_equal(row.job.state, MSCG_STATE_FAILED);
+	assert_int_equal(row.job.run->past.cpu_usec, 2 * 5 * USEC_PER_SEC);
+	assert_int_equal(row.job.run->usage.cpu_held_usec, 2 * 3 * USEC_PER_SEC);
+
+	/* what had ended, and then never began again */
+	row.job.run = mscg_run_copy(row.job.run);
+	requeue.row = &row;
+	rig_pass(&r, 60 * USEC_PER_SEC);
+	rig_step(&r, &(struct core_input){.kind = CORE_DRAIN, .on = true}, 1);
+	rig_step(&r, &requeue, 1);
+	past = &rig_job(&r, requeue.id)->run->past;
+	assert_int_equal(past->cpu_usec, 2 * 8 * USEC_PER_SEC);
+	assert_int_equal(past->mem_mib_msec, 1024 * 8000);
+	mscg_run_free(row.job.run);
+	assert_int_equal(rig_cancel(&r, requeue.id), 0);
+	row = *find_row(&r.out, requeue.id);
+	row.job.run = mscg_run_copy(row.job.run);
+	rig_step(&r, &requeue, 1);
+	assert_int_equal(rig_job(&r, requeue.id)->run->past.cpu_usec, 2 * 8 * USEC_PER_SEC);
+	mscg_run_free(row.job.run);
+	rig_close(&r);
+}
+
 /* The wall clock jumps, limits do not. */
 static void test_wall_clock_jumps(void **state)
 {
@@ -526,6 +577,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_held_time_is_exact),
 		cmocka_unit_test(test_held_time_of_a_share),
+		cmocka_unit_test(test_held_by_attempts),
 		cmocka_unit_test(test_wall_clock_jumps),
 		cmocka_unit_test(test_limit_counts_from_exec),
 		cmocka_unit_test(test_defaults),

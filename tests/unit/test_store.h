@@ -340,7 +340,7 @@ static inline struct mscg_run *rnd_run(void)
 	struct mscg_run *run = xcalloc(1, sizeof *run);
 	uint64_t *usage = (uint64_t *)(void *)&run->usage;
 
-	assert_int_equal(sizeof *run, 320);
+	assert_int_equal(sizeof *run, 344);
 	assert_int_equal(sizeof run->usage, 15 * 8);
 	assert_int_equal(sizeof run->grant->share[0], 2080);
 	run->cgroup_id = rnd_u64();
@@ -348,6 +348,7 @@ static inline struct mscg_run *rnd_run(void)
 	run->pid = (int32_t)rnd_u32();
 	run->held_since_usec = (int64_t)rnd_u64();
 	run->mem_asked_bytes = rnd_u64();
+	run->past = (struct mscg_past){rnd_u64(), rnd_u64(), rnd_u64()};
 	if (rnd_one_in(2)) {
 		_cleanup_free_ char *text = rnd_text(80);
 
@@ -508,6 +509,7 @@ static inline void assert_row_equal(const struct mscg_row *x, const struct mscg_
 	SAME(held_since_usec);
 	SAME(mem_asked_bytes);
 	SAME_TEXT(fail_text);
+	assert_memory_equal(&a->past, &b->past, sizeof a->past);
 	assert_memory_equal(&a->usage, &b->usage, sizeof a->usage);
 	assert_int_equal(!a->grant, !b->grant);
 	if (!a->grant)

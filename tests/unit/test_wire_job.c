@@ -242,6 +242,39 @@ static void test_ended(void **state)
 	mscg_spec_free(spec);
 }
 
+/* Half an hour of it now, and of attempts before an hour with twice as much. */
+static void test_cost(void **state)
+{
+	struct mscg_run run = {.usage.cpu_held_usec = UINT64_C(1800000000), .past = {UINT64_C(7200000000), UINT64_C(2048) * 3600000, UINT64_C(3600000000)}};
+	struct mscg_row row = {.job = {.id = {5, MSCG_NO_TASK}, .state = MSCG_STATE_RUNNING, .submit_usec = T0, .start_usec = T0, .gres = "gpu:2",
+	                               .mem_bytes = 1 << 30, .run = &run}};
+	struct wire_job_extra extra = {.now_usec = T0 + INT64_C(1800000000)};
+	struct mscg_spec *spec = make_spec();
+	json_t *o, *cost;
+
+	(void)state;
+	o = wire_job_json(&row, spec, &extra);
+	cost = json_object_get(o, "cost");
+	check_object("Cost", cost);
+	IS(cost, "cpu_hours", "2.5");
+	IS(cost, "gib_hours", "2.5");
+	IS(cost, "gpu_hours", "2.0");
+	json_decref(o);
+	row.job.state = MSCG_STATE_PENDING; /* once more */
+	row.job.start_usec = 0;
+	o = wire_job_json(&row, spec, &extra);
+	cost = json_object_get(o, "cost");
+	IS(cost, "cpu_hours", "2.0");
+	IS(cost, "gib_hours", "2.0");
+	IS(cost, "gpu_hours", "1.0");
+	json_decref(o);
+	run.past = (struct mscg_past){0}; /* the first was put off before it began */
+	o = wire_job_json(&row, spec, &extra);
+	IS(o, "cost", "null");
+	json_decref(o);
+	mscg_spec_free(spec);
+}
+
 static void test_array(void **state)
 {
 	struct mscg_row row = {.job = {.id = {5, MSCG_NO_TASK}, .flags = MSCG_JOB_ARRAY, .submit_usec = T0},
@@ -470,6 +503,7 @@ int main(void)
 		cmocka_unit_test(test_pending),
 		cmocka_unit_test(test_running),
 		cmocka_unit_test(test_ended),
+		cmocka_unit_test(test_cost),
 		cmocka_unit_test(test_array),
 		cmocka_unit_test(test_not_utf8),
 		cmocka_unit_test(test_events),
