@@ -288,9 +288,9 @@ const struct verb verb_cost = {
 	.summary = "Sum up what jobs held, and what that costs",
 	.about = "Sums up CPU-hours (CPUs held times time, elastic ones exactly), GiB-hours (memory times time) and, where mscgd has rates\n"
 	         "(cost-rates in mscg.conf(5), of a partition or QOS too), what they cost. A job counts whole when it ended, and one that\n"
-	         "runs until now, with all of its attempts where it was requeued. Reckoned from what is stored, by the rates of today. Behind it stand the budgets that there are, what of\n"
-	         "them is spent and what is left ([budget] in mscg.conf(5)). Times are 2026-01-31, 2026-01-31T12:00, today, yesterday,\n"
-	         "now-2hours.",
+	         "runs until now, with all of its attempts where it was requeued. Reckoned from what is stored, by the rates of today.\n"
+	         "Behind it stand the budgets that there are, what of them is spent and what is left ([budget] in mscg.conf(5)). Times are\n"
+	         "2026-01-31, 2026-01-31T12:00, today, yesterday, now-2hours.",
 	.examples = "  mscg cost\n  mscg cost --by account --since 2026-01-01 --until 2026-02-01 --csv > january.csv\n"
 	            "  mscg cost --me --by job --since today",
 	.run = cost_run,
