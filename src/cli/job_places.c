@@ -101,7 +101,9 @@ static char *first_of_line(const char *line)
 
 static void look_at_program(const struct mscg_spec *spec)
 {
-	_cleanup_free_ char *word = spec->script || !spec->argv[0] ? NULL : spec->shell ? first_of_line(spec->argv[0]) : xstrdup(spec->argv[0]);
+	/* What it waits for may make it. */
+	bool unknown = spec->script || spec->dependency || !spec->argv[0];
+	_cleanup_free_ char *word = unknown ? NULL : spec->shell ? first_of_line(spec->argv[0]) : xstrdup(spec->argv[0]);
 
 	if (!word || !word[0])
 		return;
@@ -111,7 +113,7 @@ static void look_at_program(const struct mscg_spec *spec)
 
 static void look_at_input(const struct mscg_spec *spec)
 {
-	if (spec->stdin_path && !strchr(spec->stdin_path, '%') && is_missing(spec, spec->stdin_path))
+	if (spec->stdin_path && !spec->dependency && !strchr(spec->stdin_path, '%') && is_missing(spec, spec->stdin_path))
 		warn("--input", spec->stdin_path, said(ENOENT));
 }
 

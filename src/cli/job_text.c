@@ -28,7 +28,11 @@ bool job_has_started(const json_t *job)
 /* Those of an array that have no jobs of their own: they wait, or never started. */
 static const char *job_listed_tasks(const json_t *job)
 {
-	return job_has_ended(job) ? jtext(json_object_get(job, "array_unstarted"), "tasks", "") : job_pending_tasks(job);
+	const json_t *never = json_object_get(job, "array_unstarted");
+
+	if (!job_has_ended(job))
+		return job_pending_tasks(job);
+	return streq(jtext(never, "state", ""), jtext(job, "state", "?")) ? jtext(never, "tasks", "") : "";
 }
 
 bool job_is_spent_array(const json_t *job)

@@ -95,6 +95,8 @@ int list_call(struct mscg *m, const char *method, json_t *parameters, const char
 	struct parts p = {name, json_array(), NULL};
 	int r = mscg_call_more(m, method, parameters, on_part, &p, error);
 
+	if (r == 0 && !p.last)
+		r = mscg_error_set(error, -EPROTO, "the daemon ended its answer without one");
 	if (r == 0) {
 		json_object_set(p.last, name, p.list);
 		*ret = json_incref(p.last);

@@ -117,9 +117,13 @@ static int follow_to_end(const struct cli *cli, struct logs *l, const char *id)
 	json_decref(ended);
 	if (r < 0)
 		return logs_fail(&error);
-	r = cli_ask(cli, 0, "Show", json_pack("{s:s}", "id", id), &reply);
-	if (r)
-		return r;
+	/* All of it was shown by now, and mscgd may be gone for a moment. */
+	if (cli_try_connect(cli, 0, &m, &error) < 0)
+		return CLI_OK;
+	r = mscg_call_json(m, "Show", json_pack("{s:s}", "id", id), &reply, &error);
+	mscg_close(m);
+	if (r < 0)
+		return CLI_OK;
 	r = tell_end(l, json_object_get(reply, "job"));
 	json_decref(reply);
 	return r;

@@ -157,13 +157,15 @@ static void take_index(struct array *a, uint32_t at, uint32_t index)
 	}
 }
 
-/* Two ranges behind one another are one. */
+static bool is_dense(const struct mscg_range *r)
+{
+	return r->step == 1 || r->first == r->last;
+}
+
+/* Two ranges are one, with nothing between them: what is held there would have no place to come back to. */
 static bool touch(const struct mscg_range *x, const struct mscg_range *y)
 {
-	uint32_t gap = y->first - x->last;
-	bool one = x->first == x->last, other = y->first == y->last;
-
-	return one && other ? gap == 1 : (one || x->step == gap) && (other || y->step == gap);
+	return y->first - x->last == 1 && is_dense(x) && is_dense(y);
 }
 
 static bool join(struct array *a, uint32_t at)
@@ -172,7 +174,7 @@ static bool join(struct array *a, uint32_t at)
 
 	if (at + 1 >= a->n || !touch(r, r + 1))
 		return false;
-	r->step = r[1].first - r->last;
+	r->step = 1;
 	r->last = r[1].last;
 	memmove(r + 1, r + 2, (a->n - at - 2) * sizeof *r);
 	a->n--;

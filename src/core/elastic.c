@@ -465,9 +465,10 @@ bool core_why_small(const struct core *core, struct mscg_id id, char text[160])
 	if (!e || !e->live || !e->live->listed || !e->live->room)
 		return false;
 	unit = pool_of(&e->job) == POOL_EXCLUSIVE ? CPU : 1;
-	if (!core->policy.elastic)
+	/* What it has given up it is given back in any case. */
+	if (!core->policy.elastic && !e->live->deficit)
 		snprintf(text, 160, "elastic jobs keep what they asked for here (disable-elastic)");
-	else if (elastic_utilisation(core) * 100 >= core->policy.elastic_threshold)
+	else if (!e->live->deficit && elastic_utilisation(core) * 100 >= core->policy.elastic_threshold)
 		snprintf(text, 160, "jobs hold %.0f %% of this machine (mean of CPUs and memory), and elastic jobs grow below %u %% (elastic-threshold)",
 		         elastic_utilisation(core) * 100, core->policy.elastic_threshold);
 	else if (core->wanted)

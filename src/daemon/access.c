@@ -240,7 +240,8 @@ void access_look_up(struct daemon *d)
 		return;
 	if (!group && c->operator_group && *c->operator_group && config_is_given(c, "operator-group"))
 		log_line(LOG_WARNING, "operator-group: no group %s on this machine: nobody is an operator by it", c->operator_group);
-	warn_of_names(c);
+	if (!d->core) /* each may take as long as an account database likes: not while others wait */
+		warn_of_names(c);
 }
 
 int access_partition(const struct client *c, const char *verb, const char *name, const struct partition_config **ret, struct mscg_error *error)

@@ -141,10 +141,12 @@ static void give(struct request *r, struct mscg_id id, const struct mscg_job *jo
 int attached_again(struct request *r, struct mscg_id id, struct mscg_error *error)
 {
 	const struct mscg_job *job = core_find(r->d->core, id);
-	int code = job ? check_again(r, id, job, error) : 0;
+	int code = stdio_take(r, error);
 
-	if (code == 0)
-		code = stdio_take(r, error);
+	if (job && !client_sees(r->client, job->uid))
+		job = NULL; /* and it is said that there is none */
+	if (code == 0 && job)
+		code = check_again(r, id, job, error);
 	if (code < 0)
 		return code;
 	if (job) {

@@ -14,7 +14,7 @@ struct list_work {
 	char *user, *name, *account; /* what filter points to */
 	struct mscg_id *ids;         /* one by one instead of by filter */
 	uint32_t ids_n, ids_at;
-	bool     tasks;              /* of an array that is one of the ids, its tasks as the filter wants them too */
+	bool     tasks;              /* of an array that is one of the ids, its tasks as the filter wants them too; and an array stands for those that never started */
 	bool     live, more; /* more: there may be others behind those of the slice */
 	bool     top;        /* with totals at its end */
 	uint64_t left; /* rows still wanted */
@@ -196,8 +196,6 @@ static bool add_slice(struct request *r)
 
 		if (l->tasks && row->unstarted)
 			become_unstarted(row);
-		if (l->filter.states && !(l->filter.states & 1u << row->job.state))
-			continue;
 		json_t *job = job_json(r, &l->records[i]);
 
 		fits = !job || parts_add(r, "jobs", job);
@@ -341,6 +339,7 @@ static int read_filter(struct request *r, struct list_work *l, struct mscg_error
 	if (r->d->config.privacy == PRIVACY_USERS && (user || name || account || partition) && !client_is_operator(r->client))
 		l->filter.uid = r->client->peer.uid;
 	l->filter.newest_first &= !l->ids_n; /* as they are named */
+	l->filter.unstarted = l->tasks;
 	l->filter.user = l->user = xstrdup(user);
 	l->filter.name = l->name = xstrdup(name);
 	l->filter.account = l->account = xstrdup(account);

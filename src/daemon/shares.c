@@ -1,7 +1,7 @@
 /* Priorities, Shares: what the order of the queue is made of. Worked out by the core alone. */
 #include "daemon.h"
 
-enum { FRONT = 1000 };
+enum { FRONT = 1000, PRIORITIES_MAX = 16384 };
 
 static bool by_factors(struct request *r)
 {
@@ -96,6 +96,10 @@ void priorities_start(struct request *r)
 		return;
 	if (!texts || !texts[0]) {
 		give_front(r);
+		return;
+	}
+	if (strv_length(texts) > PRIORITIES_MAX) {
+		request_failf(r, -E2BIG, "%zu jobs in one request: expected at most %d", strv_length(texts), PRIORITIES_MAX);
 		return;
 	}
 	for (char **t = texts; *t && code >= 0; t++)

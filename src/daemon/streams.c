@@ -17,7 +17,7 @@ static struct waiter **bucket(struct daemon *d, struct mscg_id id)
 {
 	if (!d->waiters)
 		d->waiters = xcalloc(BUCKETS, sizeof(struct waiter *));
-	return &d->waiters[(id.job * 2654435761u ^ id.task) % BUCKETS];
+	return &d->waiters[id.job * 2654435761u % BUCKETS];
 }
 
 static void waiter_unlink(struct waiter *w)
@@ -377,12 +377,11 @@ static void tell_of_unstarted(struct daemon *d, const struct mscg_event *e)
 	uint8_t reason = e->reason == MSCG_REASON_DEADLINE || e->reason == MSCG_REASON_MAX_FAILS ? e->reason : MSCG_REASON_CANCELLED;
 	uint8_t state = reason == MSCG_REASON_DEADLINE ? MSCG_STATE_DEADLINE : MSCG_STATE_CANCELLED;
 
-	for (size_t i = 0; i < BUCKETS; i++)
-		for (struct waiter *w = d->waiters[i], *next; w; w = next) {
-			next = w->next;
-			if (w->id.job == e->id.job && w->id.task != MSCG_NO_TASK)
-				wait_tell(w, state, reason, 0, 0);
-		}
+	for (struct waiter *w = *bucket(d, e->id), *next; w; w = next) {
+		next = w->next;
+		if (w->id.job == e->id.job && w->id.task != MSCG_NO_TASK)
+			wait_tell(w, state, reason, 0, 0);
+	}
 }
 
 static void tell_waiters(struct daemon *d, const struct mscg_event *e)
@@ -403,7 +402,8 @@ void streams_committed(struct daemon *d, const struct mscg_event *events, uint32
 	for (uint32_t i = 0; i < n; i++) {
 		d->last_seq = MAX_OF(d->last_seq, events[i].seq);
 		tell_waiters(d, &events[i]);
-		if (events[i].kind == MSCG_EVENT_STARTED || mscg_state_is_final((enum mscg_state)events[i].state))
+		const struct mscg_job *job = events[i].kind == MSCG_EVENT_STARTED ? core_find(d->core, events[i].id) : NULL;
+		if ((job && job->flags & MSCG_JOB_ATTACHED) || mscg_state_is_final((enum mscg_state)events[i].state))
 			attached_drop(d, events[i].id);
 	}
 	for (struct request *r = d->watchers; r; r = r->next_watcher) {

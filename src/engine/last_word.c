@@ -3,23 +3,18 @@
 #include "src/base/parse.h"
 
 struct last_word {
-	char    *path;
-	uint32_t uid, gid, umask_, ngroups, groups[];
+	char    *path, *user;
+	uint32_t uid, gid, umask_;
 };
 
 void last_word_keep(struct task *t, const struct mscg_spec *spec, char *path)
 {
-	const uint32_t *groups;
-	uint32_t n;
-
 	if (spec->attached) {
 		free(path);
 		return;
 	}
-	n = launch_groups(spec, &groups);
-	t->last_word  = xmalloc(sizeof *t->last_word + n * sizeof *groups);
-	*t->last_word = (struct last_word){ path, spec->uid, spec->gid, spec->umask, n };
-	memcpy(t->last_word->groups, groups, n * sizeof *groups);
+	t->last_word  = xmalloc(sizeof *t->last_word);
+	*t->last_word = (struct last_word){ path, xstrdup(spec->user), spec->uid, spec->gid, spec->umask };
 }
 
 void last_word_forget(struct task *t)
@@ -27,6 +22,7 @@ void last_word_forget(struct task *t)
 	if (!t->last_word)
 		return;
 	free(t->last_word->path);
+	free(t->last_word->user);
 	free(steal(&t->last_word));
 }
 
@@ -67,9 +63,12 @@ void last_word(struct local *l, struct task *t, enum mscg_state state)
 
 	if (!w || !t->has_slot || !say(l, t, state, why, sizeof why))
 		return;
+	const uint32_t *groups;
+	uint32_t n = launch_groups(&(struct mscg_spec){ .user = w->user, .uid = w->uid, .gid = w->gid }, &groups);
+
 	snprintf(text, sizeof text, "%s: job %s %s", format_local(t->end_usec ? t->end_usec : clock_real_usec(), at, sizeof at), t->name + 4, why);
 	runner_note(l->runner, t->slot, &(struct runner_note){
-		.path = w->path, .uid = w->uid, .gid = w->gid, .umask_ = w->umask_, .ngroups = w->ngroups, .groups = w->groups,
+		.path = w->path, .uid = w->uid, .gid = w->gid, .umask_ = w->umask_, .ngroups = n, .groups = groups,
 		.drop = geteuid() == 0, .text = text,
 	});
 }

@@ -74,7 +74,7 @@ static int check_owner(const char *dir, bool asked_for, const char *const *signs
 		if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid())
 			return -ECONNREFUSED;
 		return beside ? mscg_error_set(error, -ECONNREFUSED,
-		                               "no daemon answers: this machine has one (there is %s), which is down or being restarted; your own queue, "
+		                               "no daemon answers: this machine has one (there is %s), which is not running, or being restarted; your own queue, "
 		                               "in %s, is used if you ask for it (--state-dir) or run it (mscg scheduler)",
 		                               beside, dir)
 		              : 0;

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "src/base/clock.h"
 #include "src/runner/supervise.h"
 
 enum { NICE = 19, DEADLINE_S = 10 };
@@ -47,6 +48,11 @@ void note_start(struct supervisor *s, const void *packet, size_t size)
 	struct slot noted = { 0 };
 	struct start_view view;
 
+	/* Its user can stop it, and keep it from its alarm. It is our child and not reaped: its number is nobody else's. */
+	if (s->note_pid && clock_boot_usec() - s->note_usec > DEADLINE_S * USEC_PER_SEC) {
+		kill(s->note_pid, SIGKILL);
+		s->note_pid = 0;
+	}
 	if (s->note_pid || start_read(&view, start, start + 1, size - sizeof *start) < 0 || start->argc != 1 || !view.text[START_STRING_STDERR])
 		return;
 	const struct child_plan plan = {
@@ -59,5 +65,6 @@ void note_start(struct supervisor *s, const void *packet, size_t size)
 
 	if (pid == 0)
 		write_note(s, &plan, view.argv);
-	s->note_pid = MAX_OF(pid, 0);
+	s->note_pid  = MAX_OF(pid, 0);
+	s->note_usec = clock_boot_usec();
 }

@@ -57,6 +57,7 @@ struct supervisor {
 	struct brought brought; /* kept for commands, as the plan and the packet are, where there is no init */
 	struct child_plan plan;
 	int          note_pid; /* writes the last line of the job before (note.c); 0: nobody does */
+	int64_t      note_usec; /* since when, boot clock */
 	struct execs execs;
 	char         entered[CHILD_PATH_SIZE];
 	char         link_temporary[4096];

@@ -158,12 +158,11 @@ static bool has_state(const struct store_filter *f, int state)
 	return state >= 0 && state < 32 && f->states & 1u << state;
 }
 
-/* An array that is over also by those of its tasks that never started. */
 static bool has_states(const struct store_filter *f, const struct mscg_row *row)
 {
-	bool over = mscg_state_is_final((enum mscg_state)row->job.state);
+	bool stands_for_them = f->unstarted && row->unstarted_n && outcome_of((enum mscg_state)row->job.state) == OUTCOME_OTHER;
 
-	return !f->states || has_state(f, row->job.state) || (over && row->unstarted_n && has_state(f, mscg_row_unstarted_state(row)));
+	return !f->states || has_state(f, stands_for_them ? mscg_row_unstarted_state(row) : row->job.state);
 }
 
 static bool row_matches(const struct store_filter *f, uint32_t uid, sqlite3_stmt *st)
@@ -217,7 +216,7 @@ size_t store_record_bytes(const struct store_record *record)
 {
 	const struct mscg_row *row = &record->row;
 	const struct mscg_spec *spec = record->spec;
-	size_t n = text_bytes(row->pending) + text_bytes(row->held) + text_bytes(row->dependency) + text_bytes(spec->dependency) +
+	size_t n = text_bytes(row->pending) + text_bytes(row->held) + text_bytes(row->unstarted) + text_bytes(row->dependency) + text_bytes(spec->dependency) +
 	           text_bytes(spec->submit_line);
 
 	for (char *const *arg = spec->argv; arg && *arg; arg++)

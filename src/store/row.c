@@ -114,8 +114,8 @@ int row_write(struct store *store, const struct mscg_row *row, struct mscg_error
 		mscg_id_format(job->id, text + strlen(text));
 		return sql_error(store, rc, error, text);
 	}
-	if (old.found && old.outcome != OUTCOME_NONE && outcome == OUTCOME_NONE)
-		store->since_usec = 0; /* requeued: a list's lower bound may be above it */
+	if (old.found && old.outcome != OUTCOME_NONE && (outcome == OUTCOME_NONE || job->end_usec > old.end_usec))
+		store->since_usec = 0; /* requeued, and it may be over again by now: a list's lower bound may be above it */
 	if (outcome != OUTCOME_NONE)
 		store->ended_high = MAX_OF(store->ended_high, key);
 	struct old_row new = {

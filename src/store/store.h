@@ -99,7 +99,7 @@ void store_record_clear(struct store_record *record);
 int  store_get(struct store *store, struct mscg_id id, struct store_record *ret, struct mscg_error *error);
 
 /* A slice of the list, by key (the record of an array before its tasks): the next call gives the last id seen. `states` is
- * a bit set (1 << state), 0: all; an array that is over is found also by what its tasks that never started came to. */
+ * a bit set (1 << state), 0: all. */
 struct store_filter {
 	uint32_t    states;
 	uint32_t    uid;         /* UINT32_MAX: everybody's */
@@ -108,6 +108,7 @@ struct store_filter {
 	uint32_t    job;         /* all tasks of this one; 0: any */
 	int64_t     since_usec, until_usec; /* ran or waited in this window, as sacct's -S and -E; 0: open */
 	bool        newest_first;
+	bool        unstarted;   /* an array that is over has the state of those of its tasks that never started, where there are some */
 	struct mscg_id after;    /* keyset: {0,0} from the beginning */
 	uint32_t    limit;       /* rows in this slice */
 	uint32_t    scan_max;    /* store_list_next: rows looked at in this slice; 0: as many as it takes */

@@ -367,14 +367,14 @@ static size_t fit(const char *s, size_t *left)
 	return n;
 }
 
-static void set_long(json_t *o, const char *key, const char *text, size_t max, struct room *room)
+static void set_long(json_t *o, const char *key, const char *name, const char *text, size_t max, struct room *room)
 {
 	size_t limit = MIN_OF(max, room->left), left = limit;
 	size_t n = text ? fit(text, &left) : 0;
 	_cleanup_free_ char *begin = text && text[n] ? xstrndup(text, n) : NULL;
 
 	if (begin)
-		json_array_append_new(room->cut, json_string(key));
+		json_array_append_new(room->cut, json_string(name));
 	room->left -= limit - left;
 	set_text(o, key, begin ? begin : text);
 }
@@ -418,13 +418,13 @@ static void set_long_members(json_t *o, const struct mscg_row *row, const struct
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-		set_long(o, texts[i].key, texts[i].text, room.brief ? texts[i].brief_max : room.left / 2, &room);
+		set_long(o, texts[i].key, texts[i].key, texts[i].text, room.brief ? texts[i].brief_max : room.left / 2, &room);
 	if (row->unstarted)
-		set_long(json_object_get(o, "array_unstarted"), "tasks", row->unstarted, room.brief ? WIRE_BRIEF_MAX : room.left / 2, &room);
+		set_long(json_object_get(o, "array_unstarted"), "tasks", "array_unstarted", row->unstarted, room.brief ? WIRE_BRIEF_MAX : room.left / 2, &room);
 	set_argv(o, spec->argv, &room);
 	size_t max = room.brief ? WIRE_BRIEF_MAX : room.left;
 	_cleanup_free_ char *line = wire_command_begin(spec, max);
-	set_long(o, "command", line, max, &room);
+	set_long(o, "command", "command", line, max, &room);
 	set(o, "cut", json_array_size(room.cut) ? json_incref(room.cut) : json_null());
 	json_decref(room.cut);
 }

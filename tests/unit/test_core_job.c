@@ -557,17 +557,43 @@ static void test_ranges_join(void **state)
 	array_row(&r, id, "0-9,20-28:2", "2");
 	change_task(&r, CORE_HOLD, id.job, 3);
 	change_task(&r, CORE_HOLD, id.job, 0);
-	change_task(&r, CORE_HOLD, id.job, 24);
-	change_task(&r, CORE_HOLD, id.job, 28);
-	array_row(&r, id, "0-9,20-28:2", "0,2-3,24,28");
+	array_row(&r, id, "0-9,20-28:2", "0,2-3");
 	change_task(&r, CORE_RELEASE, id.job, 3);
-	change_task(&r, CORE_RELEASE, id.job, 28);
-	change_task(&r, CORE_RELEASE, id.job, 24);
 	change_task(&r, CORE_RELEASE, id.job, 2);
 	array_row(&r, id, "0-9,20-28:2", "0");
 	change_task(&r, CORE_RELEASE, id.job, 0);
 	array_row(&r, id, "0-9,20-28:2", "");
 	assert_int_equal(core_check(r.core, NULL), 0);
+	free(spec.array);
+	rig_close(&r);
+}
+
+/* What is between two that are let go has a place to come back to. */
+static void test_ranges_of_steps_stay_apart(void **state)
+{
+	struct rig r;
+	struct mscg_spec spec = job_spec(1, MIB * 16, 0);
+	struct mscg_id id;
+
+	(void)state;
+	open_rig(&r, 1);
+	rig_step(&r, &(struct core_input){.kind = CORE_DRAIN, .on = true}, 1);
+	assert_int_equal(mscg_array_parse("0-10:2,3", &spec, NULL), 0);
+	id = rig_submit(&r, &spec);
+	change_task(&r, CORE_HOLD, id.job, 3);
+	change_task(&r, CORE_HOLD, id.job, 4);
+	change_task(&r, CORE_RELEASE, id.job, 4);
+	array_row(&r, id, "0,2-4,6-10:2", "3");
+	change_task(&r, CORE_CANCEL, id.job, 3);
+	array_row(&r, id, "0,2,4,6-10:2", "");
+	for (uint32_t task = 0; task <= 10; task += 2)
+		change_task(&r, CORE_HOLD, id.job, task);
+	for (uint32_t task = 10; task != 4; task -= 2)
+		change_task(&r, CORE_RELEASE, id.job, task);
+	rig_step(&r, &(struct core_input){.kind = CORE_RELEASE, .token = 7, .id = {id.job, MSCG_NO_TASK}}, 1);
+	assert_int_equal(core_check(r.core, NULL), 0);
+	for (uint32_t task = 0; task <= 10; task += 2)
+		change_task(&r, CORE_CANCEL, id.job, task);
 	free(spec.array);
 	rig_close(&r);
 }
@@ -593,6 +619,7 @@ int main(void)
 		cmocka_unit_test(test_all_cpus_of_a_job_go),
 		cmocka_unit_test(test_large_array_is_one_record),
 		cmocka_unit_test(test_ranges_join),
+		cmocka_unit_test(test_ranges_of_steps_stay_apart),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

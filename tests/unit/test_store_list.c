@@ -83,18 +83,18 @@ static void free_world(struct world *w)
 	free(w);
 }
 
-static bool is_wanted_for_unstarted(const struct store_filter *f, const struct mscg_row *row)
+static unsigned state_for(const struct store_filter *f, const struct mscg_row *row)
 {
-	enum mscg_state came_to = row->unstarted_reason == MSCG_REASON_DEADLINE ? MSCG_STATE_DEADLINE : MSCG_STATE_CANCELLED;
-
-	return row->unstarted && mscg_state_is_final((enum mscg_state)row->job.state) && f->states & 1u << came_to;
+	if (!f->unstarted || !row->unstarted || !mscg_state_is_final((enum mscg_state)row->job.state) || row->job.state == MSCG_STATE_COMPLETED)
+		return row->job.state;
+	return row->unstarted_reason == MSCG_REASON_DEADLINE ? MSCG_STATE_DEADLINE : MSCG_STATE_CANCELLED;
 }
 
 static bool wanted(const struct world *w, const struct store_filter *f, const struct mscg_row *row)
 {
 	const struct mscg_spec *spec = w->spec[row->job.id.job];
 
-	if (f->states && !(f->states & 1u << row->job.state) && !is_wanted_for_unstarted(f, row))
+	if (f->states && !(f->states & 1u << state_for(f, row)))
 		return false;
 	if (f->uid != UINT32_MAX && f->uid != row->job.uid)
 		return false;
@@ -116,7 +116,7 @@ static struct store_filter some_filter(void)
 		1u << MSCG_STATE_PENDING, 1u << MSCG_STATE_RUNNING | 1u << MSCG_STATE_PENDING, 1u << MSCG_STATE_COMPLETED,
 		1u << MSCG_STATE_FAILED, 1u << MSCG_STATE_FAILED | 1u << MSCG_STATE_RUNNING, (uint32_t)rnd(),
 	};
-	struct store_filter f = {.uid = UINT32_MAX, .newest_first = rnd_one_in(2)};
+	struct store_filter f = {.uid = UINT32_MAX, .newest_first = rnd_one_in(2), .unstarted = rnd_one_in(2)};
 
 	if (rnd_one_in(2))
 		f.states = states[rnd_below(ARRAY_SIZE(states))];
