@@ -156,6 +156,8 @@ teardown() { stop_daemon; }
     same "3_[1-9] JobArrayMaxFails" "$(mscg history -n -P -o JobID,Reason -j 3 | head -1 | tr '|' ' ')"
     same "1_[1-2,4-9] 1_0 1_3 2_[0-4] 3_[1-9]" "$(mscg history -n -P -o JobID --state CANCELLED | xargs)"
     same "3_0" "$(mscg history -n -P -o JobID --state FAILED)"
+    same "2_[0-4] CANCELLED" "$(mscg queue -h -o "%i %T" --status CANCELLED -n 1)"
+    same FAILED "$(mscg queue -h -o %T -j 3_0)"
 
     mscg submit -c 4 sleep 600
     mscg submit -a 0-3 --deadline now+3s -t 1s true
