@@ -162,19 +162,29 @@ static bool is_dense(const struct mscg_range *r)
 	return r->step == 1 || r->first == r->last;
 }
 
-/* Two ranges are one, with nothing between them: what is held there would have no place to come back to. */
+/* Nothing is between them: what is held there would have no place to come back to. */
 static bool touch(const struct mscg_range *x, const struct mscg_range *y)
 {
 	return y->first - x->last == 1 && is_dense(x) && is_dense(y);
 }
 
-static bool join(struct array *a, uint32_t at)
+/* Where nothing comes back any more. */
+static bool is_in_step(const struct mscg_range *x, const struct mscg_range *y)
+{
+	uint32_t gap = y->first - x->last;
+	bool one = x->first == x->last, other = y->first == y->last;
+
+	return one && other ? gap == 1 : (one || x->step == gap) && (other || y->step == gap);
+}
+
+/* Two that stand behind one another become one. */
+static bool join(struct array *a, uint32_t at, bool (*may)(const struct mscg_range *x, const struct mscg_range *y))
 {
 	struct mscg_range *r = &a->range[at];
 
-	if (at + 1 >= a->n || !touch(r, r + 1))
+	if (at + 1 >= a->n || !may(r, r + 1))
 		return false;
-	r->step = 1;
+	r->step = r[1].first - r->last;
 	r->last = r[1].last;
 	memmove(r + 1, r + 2, (a->n - at - 2) * sizeof *r);
 	a->n--;
@@ -197,10 +207,10 @@ static void put_index(struct array *a, uint32_t index)
 		a->n++;
 	}
 	a->range[at] = (struct mscg_range){index, index, 1};
-	join(a, at);
+	join(a, at, touch);
 	if (at > a->first)
 		at--;
-	while (join(a, at))
+	while (join(a, at, touch))
 		;
 }
 
@@ -237,6 +247,8 @@ char *array_waiting(const struct array *a, bool held)
 	}
 	for (uint32_t i = 0; i < a->held_n; i++)
 		put_index(&all, a->held[i]);
+	for (uint32_t at = 0; a->held_n && at + 1 < all.n;)
+		at += !join(&all, at, is_in_step);
 	text = mscg_ranges_format(all.range, all.n);
 	free(all.range);
 	return text;

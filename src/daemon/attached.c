@@ -141,12 +141,13 @@ static void give(struct request *r, struct mscg_id id, const struct mscg_job *jo
 int attached_again(struct request *r, struct mscg_id id, struct mscg_error *error)
 {
 	const struct mscg_job *job = core_find(r->d->core, id);
-	int code = stdio_take(r, error);
+	int code;
 
 	if (job && !client_sees(r->client, job->uid))
-		job = NULL; /* and it is said that there is none */
-	if (code == 0 && job)
-		code = check_again(r, id, job, error);
+		job = NULL; /* to this client there is none */
+	code = job ? check_again(r, id, job, error) : 0;
+	if (code == 0)
+		code = stdio_take(r, error);
 	if (code < 0)
 		return code;
 	if (job) {
